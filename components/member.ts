@@ -1,0 +1,87 @@
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../contract.ts";
+import { cachedEntry, directEntry, etcdClientFiles, kvstoremeshEntry } from "../core/clustermesh-config.ts";
+import { hostAliases } from "../core/mesh.ts";
+
+/** Owner of the fields that the mesh puts into Cilium's DaemonSet. Helm and kubectl go by other names and leave them alone. */
+const FIELD_MANAGER = "clustermesh";
+
+export interface MemberArgs {
+    self: Cluster;
+    peers: readonly Cluster[];
+}
+
+/**
+ * What one cluster is told of its peers: who they are, where their etcds are and how to be let in. Read by its agents (direct wiring) or by its kvstoremesh.
+ * Destroying it takes the peers away again, and the host aliases with them.
+ */
+export class Member extends pulumi.ComponentResource {
+    constructor(name: string, { self, peers }: MemberArgs, opts?: pulumi.ComponentResourceOptions) {
+        super("clustermesh:index:Member", name, {}, opts);
+        const parent = this;
+
+        const clientFiles = Object.assign({}, ...peers.map(peerFiles));
+        if (self.wiring === "direct") {
+            const secret = peersSecret("cilium-clustermesh", { ...entries(directEntry), ...clientFiles });
+            resolvePeers(secret);
+        } else {
+            const remote = peersSecret("cilium-kvstoremesh", {
+                ...Object.fromEntries(peers.map((peer) => [peer.name, kvstoremeshEntry(peer.name, peer.etcd.addresses)])),
+                ...clientFiles,
+            });
+            // After it: agents would otherwise look for peers in a local etcd that nobody fills yet.
+            peersSecret("cilium-clustermesh", entries(cachedEntry), [remote]);
+        }
+        this.registerOutputs({});
+
+        function entries(entry: (peer: string) => string): Record<string, string> {
+            return Object.fromEntries(peers.map((peer) => [peer.name, entry(peer.name)]));
+        }
+
+        function peersSecret(secretName: string, files: Record<string, pulumi.Input<string>>, dependsOn: pulumi.Resource[] = []) {
+            // data, not stringData: a key that leaves stringData stays in the Secret, and the peer in the mesh.
+            const data = Object.fromEntries(
+                Object.entries(files).map(([file, text]) => [
+                    file,
+                    pulumi.secret(pulumi.output(text).apply((plain) => Buffer.from(plain).toString("base64"))),
+                ]),
+            );
+            return new kubernetes.core.v1.Secret(
+                `${name}-${secretName}`,
+                { metadata: { name: secretName, namespace: "kube-system" }, data },
+                { parent, dependsOn },
+            );
+        }
+
+        /** Agents live in the host's network and dial before any cluster DNS works, so the names stand in their hosts file. Rolls the agents. */
+        function resolvePeers(secret: kubernetes.core.v1.Secret) {
+            new kubernetes.apps.v1.DaemonSetPatch(
+                `${name}-cilium`,
+                {
+                    metadata: {
+                        name: "cilium",
+                        namespace: "kube-system",
+                        annotations: {
+                            "pulumi.com/patchFieldManager": FIELD_MANAGER,
+                            "pulumi.com/patchForce": "true",
+                            "pulumi.com/timeoutSeconds": "1800",
+                        },
+                    },
+                    spec: { template: { spec: { hostAliases: hostAliases(peers) } } },
+                },
+                { parent, dependsOn: secret },
+            );
+        }
+    }
+}
+
+/** The material that a peer handed out, by file name. */
+function peerFiles(peer: Cluster): Record<string, pulumi.Output<string>> {
+    const files = etcdClientFiles(peer.name);
+    return {
+        [files.ca]: peer.etcdClient.apply(({ ca }) => ca),
+        [files.cert]: peer.etcdClient.apply(({ cert }) => cert),
+        [files.key]: peer.etcdClient.apply(({ key }) => key),
+    };
+}

@@ -1,0 +1,68 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterFacts } from "../contract.ts";
+import { routesTo } from "../core/mesh.ts";
+
+/** One end of a connection, with the provider of its account and region. */
+export interface PeeringSide {
+    facts: ClusterFacts;
+    provider: aws.Provider;
+}
+
+export interface PeeringArgs {
+    requester: PeeringSide;
+    accepter: PeeringSide;
+}
+
+/**
+ * A VPC peering connection with routes both ways. The same four steps whether the two lie in one account and region or not: AWS then only wants them from
+ * different hands.
+ */
+export class Peering extends pulumi.ComponentResource {
+    readonly connectionId: pulumi.Output<string>;
+
+    constructor(name: string, { requester, accepter }: PeeringArgs, opts?: pulumi.ComponentResourceOptions) {
+        super("clustermesh:index:Peering", name, {}, opts);
+        const by = (side: PeeringSide) => ({ parent: this, provider: side.provider });
+        const tags = { Name: name };
+
+        const request = new aws.ec2.VpcPeeringConnection(
+            name,
+            {
+                vpcId: requester.facts.vpcId,
+                peerVpcId: accepter.facts.vpcId,
+                peerOwnerId: accepter.facts.accountId,
+                peerRegion: accepter.facts.region,
+                tags,
+            },
+            by(requester),
+        );
+        const acceptance = new aws.ec2.VpcPeeringConnectionAccepter(
+            name,
+            { vpcPeeringConnectionId: request.id, autoAccept: true, tags },
+            by(accepter),
+        );
+
+        // Everything below hangs on the acceptance, not on the request: AWS refuses options before it, and routes would be black holes.
+        const connectionId = acceptance.id;
+        const dns = { allowRemoteVpcDnsResolution: true };
+        new aws.ec2.PeeringConnectionOptions(`${name}-requester`, { vpcPeeringConnectionId: connectionId, requester: dns }, by(requester));
+        new aws.ec2.PeeringConnectionOptions(`${name}-accepter`, { vpcPeeringConnectionId: connectionId, accepter: dns }, by(accepter));
+
+        for (const [from, to] of [
+            [requester, accepter],
+            [accepter, requester],
+        ] as const) {
+            for (const { routeTableId, destination } of routesTo(from.facts, to.facts)) {
+                new aws.ec2.Route(
+                    `${from.facts.name}.${to.facts.name}.${routeTableId}.${destination}`,
+                    { routeTableId, destinationCidrBlock: destination, vpcPeeringConnectionId: connectionId },
+                    by(from),
+                );
+            }
+        }
+
+        this.connectionId = connectionId;
+        this.registerOutputs({ connectionId });
+    }
+}

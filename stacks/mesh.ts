@@ -1,0 +1,104 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { Ingress } from "../components/ingress.ts";
+import { Member } from "../components/member.ts";
+import { Peering } from "../components/peering.ts";
+import { awsProvider, kubernetesProvider } from "../components/providers.ts";
+import { ReadyGate } from "../components/ready-gate.ts";
+import { TransitGateways } from "../components/transit-gateway.ts";
+import type { MeshConfig } from "../config.ts";
+import { type Cluster, type ClusterFacts, readClusters } from "../contract.ts";
+import { ordered, pairs, peersOf } from "../core/mesh.ts";
+import { meshProblems } from "../core/preflight.ts";
+
+/** Joins the clusters into one mesh: networks, then what the agents are told, then the wait until all of them see each other. */
+export async function meshStack(config: MeshConfig) {
+    const members = ordered(await readClusters(config.clusters));
+    refuseUnfit(members, config);
+    const providers = memberProviders(config.tags);
+
+    const connections = await connectNetworks(config, members, providers);
+    const ingress = members.map(
+        (self) => new Ingress(self.name, { self, peers: peersOf(self, members), policy: config.ingress }, { providers: [providers(self)] }),
+    );
+    const joined = members.map(
+        (self) =>
+            new Member(
+                self.name,
+                { self, peers: peersOf(self, members) },
+                // Agents that are told of peers whom they cannot reach hold up their own start for a minute each.
+                { providers: [kubernetesProvider(self.name, self)], dependsOn: [connections.component, ...ingress].flat() },
+            ),
+    );
+    new ReadyGate("ready", { members, ...config.gate }, { dependsOn: joined });
+
+    return {
+        network: config.network,
+        ingress: config.ingress,
+        members: Object.fromEntries(members.map((member) => [member.name, published(member)])),
+        connections: connections.outputs,
+    };
+}
+
+/** Nothing is made unless all clusters fit together. */
+function refuseUnfit(members: readonly Cluster[], config: MeshConfig): void {
+    const file = `Pulumi.${pulumi.getStack()}.yaml`;
+    const problems = meshProblems(members, { ...config, file }, new Date());
+    if (problems.length > 0)
+        throw new pulumi.RunError(`these clusters cannot be one mesh:\n${problems.map((problem) => `✖ ${problem}`).join("\n")}`);
+}
+
+/** A provider for each account, region and role, made when first asked for. Named after them, so that no member's leaving changes another's. */
+function memberProviders(tags: Record<string, string>) {
+    const providers = new Map<string, aws.Provider>();
+    return (member: ClusterFacts): aws.Provider => {
+        const role = member.assumeRole?.split(":role/")[1] ?? [];
+        const key = [member.accountId, member.region].concat(role).join(".");
+        const provider = providers.get(key) ?? awsProvider(key, member, meshTags(tags));
+        providers.set(key, provider);
+        return provider;
+    };
+}
+
+function meshTags(tags: Record<string, string>) {
+    return { ...tags, "clustermesh:mesh": pulumi.getStack() };
+}
+
+/** Connects every VPC with every other one. What comes later depends on `component`; `outputs` tells the links, by the clusters or regions that they join. */
+async function connectNetworks(
+    { network, tags }: MeshConfig,
+    members: readonly Cluster[],
+    provider: (member: ClusterFacts) => aws.Provider,
+) {
+    if (network === "peering") {
+        const links = pairs(members).map(([a, b]) => {
+            const name = `${a.name}.${b.name}`;
+            return {
+                name,
+                peering: new Peering(name, {
+                    requester: { facts: a, provider: provider(a) },
+                    accepter: { facts: b, provider: provider(b) },
+                }),
+            };
+        });
+        return {
+            component: links.map(({ peering }) => peering),
+            outputs: Object.fromEntries(links.map(({ name, peering }) => [name, peering.connectionId])),
+        };
+    }
+    const hubs = new Map<string, aws.Provider>();
+    const hubProvider = (region: string) => {
+        const hub = hubs.get(region) ?? awsProvider(`hub.${region}`, { region }, meshTags(tags));
+        hubs.set(region, hub);
+        return hub;
+    };
+    const [first] = members;
+    const { accountId } = await aws.getCallerIdentity({}, { provider: hubProvider(first?.region ?? "") });
+    const gateways = new TransitGateways(pulumi.getStack(), { members, memberProvider: provider, hubProvider, hubAccountId: accountId });
+    return { component: [gateways], outputs: gateways.gatewayIds };
+}
+
+/** What `verify` and people need to know of a member. Nothing secret: kubeconfigs stay outputs of the cluster stacks. */
+function published({ kubeconfig: _, etcdClient: __, ...facts }: Cluster): ClusterFacts {
+    return facts;
+}

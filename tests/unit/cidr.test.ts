@@ -1,0 +1,108 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { addressAt, contains, defaultPool, isCanonical, layout, overlap } from "../../core/cidr.ts";
+import { pairs } from "../../core/mesh.ts";
+
+/** An address as a number, computed otherwise than the code under test does. */
+const number = (address: string) => address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+const range = (cidr: string) => {
+    const [base = "", prefix] = cidr.split("/");
+    return [number(base), number(base) + 2 ** (32 - Number(prefix)) - 1] as const;
+};
+
+const cidr = fc.tuple(fc.integer({ min: 8, max: 28 }), fc.nat(2 ** 32 - 1)).map(([prefix, at]) => {
+    const base = Math.floor(at / 2 ** (32 - prefix)) * 2 ** (32 - prefix);
+    return `${[24, 16, 8, 0].map((shift) => Math.floor(base / 2 ** shift) % 256).join(".")}/${prefix}`;
+});
+
+test.each(["10.248.0.0/18", "192.168.0.0/16", "0.0.0.0/0", "10.0.0.1/32"])("%s is canonical", (text) =>
+    expect(isCanonical(text)).toBe(true),
+);
+
+test.each([
+    "10.248.0.1/18",
+    "10.248.0.0",
+    "10.248.0.0/33",
+    "10.248.0/18",
+    "10.0.0.0/8 ",
+    "ten",
+    "",
+    "fd00::/8",
+    "010.0.0.0/8",
+    "10.0.0.0/08",
+])("%j is not canonical", (text) => expect(isCanonical(text)).toBe(false));
+
+test.each([
+    ["10.248.0.0/18", "192.168.0.0/16", false],
+    ["10.248.0.0/18", "10.248.64.0/18", false],
+    ["10.248.0.0/18", "10.248.63.0/24", true],
+    ["10.248.63.0/24", "10.248.0.0/18", true],
+    ["10.0.0.0/16", "10.0.0.0/16", true],
+    ["0.0.0.0/0", "192.168.0.0/16", true],
+])("%s and %s overlap: %s", (a, b, expected) => expect(overlap(a, b)).toBe(expected));
+
+test("blocks overlap exactly when their ranges do, and contain each other likewise", () => {
+    fc.assert(
+        fc.property(cidr, cidr, (a, b) => {
+            const [[a1, a2], [b1, b2]] = [range(a), range(b)];
+            expect(overlap(a, b)).toBe(a1 <= b2 && b1 <= a2);
+            expect(contains(a, b)).toBe(a1 <= b1 && b2 <= a2);
+        }),
+        { numRuns: 2000 },
+    );
+});
+
+test("the blocks of the README's two clusters", () => {
+    expect(layout("10.248.0.0/18", 3)).toEqual({
+        wide: ["10.248.0.0/20", "10.248.16.0/20", "10.248.32.0/20"],
+        narrow: ["10.248.48.0/24", "10.248.49.0/24", "10.248.50.0/24"],
+    });
+    expect(layout("192.168.0.0/16", 3)).toEqual({
+        wide: ["192.168.0.0/18", "192.168.64.0/18", "192.168.128.0/18"],
+        narrow: ["192.168.192.0/24", "192.168.193.0/24", "192.168.194.0/24"],
+    });
+});
+
+test.each([
+    ["10.0.0.0/23", 3, true],
+    ["10.0.0.0/24", 3, false],
+    ["10.0.0.0/24", 2, true],
+    ["10.0.0.0/25", 2, false],
+    ["10.0.0.0/22", 6, false],
+    ["10.0.0.0/21", 6, true],
+] as const)("%s has room for %i zones: %s", (vpc, zones, fits) => expect(layout(vpc, zones) !== undefined).toBe(fits));
+
+test("subnets lie in the VPC, overlap nowhere, and are of sizes that AWS and EKS take", () => {
+    fc.assert(
+        fc.property(
+            cidr.filter((vpc) => Number(vpc.split("/")[1]) >= 16),
+            fc.integer({ min: 2, max: 6 }),
+            (vpc, zones) => {
+                const blocks = layout(vpc, zones);
+                fc.pre(blocks !== undefined);
+                const all = [...blocks.wide, ...blocks.narrow];
+                expect(blocks.wide).toHaveLength(zones);
+                expect(blocks.narrow).toHaveLength(zones);
+                for (const block of all) {
+                    expect(isCanonical(block)).toBe(true);
+                    expect(contains(vpc, block)).toBe(true);
+                    expect(Number(block.split("/")[1])).toBeLessThanOrEqual(27);
+                }
+                for (const [a, b] of pairs(all)) expect(overlap(a, b)).toBe(false);
+            },
+        ),
+    );
+});
+
+test("every id from 1 to 127 has a pool of its own within 100.64.0.0/10", () => {
+    const pools = Array.from({ length: 127 }, (_, i) => defaultPool(i + 1));
+    expect(pools[0]).toBe("100.64.128.0/17");
+    expect(pools[126]).toBe("100.127.128.0/17");
+    for (const pool of pools) expect(contains("100.64.0.0/10", pool)).toBe(true);
+    for (const [a, b] of pairs(pools)) expect(overlap(a, b)).toBe(false);
+});
+
+test("addresses count from the block's first one", () => {
+    expect(addressAt("10.248.16.0/20", 16)).toBe("10.248.16.16");
+    expect(addressAt("192.168.255.0/24", 255)).toBe("192.168.255.255");
+});

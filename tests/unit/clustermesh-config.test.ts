@@ -1,0 +1,87 @@
+import { expect, test } from "vitest";
+import { cachedEntry, directEntry, etcdClientFiles, kvstoremeshEntry, parseClustermesh } from "../../core/clustermesh-config.ts";
+
+const material = Object.fromEntries(Object.values(etcdClientFiles("west")).map((file) => [file, "PEM"]));
+
+test("direct wiring: the entry that the procedure of 2020 wrote, file names included", () => {
+    expect(directEntry("west")).toMatchInlineSnapshot(`
+      "endpoints:
+        - https://west.mesh.cilium.io:2379
+      trusted-ca-file: /var/lib/cilium/clustermesh/west.etcd-client-ca.crt
+      key-file: /var/lib/cilium/clustermesh/west.etcd-client.key
+      cert-file: /var/lib/cilium/clustermesh/west.etcd-client.crt
+      "
+    `);
+    expect(parseClustermesh({ west: directEntry("west"), ...material }, "east")).toMatchInlineSnapshot(`
+      Map {
+        "west" => {
+          "caFile": "/var/lib/cilium/clustermesh/west.etcd-client-ca.crt",
+          "certFile": "/var/lib/cilium/clustermesh/west.etcd-client.crt",
+          "endpoints": [
+            "https://west.mesh.cilium.io:2379",
+          ],
+          "hostAliases": [],
+          "keyFile": "/var/lib/cilium/clustermesh/west.etcd-client.key",
+        },
+      }
+    `);
+});
+
+test("KVStoreMesh wiring: kvstoremesh dials the peer, agents their own cluster's etcd with what the chart mounts", () => {
+    expect(kvstoremeshEntry("west", ["10.1.3.10", "10.1.4.10"])).toMatchInlineSnapshot(`
+      "endpoints:
+        - https://west.mesh.cilium.io:2379
+      trusted-ca-file: /var/lib/cilium/clustermesh/west.etcd-client-ca.crt
+      key-file: /var/lib/cilium/clustermesh/west.etcd-client.key
+      cert-file: /var/lib/cilium/clustermesh/west.etcd-client.crt
+      cilium-host-aliases:
+        - hostname: west.mesh.cilium.io
+          ips:
+            - 10.1.3.10
+            - 10.1.4.10
+      "
+    `);
+    expect(cachedEntry()).toMatchInlineSnapshot(`
+      "endpoints:
+        - https://clustermesh-apiserver.kube-system.svc:2379
+      trusted-ca-file: /var/lib/cilium/clustermesh/local-etcd-client-ca.crt
+      key-file: /var/lib/cilium/clustermesh/local-etcd-client.key
+      cert-file: /var/lib/cilium/clustermesh/local-etcd-client.crt
+      "
+    `);
+    expect([...parseClustermesh({ west: cachedEntry() }, "east").keys()]).toEqual(["west"]);
+});
+
+test("a cluster ignores the entry with its own name", () => {
+    expect(parseClustermesh({ west: directEntry("west") }, "west").size).toBe(0);
+});
+
+test.each([
+    [
+        "a certificate that is not in the secret",
+        { west: directEntry("west") },
+        'west: file "/var/lib/cilium/clustermesh/west.etcd-client-ca.crt" is neither',
+    ],
+    [
+        "a file elsewhere",
+        { west: "endpoints: [https://x:2379]\ntrusted-ca-file: /etc/ca\ncert-file: /etc/c\nkey-file: /etc/k\n" },
+        'file "/etc/ca" is neither',
+    ],
+    ["no endpoint", { west: "endpoints: []\n" }, "west: no endpoints"],
+    [
+        "etcd without TLS",
+        { west: directEntry("west").replace("https", "http"), ...material },
+        'endpoint "http://west.mesh.cilium.io:2379" is no https URL',
+    ],
+    [
+        "an alias without addresses",
+        { west: kvstoremeshEntry("west", []), ...material },
+        'host alias "west.mesh.cilium.io" has no addresses',
+    ],
+])("Cilium would refuse %s", (_, files, message) => {
+    expect(() => parseClustermesh(files as Record<string, string>, "east")).toThrow(message);
+});
+
+test("JSON is YAML, but no peer to Cilium, which looks for the words 'endpoints:'", () => {
+    expect(parseClustermesh({ west: JSON.stringify({ endpoints: ["https://west:2379"] }) }, "east").size).toBe(0);
+});
