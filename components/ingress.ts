@@ -7,14 +7,18 @@ export interface IngressArgs {
     self: ClusterFacts;
     peers: readonly ClusterFacts[];
     policy: IngressPolicy;
+    /** The provider of a member's account and region. */
+    provider: (member: ClusterFacts) => aws.Provider;
 }
 
-/** The rules by which a cluster admits its peers: to its etcd, its nodes and its pods. By address block, since groups of other regions cannot be named. */
+/**
+ * The rules by which its peers admit a cluster: to their etcds, nodes and pods. By address block, since security groups of other regions cannot be named.
+ */
 export class Ingress extends pulumi.ComponentResource {
-    constructor(name: string, { self, peers, policy }: IngressArgs, opts?: pulumi.ComponentResourceOptions) {
+    constructor(name: string, { self, peers, policy, provider }: IngressArgs, opts?: pulumi.ComponentResourceOptions) {
         super("clustermesh:index:Ingress", name, {}, opts);
         for (const peer of peers) {
-            for (const { securityGroupId, source, description, ...traffic } of ingressFrom(peer, self, policy)) {
+            for (const { securityGroupId, source, description, ...traffic } of ingressFrom(self, peer, policy)) {
                 new aws.vpc.SecurityGroupIngressRule(
                     `${self.name}.${peer.name}.${securityGroupId}.${describeTraffic(traffic)}.${source}`,
                     {
@@ -25,7 +29,7 @@ export class Ingress extends pulumi.ComponentResource {
                         toPort: traffic.toPort,
                         description,
                     },
-                    { parent: this },
+                    { parent: this, provider: provider(peer) },
                 );
             }
         }

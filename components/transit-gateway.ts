@@ -20,6 +20,8 @@ export interface TransitGatewaysArgs {
 export class TransitGateways extends pulumi.ComponentResource {
     /** Gateway ids by region. */
     readonly gatewayIds: Record<string, pulumi.Output<string>>;
+    /** What carries a member's traffic, by its name: routes from and to it, and those between regions. */
+    readonly paths: Map<string, pulumi.Resource[]>;
 
     constructor(name: string, args: TransitGatewaysArgs, opts?: pulumi.ComponentResourceOptions) {
         super("clustermesh:index:TransitGateways", name, {}, opts);
@@ -31,8 +33,14 @@ export class TransitGateways extends pulumi.ComponentResource {
         const id = (region: string) => gateways[region]?.id ?? pulumi.output("");
         const shares = Object.fromEntries(regions.map((region) => [region, share(region)]));
         const attachments = new Map(members.map((member) => [member.name, attach(member)]));
-        pairs(regions).forEach(connectRegions);
-        for (const from of members) for (const to of members) if (from !== to) routeFromVpc(from, to);
+        const betweenRegions = pairs(regions).flatMap(connectRegions);
+        this.paths = new Map(members.map(({ name }) => [name, [...betweenRegions]]));
+        for (const from of members) {
+            for (const to of members.filter((other) => other !== from)) {
+                const routes = routeFromVpc(from, to);
+                for (const { name } of [from, to]) this.paths.get(name)?.push(...routes);
+            }
+        }
 
         this.gatewayIds = Object.fromEntries(regions.map((region) => [region, id(region)]));
         this.registerOutputs({ gatewayIds: this.gatewayIds });
@@ -88,7 +96,7 @@ export class TransitGateways extends pulumi.ComponentResource {
         }
 
         /** Gateways learn the VPCs attached to them, but nothing from each other: those routes are static. */
-        function connectRegions([a, b]: [string, string]) {
+        function connectRegions([a, b]: [string, string]): pulumi.Resource[] {
             const link = `${a}.${b}`;
             const attachment = new aws.ec2transitgateway.PeeringAttachment(
                 link,
@@ -106,36 +114,41 @@ export class TransitGateways extends pulumi.ComponentResource {
                 { transitGatewayAttachmentId: attachment.id, tags: { Name: `${name}-${link}` } },
                 { parent, provider: hubProvider(b) },
             );
-            for (const [from, to] of [
-                [a, b],
-                [b, a],
-            ] as const) {
-                for (const member of members.filter(({ region }) => region === to)) {
-                    for (const destinationCidrBlock of member.vpcCidrs) {
-                        new aws.ec2transitgateway.Route(
-                            `${from}.${member.name}.${destinationCidrBlock}`,
-                            {
-                                destinationCidrBlock,
-                                transitGatewayAttachmentId: accepter.id,
-                                transitGatewayRouteTableId: gateways[from]?.associationDefaultRouteTableId ?? "",
-                            },
-                            { parent, provider: hubProvider(from) },
-                        );
-                    }
-                }
-            }
+            const ways = [
+                { from: a, to: b },
+                { from: b, to: a },
+            ];
+            return ways.flatMap(({ from, to }) =>
+                members
+                    .filter(({ region }) => region === to)
+                    .flatMap((member) =>
+                        member.vpcCidrs.map(
+                            (destinationCidrBlock) =>
+                                new aws.ec2transitgateway.Route(
+                                    `${from}.${member.name}.${destinationCidrBlock}`,
+                                    {
+                                        destinationCidrBlock,
+                                        transitGatewayAttachmentId: accepter.id,
+                                        transitGatewayRouteTableId: gateways[from]?.associationDefaultRouteTableId ?? "",
+                                    },
+                                    { parent, provider: hubProvider(from) },
+                                ),
+                        ),
+                    ),
+            );
         }
 
-        function routeFromVpc(from: ClusterFacts, to: ClusterFacts) {
+        function routeFromVpc(from: ClusterFacts, to: ClusterFacts): pulumi.Resource[] {
             const attachment = attachments.get(from.name);
-            for (const { routeTableId, destination } of routesTo(from, to)) {
-                new aws.ec2.Route(
-                    `${from.name}.${to.name}.${routeTableId}.${destination}`,
-                    { routeTableId, destinationCidrBlock: destination, transitGatewayId: id(from.region) },
-                    // AWS refuses a route to a gateway that the VPC is not attached to.
-                    { parent, provider: memberProvider(from), dependsOn: attachment ? [attachment] : [] },
-                );
-            }
+            return routesTo(from, to).map(
+                ({ routeTableId, destination }) =>
+                    new aws.ec2.Route(
+                        `${from.name}.${to.name}.${routeTableId}.${destination}`,
+                        { routeTableId, destinationCidrBlock: destination, transitGatewayId: id(from.region) },
+                        // AWS refuses a route to a gateway that the VPC is not attached to.
+                        { parent, provider: memberProvider(from), dependsOn: attachment ? [attachment] : [] },
+                    ),
+            );
         }
     }
 }

@@ -17,26 +17,22 @@ export async function meshStack(config: MeshConfig) {
     refuseUnfit(members, config);
     const providers = memberProviders(config.tags);
 
-    const connections = await connectNetworks(config, members, providers);
-    const ingress = members.map(
-        (self) => new Ingress(self.name, { self, peers: peersOf(self, members), policy: config.ingress }, { providers: [providers(self)] }),
-    );
-    const joined = members.map(
-        (self) =>
-            new Member(
-                self.name,
-                { self, peers: peersOf(self, members) },
-                // Agents that are told of peers whom they cannot reach hold up their own start for a minute each.
-                { providers: [kubernetesProvider(self.name, self)], dependsOn: [connections.component, ...ingress].flat() },
-            ),
-    );
+    const network = await connectNetworks(config, members, providers);
+    const joined = members.map((self) => {
+        const peers = peersOf(self, members);
+        const ingress = new Ingress(self.name, { self, peers, policy: config.ingress, provider: providers });
+        // Agents that are told of peers whom they cannot reach hold up their own start for a minute each. Each member waits for its own paths only:
+        // all for all would be dependencies by the cube of the clusters.
+        const dependsOn = [ingress, ...network.pathsOf(self)];
+        return new Member(self.name, { self, peers }, { providers: [kubernetesProvider(self.name, self)], dependsOn });
+    });
     new ReadyGate("ready", { members, ...config.gate }, { dependsOn: joined });
 
     return {
         network: config.network,
         ingress: config.ingress,
         members: Object.fromEntries(members.map((member) => [member.name, published(member)])),
-        connections: connections.outputs,
+        connections: network.connections,
     };
 }
 
@@ -64,26 +60,28 @@ function meshTags(tags: Record<string, string>) {
     return { ...tags, "clustermesh:mesh": pulumi.getStack() };
 }
 
-/** Connects every VPC with every other one. What comes later depends on `component`; `outputs` tells the links, by the clusters or regions that they join. */
+interface ConnectedNetworks {
+    /** What must be there before the member reaches its peers and they it. */
+    pathsOf: (member: ClusterFacts) => pulumi.Resource[];
+    /** Ids of peering connections by the two clusters, or of Transit Gateways by region. */
+    connections: Record<string, pulumi.Output<string>>;
+}
+
+/** Connects every VPC with every other one. */
 async function connectNetworks(
     { network, tags }: MeshConfig,
-    members: readonly Cluster[],
+    members: readonly ClusterFacts[],
     provider: (member: ClusterFacts) => aws.Provider,
-) {
+): Promise<ConnectedNetworks> {
     if (network === "peering") {
         const links = pairs(members).map(([a, b]) => {
             const name = `${a.name}.${b.name}`;
-            return {
-                name,
-                peering: new Peering(name, {
-                    requester: { facts: a, provider: provider(a) },
-                    accepter: { facts: b, provider: provider(b) },
-                }),
-            };
+            const args = { requester: { facts: a, provider: provider(a) }, accepter: { facts: b, provider: provider(b) } };
+            return { name, ends: [a, b], peering: new Peering(name, args) };
         });
         return {
-            component: links.map(({ peering }) => peering),
-            outputs: Object.fromEntries(links.map(({ name, peering }) => [name, peering.connectionId])),
+            pathsOf: (member) => links.filter(({ ends }) => ends.includes(member)).map(({ peering }) => peering),
+            connections: Object.fromEntries(links.map(({ name, peering }) => [name, peering.connectionId])),
         };
     }
     const hubs = new Map<string, aws.Provider>();
@@ -95,7 +93,7 @@ async function connectNetworks(
     const [first] = members;
     const { accountId } = await aws.getCallerIdentity({}, { provider: hubProvider(first?.region ?? "") });
     const gateways = new TransitGateways(pulumi.getStack(), { members, memberProvider: provider, hubProvider, hubAccountId: accountId });
-    return { component: [gateways], outputs: gateways.gatewayIds };
+    return { pathsOf: ({ name }) => gateways.paths.get(name) ?? [], connections: gateways.gatewayIds };
 }
 
 /** What `verify` and people need to know of a member. Nothing secret: kubeconfigs stay outputs of the cluster stacks. */

@@ -1,0 +1,328 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { type MeshConfig, parseConfig } from "../../config.ts";
+import type { ClusterFacts } from "../../contract.ts";
+import { parseClustermesh } from "../../core/clustermesh-config.ts";
+import { ordered, pairs, peersOf } from "../../core/mesh.ts";
+import { meshStack } from "../../stacks/mesh.ts";
+import { member } from "../members.ts";
+import { ofType, only, type Program, type Registered, run } from "./harness.ts";
+
+const ROUTE = "aws:ec2/route:Route";
+const RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
+const SECRET = "kubernetes:core/v1:Secret";
+const PATCH = "kubernetes:apps/v1:DaemonSetPatch";
+
+/** Runs the mesh stack over clusters that have been deployed with these facts. */
+async function mesh(members: readonly ClusterFacts[], over: object = {}): Promise<Program<Record<string, unknown>>> {
+    const { config, problems } = parseConfig(
+        { kind: "mesh", clusters: members.map(({ stack }) => stack), ...over },
+        "organization/clustermesh",
+    );
+    expect(problems).toEqual([]);
+    const stacks = Object.fromEntries(
+        members.map(({ stack, ...facts }) => [
+            stack,
+            {
+                outputs: {
+                    ...facts,
+                    kubeconfig: `kubeconfig of ${facts.name}`,
+                    etcdClient: { ca: `CA of ${facts.name}`, cert: `cert of ${facts.name}`, key: `PRIVATE KEY of ${facts.name}` },
+                },
+                secretOutputNames: ["kubeconfig", "etcdClient"],
+            },
+        ]),
+    );
+    return run(() => meshStack(config as MeshConfig) as Promise<Record<string, unknown>>, { stack: "mesh", stacks });
+}
+
+const decode = (data: unknown) =>
+    Object.fromEntries(
+        Object.entries(data as Record<string, string>).map(([file, text]) => [file, Buffer.from(text, "base64").toString()]),
+    );
+
+/** The Secret of a member, as its pods mount it. */
+function mounted(resources: Registered[], name: string, secret: string): Record<string, string> {
+    return decode(only(resources, SECRET, `${name}-${secret}`).inputs.data);
+}
+
+describe.each([2, 5])("a mesh of %i", (size) => {
+    const members = Array.from({ length: size }, (_, i) => member(i + 1));
+    let resources: Registered[];
+    let outputs: Record<string, unknown>;
+    beforeAll(async () => {
+        ({ resources, outputs } = await mesh(members));
+    });
+
+    test("has a peering for each pair, accepted, with DNS from both ends", () => {
+        const count = (size * (size - 1)) / 2;
+        expect(ofType(resources, "aws:ec2/vpcPeeringConnection:VpcPeeringConnection")).toHaveLength(count);
+        expect(
+            ofType(resources, "aws:ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter").every(
+                ({ inputs }) => inputs.autoAccept === true,
+            ),
+        ).toBe(true);
+        const options = ofType(resources, "aws:ec2/peeringConnectionOptions:PeeringConnectionOptions");
+        for (const side of ["requester", "accepter"])
+            expect(
+                options.filter(({ inputs }) => (inputs[side] as { allowRemoteVpcDnsResolution?: boolean })?.allowRemoteVpcDnsResolution),
+            ).toHaveLength(count);
+        expect(Object.keys(outputs.connections as object)).toEqual(pairs(ordered(members)).map(([a, b]) => `${a.name}.${b.name}`));
+    });
+
+    test("routes every block of every peer in every table, once the peering is active", () => {
+        const routes = ofType(resources, ROUTE);
+        for (const self of members) {
+            for (const table of self.routeTableIds) {
+                const destinations = routes
+                    .filter(({ inputs }) => inputs.routeTableId === table)
+                    .map(({ inputs }) => inputs.destinationCidrBlock);
+                expect(destinations.toSorted()).toEqual(
+                    peersOf(self, members)
+                        .flatMap(({ vpcCidrs }) => vpcCidrs)
+                        .toSorted(),
+                );
+            }
+        }
+        for (const { dependsOn } of routes)
+            expect(dependsOn.some((name) => name.startsWith("aws:ec2/vpcPeeringConnectionAccepter"))).toBe(true);
+    });
+
+    test("admits every peer to the nodes and to the etcd of each member", () => {
+        const rules = ofType(resources, RULE);
+        for (const self of members) {
+            for (const peer of peersOf(self, members)) {
+                const from = rules.filter(({ inputs }) => inputs.cidrIpv4 === peer.vpcCidrs[0]).map(({ inputs }) => inputs);
+                expect(from).toContainEqual(expect.objectContaining({ securityGroupId: `sg-${self.name}`, ipProtocol: "-1" }));
+                expect(from).toContainEqual(
+                    expect.objectContaining({ securityGroupId: `sg-${self.name}-etcd`, ipProtocol: "tcp", fromPort: 2379, toPort: 2379 }),
+                );
+            }
+        }
+        expect(rules).toHaveLength(size * (size - 1) * 2);
+        for (const { inputs } of rules) expect(inputs.description).toMatch(/ of c\d/);
+    });
+
+    test("tells each member of its peers in the secret that Cilium reads, with each peer's own material", () => {
+        for (const self of members) {
+            const files = mounted(resources, self.name, "cilium-clustermesh");
+            expect([...parseClustermesh(files, self.name).keys()].toSorted()).toEqual(
+                peersOf(self, members)
+                    .map(({ name }) => name)
+                    .toSorted(),
+            );
+            for (const { name } of peersOf(self, members)) {
+                expect(files[`${name}.etcd-client-ca.crt`]).toBe(`CA of ${name}`);
+                expect(files[`${name}.etcd-client.crt`]).toBe(`cert of ${name}`);
+                expect(files[`${name}.etcd-client.key`]).toBe(`PRIVATE KEY of ${name}`);
+            }
+            expect(Object.keys(files)).toHaveLength((size - 1) * 4);
+        }
+    });
+
+    test("patches each member's DaemonSet with the peers' addresses, under a name of its own", () => {
+        for (const self of members) {
+            expect(only(resources, PATCH, `${self.name}-cilium`).inputs).toMatchObject({
+                metadata: { name: "cilium", namespace: "kube-system", annotations: { "pulumi.com/patchFieldManager": "clustermesh" } },
+                spec: {
+                    template: {
+                        spec: {
+                            hostAliases: peersOf(self, ordered(members)).flatMap(({ name, etcd }) =>
+                                etcd.addresses.map((ip) => ({ ip, hostnames: [`${name}.mesh.cilium.io`] })),
+                            ),
+                        },
+                    },
+                },
+            });
+        }
+    });
+
+    test("speaks to each cluster through its own API server", () => {
+        for (const { type, name, provider } of resources.filter(({ type }) => type.startsWith("kubernetes:")))
+            expect(provider, `${type} ${name}`).toBe(name.split("-")[0]);
+        const providers = ofType(resources, "pulumi:providers:kubernetes");
+        expect(providers).toHaveLength(size);
+        for (const { name, inputs, secrets } of providers) {
+            expect(inputs).toMatchObject({
+                kubeconfig: `kubeconfig of ${name}`,
+                clusterIdentifier: expect.stringContaining(`cluster/${name}`),
+                enableSecretMutable: "true",
+            });
+            expect(secrets).toContain("kubeconfig");
+        }
+        // One process for the whole account and region, not one for each member.
+        expect(ofType(resources, "pulumi:providers:aws")).toHaveLength(1);
+    });
+
+    test("goes in order: networks, then what agents are told, then the gate", () => {
+        const network = resources.filter(({ type }) => /^aws:.*(Peering|Route$|IngressRule$)/.test(type));
+        for (const { name, dependsOn } of ofType(resources, "clustermesh:index:Member")) {
+            // Names of what lies between two clusters have both in them.
+            const own = network.filter(
+                (part) => new RegExp(`\\b${name}\\b`).test(part.name) && !(part.type === RULE && !part.name.startsWith(`${name}.`)),
+            );
+            expect(own.length).toBe((size - 1) * (4 + 4 + 2));
+            for (const part of own) expect(dependsOn).toContain(`${part.type} ${part.name}`);
+        }
+        const [gate] = ofType(resources, "clustermesh:index:ReadyGate");
+        for (const { type, name } of [...ofType(resources, SECRET), ...ofType(resources, PATCH)])
+            expect(gate?.dependsOn).toContain(`${type} ${name}`);
+    });
+
+    test("gates on every agent, with kubeconfigs in the environment alone", () => {
+        const { inputs, secrets } = only(resources, "command:local:Command");
+        expect(inputs).toMatchObject({ create: "node gate/main.ts", update: "node gate/main.ts" });
+        expect(inputs).not.toHaveProperty("triggers");
+        const environment = inputs.environment as Record<string, string>;
+        const gate = JSON.parse(environment.CLUSTERMESH_GATE ?? "") as {
+            members: Record<string, { peers: string[]; kubeconfigVariable: string }>;
+        };
+        for (const self of members) {
+            expect(gate.members[self.name]?.peers.toSorted()).toEqual(
+                peersOf(self, members)
+                    .map(({ name }) => name)
+                    .toSorted(),
+            );
+            expect(environment[gate.members[self.name]?.kubeconfigVariable ?? ""]).toBe(`kubeconfig of ${self.name}`);
+        }
+        expect(secrets).toEqual(["environment"]);
+    });
+
+    test("returns what verify needs, and nothing secret", () => {
+        expect(Object.keys(outputs.members as object)).toEqual(ordered(members).map(({ name }) => name));
+        expect(JSON.stringify(outputs)).not.toMatch(/PRIVATE KEY|kubeconfig/);
+    });
+});
+
+test("no input with a key or a kubeconfig is left unmarked", async () => {
+    const { resources } = await mesh([member(1), member(2)]);
+    let marked = 0;
+    for (const { type, name, inputs, secrets } of resources) {
+        for (const [key, value] of Object.entries(inputs)) {
+            const text = JSON.stringify(type === SECRET && key === "data" ? decode(value) : value);
+            if (!/PRIVATE KEY|kubeconfig of/.test(text)) continue;
+            expect(secrets, `${type} ${name}`).toContain(key);
+            marked += 1;
+        }
+    }
+    expect(marked).toBeGreaterThanOrEqual(5);
+});
+
+test("the list's order changes nothing", async () => {
+    const members = [member(3), member(1), member(2)];
+    const [one, other] = [await mesh(members), await mesh(members.toReversed())];
+    const bare = ({ resources }: typeof one) => resources.map(({ type, name, inputs }) => ({ type, name, inputs }));
+    expect(bare(one)).toEqual(bare(other));
+});
+
+test("a third cluster adds resources and updates three of each member, and replaces none", async () => {
+    const [two, three] = [await mesh([member(1), member(2)]), await mesh([member(1), member(2), member(3)])];
+    const key = ({ type, name }: Registered) => `${type} ${name}`;
+    const after = new Map(three.resources.map((resource) => [key(resource), resource]));
+    const changed = two.resources
+        .filter((resource) => JSON.stringify(after.get(key(resource))?.inputs) !== JSON.stringify(resource.inputs))
+        .map(key);
+    expect(changed).toEqual([
+        "command:local:Command ready",
+        "kubernetes:apps/v1:DaemonSetPatch c1-cilium",
+        "kubernetes:apps/v1:DaemonSetPatch c2-cilium",
+        "kubernetes:core/v1:Secret c1-cilium-clustermesh",
+        "kubernetes:core/v1:Secret c2-cilium-clustermesh",
+    ]);
+});
+
+test("across regions and accounts each end is made by its own hands", async () => {
+    const role = "arn:aws:iam::222222222222:role/mesh";
+    const members = [member(1), member(2, { region: "us-east-1", accountId: "222222222222", assumeRole: role })];
+    const { resources } = await mesh(members);
+    const providers = Object.fromEntries(
+        ofType(resources, "pulumi:providers:aws").map(({ name, inputs }) => [
+            name,
+            { region: inputs.region, assumeRoles: inputs.assumeRoles },
+        ]),
+    );
+    expect(providers).toEqual({
+        "111111111111.eu-central-1": { region: "eu-central-1" },
+        "222222222222.us-east-1.mesh": {
+            region: "us-east-1",
+            assumeRoles: JSON.stringify([{ roleArn: role, sessionName: "clustermesh" }]),
+        },
+    });
+    const made = resources
+        .filter(({ type }) => type.startsWith("aws:"))
+        .map(({ type, name, provider }) => `${type.split(":")[2]} ${name}: ${provider}`);
+    expect(made).toMatchInlineSnapshot(`
+      [
+        "PeeringConnectionOptions c1.c2-accepter: 222222222222.us-east-1.mesh",
+        "PeeringConnectionOptions c1.c2-requester: 111111111111.eu-central-1",
+        "Route c1.c2.rtb-c1-private.10.2.0.0/16: 111111111111.eu-central-1",
+        "Route c1.c2.rtb-c1-public.10.2.0.0/16: 111111111111.eu-central-1",
+        "Route c2.c1.rtb-c2-private.10.1.0.0/16: 222222222222.us-east-1.mesh",
+        "Route c2.c1.rtb-c2-public.10.1.0.0/16: 222222222222.us-east-1.mesh",
+        "VpcPeeringConnection c1.c2: 111111111111.eu-central-1",
+        "VpcPeeringConnectionAccepter c1.c2: 222222222222.us-east-1.mesh",
+        "SecurityGroupIngressRule c1.c2.sg-c2-etcd.tcp/2379.10.1.0.0/16: 222222222222.us-east-1.mesh",
+        "SecurityGroupIngressRule c1.c2.sg-c2.all traffic.10.1.0.0/16: 222222222222.us-east-1.mesh",
+        "SecurityGroupIngressRule c2.c1.sg-c1-etcd.tcp/2379.10.2.0.0/16: 111111111111.eu-central-1",
+        "SecurityGroupIngressRule c2.c1.sg-c1.all traffic.10.2.0.0/16: 111111111111.eu-central-1",
+      ]
+    `);
+    expect(only(resources, "aws:ec2/vpcPeeringConnection:VpcPeeringConnection").inputs).toMatchObject({
+        peerOwnerId: "222222222222",
+        peerRegion: "us-east-1",
+    });
+});
+
+test("KVStoreMesh wiring: remote entries for kvstoremesh, local ones for agents, no DaemonSet patched", async () => {
+    const { resources } = await mesh([member(1, { wiring: "kvstoremesh" }), member(2)]);
+    const remote = parseClustermesh(mounted(resources, "c1", "cilium-kvstoremesh"), "c1");
+    expect(remote.get("c2")).toMatchObject({
+        endpoints: ["https://c2.mesh.cilium.io:2379"],
+        hostAliases: [{ hostname: "c2.mesh.cilium.io", ips: ["10.2.0.16", "10.2.64.16"] }],
+    });
+    const local = parseClustermesh(mounted(resources, "c1", "cilium-clustermesh"), "c1");
+    expect(local.get("c2")?.endpoints).toEqual(["https://clustermesh-apiserver.kube-system.svc:2379"]);
+    // Only its peer, which is wired directly, is patched.
+    expect(ofType(resources, PATCH).map(({ name }) => name)).toEqual(["c2-cilium"]);
+});
+
+test("a Transit Gateway for each region: attachments, acceptance, static routes between regions, routes in every table", async () => {
+    const members = [
+        member(1),
+        member(2, { accountId: "222222222222", assumeRole: "arn:aws:iam::222222222222:role/mesh" }),
+        member(3, { region: "us-east-1" }),
+    ];
+    const { resources, outputs } = await mesh(members, { network: "transit-gateway", ingress: ["tcp/443"] });
+    const made = resources
+        .filter(({ type }) => /ec2transitgateway|:ram\//.test(type))
+        .map(({ type, name, provider }) => `${type.split(":")[2]} ${name}: ${provider}`);
+    expect(made).toMatchInlineSnapshot(`
+      [
+        "PeeringAttachment eu-central-1.us-east-1: hub.eu-central-1",
+        "PeeringAttachmentAccepter eu-central-1.us-east-1: hub.us-east-1",
+        "Route eu-central-1.c3.10.3.0.0/16: hub.eu-central-1",
+        "Route us-east-1.c1.10.1.0.0/16: hub.us-east-1",
+        "Route us-east-1.c2.10.2.0.0/16: hub.us-east-1",
+        "TransitGateway mesh-eu-central-1: hub.eu-central-1",
+        "TransitGateway mesh-us-east-1: hub.us-east-1",
+        "VpcAttachment c1: 111111111111.eu-central-1",
+        "VpcAttachment c2: 222222222222.eu-central-1.mesh",
+        "VpcAttachment c3: 111111111111.us-east-1",
+        "VpcAttachmentAccepter c2: hub.eu-central-1",
+        "PrincipalAssociation mesh-eu-central-1-222222222222: hub.eu-central-1",
+        "ResourceAssociation mesh-eu-central-1: hub.eu-central-1",
+        "ResourceShare mesh-eu-central-1: hub.eu-central-1",
+      ]
+    `);
+    const routes = ofType(resources, ROUTE);
+    expect(routes).toHaveLength(3 * 2 * 2);
+    for (const { inputs } of routes)
+        expect(inputs.transitGatewayId).toBe(`mesh-${String(inputs.routeTableId).includes("c3") ? "us-east-1" : "eu-central-1"}-id`);
+    expect(outputs.connections).toEqual({ "eu-central-1": "mesh-eu-central-1-id", "us-east-1": "mesh-us-east-1-id" });
+    expect(ofType(resources, RULE)).toHaveLength(3 * 2 * (1 + 3));
+});
+
+test("clusters that do not fit are refused before anything is made", async () => {
+    await expect(mesh([member(1), member(1, { name: "c2" })])).rejects.toThrow(
+        /^these clusters cannot be one mesh:\n✖ Pulumi.c1.yaml and Pulumi.c2.yaml both have id 1/,
+    );
+});
