@@ -1,0 +1,124 @@
+import { automation } from "@pulumi/pulumi";
+
+export type EngineEvent = automation.EngineEvent;
+
+/** Stacks to run, by name. Empty lists are fine. */
+export interface Stacks {
+    clusters: readonly string[];
+    meshes: readonly string[];
+}
+
+export interface DriverOptions {
+    /** The project's folder. */
+    folder: string;
+    /** Each of the engine's events as it comes. */
+    onEvent?: (stack: string, event: EngineEvent) => void;
+    /** The engine's own text, for a log. */
+    onOutput?: (stack: string, text: string) => void;
+    /** Aborted once: running operations end, no further ones start. */
+    signal?: AbortSignal;
+    /** Clusters that run at a time. Default: all. */
+    concurrency?: number;
+    /** Added to the environment of Pulumi and so of the program: backend, credentials, passphrase. */
+    env?: Record<string, string>;
+    /** Reads what is really there first. Default false. */
+    refresh?: boolean;
+}
+
+/** How many resources an operation does what with: { create: 3, same: 40 }. */
+export type Changes = Partial<Record<automation.OpType, number>>;
+
+/** Each stack's changes, by name. */
+export type Results = Map<string, Changes>;
+
+/** A stack whose operation failed. `cause` is what the Automation API threw. */
+export class StackError extends Error {
+    readonly stackName: string;
+    constructor(stack: string, cause: unknown) {
+        super(`stack ${stack} failed: ${cause instanceof Error ? cause.message : cause}`, { cause });
+        this.stackName = stack;
+    }
+}
+
+/**
+ * Deploys clusters beside each other, then the meshes, which read what those published.
+ *
+ * @throws AggregateError of a StackError for each stack that failed; the others have been let finish, but no mesh is touched when a cluster failed
+ */
+export function deployMesh(stacks: Stacks, options: DriverOptions): Promise<Results> {
+    return inOrder([stacks.clusters, stacks.meshes], options, async (stack, common) => {
+        const { summary } = await stack.up(common);
+        return summary.resourceChanges ?? {};
+    });
+}
+
+/** What `deployMesh` would change. A mesh can be previewed once its clusters are deployed. Throws as `deployMesh` does. */
+export function previewMesh(stacks: Stacks, options: DriverOptions): Promise<Results> {
+    return inOrder([stacks.clusters, stacks.meshes], options, async (stack, common) => (await stack.preview(common)).changeSummary);
+}
+
+/** Takes over into the state what is really there. Throws as `deployMesh` does. */
+export function refreshMesh(stacks: Stacks, { refresh: _, ...options }: DriverOptions): Promise<Results> {
+    return inOrder([stacks.clusters, stacks.meshes], options, async (stack, { refresh: __, ...common }) => {
+        const { summary } = await stack.refresh(common);
+        return summary.resourceChanges ?? {};
+    });
+}
+
+/** Destroys the meshes, which need the clusters' API servers for that, then the clusters. Throws as `deployMesh` does. */
+export function destroyMesh(stacks: Stacks, options: DriverOptions): Promise<Results> {
+    return inOrder([stacks.meshes, stacks.clusters], options, async (stack, common) => {
+        const { summary } = await stack.destroy(common);
+        return summary.resourceChanges ?? {};
+    });
+}
+
+/** A stack's outputs, secrets included. */
+export async function outputsOf(name: string, options: DriverOptions): Promise<automation.OutputMap> {
+    return (await open(name, options)).outputs();
+}
+
+type Common = Pick<automation.UpOptions, "onEvent" | "onOutput" | "signal" | "refresh" | "suppressProgress" | "color">;
+
+async function inOrder(
+    groups: readonly (readonly string[])[],
+    options: DriverOptions,
+    run: (stack: automation.Stack, common: Common) => Promise<Changes>,
+): Promise<Results> {
+    const results: Results = new Map();
+    for (const names of groups) {
+        await each(names, options.concurrency ?? names.length, async (name) => {
+            options.signal?.throwIfAborted();
+            const stack = await open(name, options);
+            const changes = await run(stack, {
+                color: "never",
+                suppressProgress: true,
+                onEvent: (event) => options.onEvent?.(name, event),
+                onOutput: (text) => options.onOutput?.(name, text),
+                ...(options.signal && { signal: options.signal }),
+                ...(options.refresh && { refresh: true }),
+            });
+            results.set(name, changes);
+        });
+    }
+    return results;
+}
+
+/** Selects the stack, or makes it where there is none. Every later command names it, so stacks of one folder do not get in each other's way. */
+function open(stackName: string, { folder, env }: DriverOptions): Promise<automation.Stack> {
+    return automation.LocalWorkspace.createOrSelectStack({ stackName, workDir: folder }, env ? { envVars: env } : {});
+}
+
+/** Lets every one finish, `limit` at a time, then fails with all failures rather than the first. */
+async function each(names: readonly string[], limit: number, run: (name: string) => Promise<void>): Promise<void> {
+    const waiting = [...names];
+    const failures: StackError[] = [];
+    const worker = async () => {
+        for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+            const failed = name;
+            await run(failed).catch((error) => failures.push(new StackError(failed, error)));
+        }
+    };
+    await Promise.all(Array.from({ length: Math.min(limit, names.length) }, worker));
+    if (failures.length > 0) throw new AggregateError(failures, `${failures.length} of ${names.length} stacks failed`);
+}

@@ -1,0 +1,40 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { readPlan } from "../../cli/plan.ts";
+
+let folder: string;
+beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "clustermesh-plan-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+test("the stacks of this repository: two clusters, then the mesh of them", () => {
+    const { clusters, meshes, problems } = readPlan(".");
+    expect(problems).toEqual([]);
+    expect(clusters.map(({ stack, config }) => [stack, config.vpcCidr])).toEqual([
+        ["cluster1", "10.248.0.0/18"],
+        ["cluster2", "192.168.0.0/16"],
+    ]);
+    expect(meshes.map(({ config }) => config.clusters)).toEqual([
+        ["organization/clustermesh/cluster1", "organization/clustermesh/cluster2"],
+    ]);
+});
+
+test("what is wrong is told of every file at once; other projects' files and the project file are left alone", () => {
+    const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+    write("Pulumi.yaml", "name: clustermesh\n");
+    write("Pulumi.other.yaml", "config:\n  aws:region: eu-central-1\n");
+    write("Pulumi.empty.yaml", "");
+    write("Pulumi.broken.yaml", "config: [\n");
+    write("Pulumi.a.yaml", "config:\n  clustermesh:stack: {kind: mesh, clusters: [b]}\n");
+    write("Pulumi.b.yaml", "config:\n  clustermesh:stack: {kind: cluster, name: b, id: 0, region: eu-central-1, vpcCidr: 10.0.0.0/16}\n");
+    const { clusters, meshes, problems } = readPlan(folder);
+    expect([...clusters, ...meshes]).toEqual([]);
+    expect(problems).toEqual([
+        expect.stringMatching(/^Pulumi\.a\.yaml: clusters \["b"\] has fewer than two clusters/),
+        expect.stringMatching(/^Pulumi\.b\.yaml: id 0 is no cluster id of a mesh/),
+        expect.stringMatching(/^Pulumi\.broken\.yaml: is no YAML/),
+    ]);
+});
