@@ -39,6 +39,8 @@ test.each([
     ["10.248.63.0/24", "10.248.0.0/18", true],
     ["10.0.0.0/16", "10.0.0.0/16", true],
     ["0.0.0.0/0", "192.168.0.0/16", true],
+    ["10.0.0.0/24", "10.0.0.255/32", true],
+    ["10.0.0.255/32", "10.0.0.0/24", true],
 ])("%s and %s overlap: %s", (a, b, expected) => expect(overlap(a, b)).toBe(expected));
 
 test("blocks overlap exactly when their ranges do, and contain each other likewise", () => {
