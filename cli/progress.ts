@@ -55,7 +55,7 @@ export function logLine(stack: string, { finished, said }: Progress, elapsedSeco
         return said.text
             .trimEnd()
             .split("\n")
-            .map((line) => `${prefix}${said.severity === "info" ? "" : `${said.severity}: `}${line}`)
+            .map((line) => `${prefix}${said.severity.startsWith("info") ? "" : `${said.severity}: `}${line}`)
             .join("\n");
     if (!finished) return undefined;
     const { work, seconds, failed } = finished;
