@@ -43,8 +43,7 @@ export function advance({ active, done, same, failed }: Progress, event: EngineE
     }
     const said = event.diagnosticEvent;
     // Ephemeral ones are drawn and gone again: a log would have thousands.
-    if (said && !said.ephemeral && said.severity !== "debug")
-        return { ...next, said: { severity: said.severity, text: plain(said.message) } };
+    if (said && !said.ephemeral) return { ...next, said: { severity: said.severity, text: plain(said.message) } };
     return next;
 }
 
