@@ -13,9 +13,9 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 test("the stacks of this repository: two clusters, then the mesh of them", () => {
     const { clusters, meshes, problems } = readPlan(".");
     expect(problems).toEqual([]);
-    expect(clusters.map(({ stack, config }) => [stack, config.vpcCidr])).toEqual([
-        ["cluster1", "10.248.0.0/18"],
-        ["cluster2", "192.168.0.0/16"],
+    expect(clusters.map(({ stack, config }) => [stack, config.vpcCidr, config.nat])).toEqual([
+        ["cluster1", "10.248.0.0/18", "single"],
+        ["cluster2", "192.168.0.0/16", "single"],
     ]);
     expect(meshes.map(({ config }) => config.clusters)).toEqual([
         ["organization/clustermesh/cluster1", "organization/clustermesh/cluster2"],
