@@ -1,0 +1,39 @@
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { stringify } from "yaml";
+
+const REPOSITORY = resolve(import.meta.dirname, "..");
+
+/** What a run of the program needs of the repository. Pulumi.yaml is among them, untouched. */
+const PARTS = [
+    "Pulumi.yaml",
+    "package.json",
+    "node_modules",
+    "scripts",
+    "index.ts",
+    "config.ts",
+    "contract.ts",
+    "stacks",
+    "components",
+    "core",
+    "gate",
+];
+
+/** Settings of stacks, by name: what stands under `clustermesh:stack` in their files. */
+export type StackFiles = Record<string, object>;
+
+/**
+ * Makes a folder in which Pulumi runs the repository's program with stack files of the lab's own. The engine writes into those (a stack's encryption salt),
+ * so running in the repository itself would change files that are committed.
+ */
+export function makeProject(folder: string, stacks: StackFiles): void {
+    mkdirSync(folder, { recursive: true });
+    for (const part of PARTS) symlinkSync(join(REPOSITORY, part), join(folder, part));
+    for (const [stack, settings] of Object.entries(stacks)) writeStack(folder, stack, settings);
+}
+
+/** Writes a stack's file, keeping what the engine has written into it. */
+export function writeStack(folder: string, stack: string, settings: object, salt?: string): void {
+    const file = { ...(salt && { encryptionsalt: salt }), config: { "clustermesh:stack": settings } };
+    writeFileSync(join(folder, `Pulumi.${stack}.yaml`), stringify(file));
+}
