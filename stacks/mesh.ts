@@ -15,12 +15,12 @@ import { meshProblems } from "../core/preflight.ts";
 export async function meshStack(config: MeshConfig) {
     const members = ordered(await readClusters(config.clusters));
     refuseUnfit(members, config);
-    const providers = memberProviders(config.tags);
+    const providerOf = memberProviders(config.tags);
 
-    const network = await connectNetworks(config, members, providers);
+    const network = await connectNetworks(config, members, providerOf);
     const joined = members.map((self) => {
         const peers = peersOf(self, members);
-        const ingress = new Ingress(self.name, { self, peers, policy: config.ingress, provider: providers });
+        const ingress = new Ingress(self.name, { self, peers, policy: config.ingress, provider: providerOf });
         // Agents that are told of peers whom they cannot reach hold up their own start for a minute each. Each member waits for its own paths only:
         // all for all would be dependencies by the cube of the clusters.
         const dependsOn = [ingress, ...network.pathsOf(self)];
@@ -71,12 +71,12 @@ interface ConnectedNetworks {
 async function connectNetworks(
     { network, tags }: MeshConfig,
     members: readonly ClusterFacts[],
-    provider: (member: ClusterFacts) => aws.Provider,
+    providerOf: (member: ClusterFacts) => aws.Provider,
 ): Promise<ConnectedNetworks> {
     if (network === "peering") {
         const links = pairs(members).map(([a, b]) => {
             const name = `${a.name}.${b.name}`;
-            const args = { requester: { facts: a, provider: provider(a) }, accepter: { facts: b, provider: provider(b) } };
+            const args = { requester: { facts: a, provider: providerOf(a) }, accepter: { facts: b, provider: providerOf(b) } };
             return { name, ends: [a, b], peering: new Peering(name, args) };
         });
         return {
@@ -92,7 +92,7 @@ async function connectNetworks(
     };
     const [first] = members;
     const { accountId } = await aws.getCallerIdentity({}, { provider: hubProvider(first?.region ?? "") });
-    const gateways = new TransitGateways(pulumi.getStack(), { members, memberProvider: provider, hubProvider, hubAccountId: accountId });
+    const gateways = new TransitGateways(pulumi.getStack(), { members, memberProvider: providerOf, hubProvider, hubAccountId: accountId });
     return { pathsOf: ({ name }) => gateways.paths.get(name) ?? [], connections: gateways.gatewayIds };
 }
 

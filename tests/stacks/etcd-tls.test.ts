@@ -5,26 +5,10 @@ import type { AddressInfo } from "node:net";
 import { connect, createServer } from "node:tls";
 import * as x509 from "@peculiar/x509";
 import { beforeAll, describe, expect, test } from "vitest";
-import { EtcdTls, leaves } from "../../components/etcd-tls.ts";
+import { leaves } from "../../components/etcd-tls.ts";
 import { etcdHostname } from "../../core/clustermesh-config.ts";
-import { ofType, only, type Registered, run } from "./harness.ts";
-
-/** The Secrets as Cilium's pods mount them, by name. */
-async function issue(clusterName: string): Promise<{ resources: Registered[]; files: Record<string, Record<string, string>> }> {
-    const { resources } = await run(async () => {
-        const { client, expire } = new EtcdTls("etcd", { clusterName });
-        return { client, expire };
-    });
-    const files = Object.fromEntries(
-        ofType(resources, "kubernetes:core/v1:Secret").map(({ inputs }) => [
-            (inputs.metadata as { name: string }).name,
-            Object.fromEntries(
-                Object.entries(inputs.data as Record<string, string>).map(([key, value]) => [key, Buffer.from(value, "base64").toString()]),
-            ),
-        ]),
-    );
-    return { resources, files };
-}
+import { ofType, only, type Registered } from "./harness.ts";
+import { issue } from "./issue.ts";
 
 const SERVER = "clustermesh-apiserver-server-cert";
 const REMOTE = "clustermesh-apiserver-remote-cert";
