@@ -36,11 +36,11 @@ export class ReadyGate extends pulumi.ComponentResource {
             {
                 create: run,
                 update: run,
-                environment: {
+                environment: pulumi.secret({
                     CLUSTERMESH_GATE: JSON.stringify(settings),
                     CLUSTERMESH_REVISION: revision(members),
                     ...Object.fromEntries(members.map((member) => [variable(member), member.kubeconfig])),
-                },
+                }),
                 logging: command.types.enums.local.Logging.StdoutAndStderr,
             },
             { parent: this, customTimeouts: { create: limit, update: limit } },

@@ -317,6 +317,10 @@ test("a Transit Gateway for each region: attachments, acceptance, static routes 
     expect(routes).toHaveLength(3 * 2 * 2);
     for (const { inputs } of routes)
         expect(inputs.transitGatewayId).toBe(`mesh-${String(inputs.routeTableId).includes("c3") ? "us-east-1" : "eu-central-1"}-id`);
+    for (const { name, provider } of routes)
+        expect(provider, name).toBe(
+            { c1: "111111111111.eu-central-1", c2: "222222222222.eu-central-1.mesh", c3: "111111111111.us-east-1" }[name.slice(0, 2)],
+        );
     expect(outputs.connections).toEqual({ "eu-central-1": "mesh-eu-central-1-id", "us-east-1": "mesh-us-east-1-id" });
     expect(ofType(resources, RULE)).toHaveLength(3 * 2 * (1 + 3));
 });
