@@ -1,0 +1,219 @@
+import { expect } from "vitest";
+import { IRELAND, keeps, OTHERS, refused, VIRGINIA, type World } from "./world.ts";
+
+async function gateway(w: World, ec2: World["ec2"] = w.ec2) {
+    const { TransitGateway } = await ec2.createTransitGateway({ Description: "hub" });
+    w.minutes(2);
+    return { TransitGatewayId: TransitGateway.TransitGatewayId, arn: TransitGateway.TransitGatewayArn, ...TransitGateway.Options };
+}
+
+async function attached(w: World, CidrBlock = "10.0.0.0/16", ec2: World["ec2"] = w.ec2, hub?: Awaited<ReturnType<typeof gateway>>) {
+    const to = hub ?? (await gateway(w, ec2));
+    const { TransitGatewayId } = to;
+    const VpcId = await w.vpc(CidrBlock, ec2);
+    const SubnetIds = [await w.subnet(VpcId, CidrBlock.replace("/16", "/24"), ec2)];
+    const { TransitGatewayVpcAttachment } = await ec2.createTransitGatewayVpcAttachment({ TransitGatewayId, VpcId, SubnetIds });
+    w.minutes(1);
+    return { ...to, VpcId, SubnetIds, attachment: TransitGatewayVpcAttachment, id: TransitGatewayVpcAttachment.TransitGatewayAttachmentId };
+}
+
+const attachment = async (ec2: World["ec2"], TransitGatewayAttachmentId: string) =>
+    (await ec2.describeTransitGatewayVpcAttachments({ TransitGatewayAttachmentIds: [TransitGatewayAttachmentId] }))
+        .TransitGatewayVpcAttachments[0];
+const search = async (ec2: World["ec2"], TransitGatewayRouteTableId: string | undefined) =>
+    (await ec2.searchTransitGatewayRoutes({ TransitGatewayRouteTableId: TransitGatewayRouteTableId ?? "", Filters: [] })).Routes.map(
+        ({ DestinationCidrBlock, Type, State }) => [DestinationCidrBlock, Type, State],
+    );
+const table = async (w: World, TransitGatewayId: string) =>
+    (await w.ec2.createTransitGatewayRouteTable({ TransitGatewayId })).TransitGatewayRouteTable.TransitGatewayRouteTableId;
+
+keeps("tgw", {
+    "create (pending)": async ({ ec2 }) => {
+        const { TransitGateway } = await ec2.createTransitGateway({ Options: { AutoAcceptSharedAttachments: "disable" } });
+        expect(TransitGateway).toMatchObject({
+            State: "pending",
+            OwnerId: IRELAND.account,
+            Options: { DefaultRouteTableAssociation: "enable" },
+        });
+        expect(TransitGateway.TransitGatewayId).toMatch(/^tgw-0[0-9a-f]{16}$/);
+    },
+    "describe → available": async (w) => {
+        const { TransitGatewayId } = await gateway(w);
+        expect((await w.ec2.describeTransitGateways({ TransitGatewayIds: [TransitGatewayId] })).TransitGateways[0]?.State).toBe(
+            "available",
+        );
+    },
+    "attach VPC": async (w) => {
+        const { attachment, SubnetIds } = await attached(w);
+        expect(attachment.State).toBe("pending");
+        expect(attachment).not.toHaveProperty("interfaceIds");
+        await refused(w.ec2.deleteSubnet({ SubnetId: SubnetIds[0] ?? "" }), "DependencyViolation");
+        const { TransitGatewayId } = (await w.ec2.createTransitGateway()).TransitGateway;
+        await refused(
+            w.ec2.createTransitGatewayVpcAttachment({ TransitGatewayId, VpcId: attachment.VpcId, SubnetIds }),
+            "IncorrectState",
+            `${TransitGatewayId} is in invalid state`,
+        );
+    },
+    "attachment available": async (w) => expect((await attachment(w.ec2, (await attached(w)).id))?.State).toBe("available"),
+    "attach same VPC twice": async (w) => {
+        const { TransitGatewayId, VpcId, SubnetIds } = await attached(w);
+        await refused(
+            w.ec2.createTransitGatewayVpcAttachment({ TransitGatewayId, VpcId, SubnetIds }),
+            "DuplicateTransitGatewayAttachment",
+            `${TransitGatewayId} has non-deleted Transit Gateway Attachments with same VPC ID.`,
+        );
+    },
+    "create route table": async (w) => {
+        const id = await table(w, (await gateway(w)).TransitGatewayId);
+        expect(id).toMatch(/^tgw-rtb-0[0-9a-f]{16}$/);
+        expect(await search(w.ec2, id)).toEqual([]);
+    },
+    "create route": async (w) => {
+        const { TransitGatewayId, id } = await attached(w);
+        const TransitGatewayRouteTableId = await table(w, TransitGatewayId);
+        const route = { TransitGatewayRouteTableId, DestinationCidrBlock: "10.9.0.0/16", TransitGatewayAttachmentId: id };
+        expect((await w.ec2.createTransitGatewayRoute(route)).Route).toMatchObject({ Type: "static", State: "active" });
+        await refused(
+            w.ec2.createTransitGatewayRoute({ ...route, DestinationCidrBlock: "10.8.0.0/16", TransitGatewayAttachmentId: "tgw-attach-1" }),
+            "InvalidTransitGatewayAttachmentID.NotFound",
+        );
+    },
+    "duplicate route": async (w) => {
+        const { TransitGatewayId, id } = await attached(w);
+        const TransitGatewayRouteTableId = await table(w, TransitGatewayId);
+        const route = { TransitGatewayRouteTableId, DestinationCidrBlock: "10.9.0.0/16", TransitGatewayAttachmentId: id };
+        await w.ec2.createTransitGatewayRoute(route);
+        await refused(w.ec2.createTransitGatewayRoute(route), "RouteAlreadyExists");
+    },
+    "search routes": async (w) => {
+        const { id, AssociationDefaultRouteTableId = "", VpcId } = await attached(w);
+        const route = { TransitGatewayRouteTableId: AssociationDefaultRouteTableId, DestinationCidrBlock: "10.9.0.0/16" };
+        await w.ec2.createTransitGatewayRoute({ ...route, Blackhole: true });
+        const { Routes } = await w.ec2.searchTransitGatewayRoutes({
+            TransitGatewayRouteTableId: AssociationDefaultRouteTableId,
+            Filters: [{ Name: "type", Values: ["propagated"] }],
+        });
+        expect(Routes).toEqual([
+            {
+                DestinationCidrBlock: "10.0.0.0/16",
+                Type: "propagated",
+                State: "active",
+                TransitGatewayAttachments: [{ ResourceId: VpcId, ResourceType: "vpc", TransitGatewayAttachmentId: id }],
+            },
+        ]);
+        expect(await search(w.ec2, AssociationDefaultRouteTableId)).toContainEqual(["10.9.0.0/16", "static", "blackhole"]);
+    },
+    "associate + propagate": async (w) => {
+        const { TransitGatewayId, id, AssociationDefaultRouteTableId = "" } = await attached(w);
+        const pair = { TransitGatewayRouteTableId: await table(w, TransitGatewayId), TransitGatewayAttachmentId: id };
+        await refused(w.ec2.associateTransitGatewayRouteTable(pair), "Resource.AlreadyAssociated");
+        await w.ec2.disassociateTransitGatewayRouteTable({ ...pair, TransitGatewayRouteTableId: AssociationDefaultRouteTableId });
+        await w.ec2.associateTransitGatewayRouteTable(pair);
+        await w.ec2.enableTransitGatewayRouteTablePropagation(pair);
+        await refused(w.ec2.enableTransitGatewayRouteTablePropagation(pair), "TransitGatewayRouteTablePropagation.Duplicate");
+        expect((await w.ec2.getTransitGatewayRouteTableAssociations(pair)).Associations).toMatchObject([
+            { TransitGatewayAttachmentId: id },
+        ]);
+        expect(await search(w.ec2, pair.TransitGatewayRouteTableId)).toEqual([["10.0.0.0/16", "propagated", "active"]]);
+    },
+    "vpc route to tgw": async (w) => {
+        const { TransitGatewayId, VpcId, id } = await attached(w);
+        const RouteTableId = await w.table(VpcId);
+        await w.ec2.createRoute({ RouteTableId, DestinationCidrBlock: "10.1.0.0/16", TransitGatewayId });
+        const state = async () => (await w.ec2.describeRouteTables({ RouteTableIds: [RouteTableId] })).RouteTables[0]?.Routes[1]?.State;
+        expect(await state()).toBe("active");
+        await w.ec2.deleteTransitGatewayVpcAttachment({ TransitGatewayAttachmentId: id });
+        expect(await state()).toBe("blackhole");
+    },
+    "vpc route to tgw before attachment refused": async (w) => {
+        const { TransitGatewayId } = await gateway(w);
+        const RouteTableId = await w.table(await w.vpc());
+        await refused(
+            w.ec2.createRoute({ RouteTableId, DestinationCidrBlock: "10.1.0.0/16", TransitGatewayId }),
+            "InvalidTransitGatewayID.NotFound",
+            `The transitGateway ID '${TransitGatewayId}' does not exist.`,
+        );
+    },
+    "delete with attachments": async (w) => {
+        const { TransitGatewayId, VpcId, SubnetIds, id } = await attached(w);
+        const remove = () => w.ec2.deleteTransitGateway({ TransitGatewayId });
+        await refused(remove(), "IncorrectState", `${TransitGatewayId} has non-deleted VPC Attachments: ${id}.`);
+        await w.ec2.deleteTransitGatewayVpcAttachment({ TransitGatewayAttachmentId: id });
+        await refused(remove(), "IncorrectState");
+        w.minutes(1);
+        await remove();
+        w.minutes(1);
+        await w.ec2.deleteSubnet({ SubnetId: SubnetIds[0] ?? "" });
+        await w.ec2.deleteVpc({ VpcId });
+    },
+    "peering attachment is accepted in the peer region": async (w) => {
+        const { TransitGatewayId } = await gateway(w);
+        const { TransitGatewayId: PeerTransitGatewayId } = await gateway(w, w.virginia);
+        const peer = { PeerTransitGatewayId, PeerAccountId: VIRGINIA.account, PeerRegion: VIRGINIA.region };
+        await refused(
+            w.ec2.createTransitGatewayPeeringAttachment({ TransitGatewayId, ...peer, PeerRegion: "eu-west-2" }),
+            "InvalidTransitGatewayID.NotFound",
+        );
+        const { TransitGatewayPeeringAttachment } = await w.ec2.createTransitGatewayPeeringAttachment({ TransitGatewayId, ...peer });
+        expect(TransitGatewayPeeringAttachment.State).toBe("initiatingRequest");
+        const id = { TransitGatewayAttachmentId: TransitGatewayPeeringAttachment.TransitGatewayAttachmentId };
+        w.minutes(1);
+        await refused(
+            w.ec2.acceptTransitGatewayPeeringAttachment(id),
+            "InvalidParameterValue",
+            `Cannot accept ${id.TransitGatewayAttachmentId} as the source of the peering request.`,
+        );
+        await w.virginia.acceptTransitGatewayPeeringAttachment(id);
+        await refused(w.virginia.acceptTransitGatewayPeeringAttachment(id), "IncorrectState");
+        w.minutes(1);
+        for (const ec2 of [w.ec2, w.virginia])
+            expect((await ec2.describeTransitGatewayPeeringAttachments()).TransitGatewayPeeringAttachments[0]?.State).toBe("available");
+        await refused(
+            w.ec2.deleteTransitGateway({ TransitGatewayId }),
+            "IncorrectState",
+            `${TransitGatewayId} has non-deleted Transit Gateway Cross Region Peering Attachments: ${id.TransitGatewayAttachmentId}.`,
+        );
+    },
+    "peering propagates nothing, static routes cross it": async (w) => {
+        const here = await attached(w);
+        const there = await attached(w, "10.1.0.0/16", w.virginia);
+        const { TransitGatewayPeeringAttachment } = await w.ec2.createTransitGatewayPeeringAttachment({
+            TransitGatewayId: here.TransitGatewayId,
+            PeerTransitGatewayId: there.TransitGatewayId,
+            PeerAccountId: VIRGINIA.account,
+            PeerRegion: VIRGINIA.region,
+        });
+        const { TransitGatewayAttachmentId } = TransitGatewayPeeringAttachment;
+        const route = {
+            TransitGatewayRouteTableId: here.AssociationDefaultRouteTableId ?? "",
+            DestinationCidrBlock: "10.1.0.0/16",
+            TransitGatewayAttachmentId,
+        };
+        w.minutes(1);
+        await refused(w.ec2.createTransitGatewayRoute(route), "IncorrectState");
+        await w.virginia.acceptTransitGatewayPeeringAttachment({ TransitGatewayAttachmentId });
+        w.minutes(1);
+        expect(await search(w.ec2, here.PropagationDefaultRouteTableId)).toEqual([["10.0.0.0/16", "propagated", "active"]]);
+        await w.ec2.createTransitGatewayRoute(route);
+        expect(await search(w.ec2, here.AssociationDefaultRouteTableId)).toContainEqual(["10.1.0.0/16", "static", "active"]);
+    },
+    "other account sees a shared gateway only, owner accepts its attachment": async (w) => {
+        const hub = await gateway(w);
+        await refused(attached(w, "10.1.0.0/16", w.others, hub), "InvalidTransitGatewayID.NotFound");
+        const ram = w.aws.in(IRELAND).ram;
+        const { resourceShareArn } = (await ram.createResourceShare({ name: "mesh", allowExternalPrincipals: false })).resourceShare;
+        await ram.associateResourceShare({ resourceShareArn, resourceArns: [hub.arn] });
+        expect((await w.others.describeTransitGateways()).TransitGateways).toEqual([]);
+        await ram.associateResourceShare({ resourceShareArn, principals: [OTHERS.account] });
+        const { id, attachment: made } = await attached(w, "10.2.0.0/16", w.others, hub);
+        expect(made.State).toBe("pendingAcceptance");
+        const accept = { TransitGatewayAttachmentId: id };
+        await refused(w.others.acceptTransitGatewayVpcAttachment(accept), "OperationNotPermitted");
+        await w.ec2.acceptTransitGatewayVpcAttachment(accept);
+        w.minutes(1);
+        expect((await attachment(w.others, id))?.State).toBe("available");
+        expect(await search(w.ec2, hub.AssociationDefaultRouteTableId)).toEqual([["10.2.0.0/16", "propagated", "active"]]);
+        await refused(w.others.deleteTransitGateway(hub), "InvalidTransitGatewayID.NotFound");
+    },
+});
