@@ -1,0 +1,39 @@
+import { execFile } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { coerce, satisfies } from "semver";
+import { ON_PATH, type ToolName } from "./catalog.ts";
+
+const run = promisify(execFile);
+const TIMEOUT_MILLISECONDS = 20_000;
+
+/** A program on the PATH that will do. @returns undefined when there is none @param path as in the environment variable */
+export async function usableOnPath(name: ToolName, path: string): Promise<string | undefined> {
+    if (name === "pulumi-language-nodejs") {
+        const pulumi = await usableOnPath("pulumi", path);
+        return pulumi && executable(join(dirname(pulumi), name));
+    }
+    const { args, range } = ON_PATH[name];
+    for (const folder of path.split(delimiter)) {
+        const file = folder && executable(join(folder, name));
+        if (file && satisfies((await printedVersion(file, args)) ?? "", range)) return file;
+    }
+    return undefined;
+}
+
+function executable(file: string): string | undefined {
+    try {
+        accessSync(file, constants.X_OK);
+        return file;
+    } catch {
+        return undefined;
+    }
+}
+
+async function printedVersion(file: string, args: readonly string[]): Promise<string | undefined> {
+    // It would ask the network whether it is the newest.
+    const env = { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" };
+    const { stdout } = await run(file, [...args], { timeout: TIMEOUT_MILLISECONDS, env }).catch(() => ({ stdout: "" }));
+    return coerce(stdout)?.version;
+}
