@@ -1,0 +1,46 @@
+import { type ApiServer, Unreachable } from "./client.ts";
+import { type KubernetesObject, nameOf, namespaceOf } from "./objects.ts";
+
+/** Objects of one kind in one namespace. */
+export interface Collection {
+    namespaced: boolean;
+    get(name: string): Promise<KubernetesObject>;
+    create(object: KubernetesObject, options: { manager: string; dryRun: boolean }): Promise<KubernetesObject>;
+    /** Server-side apply. */
+    apply(object: KubernetesObject, options: { manager: string; force?: boolean; dryRun?: boolean }): Promise<KubernetesObject>;
+    patch(name: string, operations: { op: "replace" | "test"; path: string; value: unknown }[]): Promise<KubernetesObject>;
+    delete(name: string, propagation: string): Promise<void>;
+}
+
+/** The collection that an object is in, or undefined where the server knows no such kind. A namespace that nobody names is `fallback`. */
+export async function collectionOf(
+    server: ApiServer | undefined,
+    object: KubernetesObject,
+    fallback: string,
+    signal: AbortSignal,
+): Promise<Collection | undefined> {
+    if (!server) throw new Unreachable("the provider has no kubeconfig");
+    const location = await server.locate(String(object.apiVersion), String(object.kind), signal);
+    if (!location) return undefined;
+    const { root, plural, namespaced } = location;
+    const path = namespaced ? `${root}/namespaces/${encodeURIComponent(namespaceOf(object) || fallback)}/${plural}` : `${root}/${plural}`;
+    const at = (name: string) => `${path}/${encodeURIComponent(name)}`;
+    const dry = (dryRun: boolean | undefined) => (dryRun ? "All" : undefined);
+    return {
+        namespaced,
+        get: (name) => server.request("GET", at(name), { signal }),
+        create: (body, { manager, dryRun }) =>
+            server.request("POST", path, { query: { fieldManager: manager, dryRun: dry(dryRun) }, body, signal }),
+        apply: (body, { manager, force = false, dryRun }) =>
+            server.request("PATCH", at(nameOf(body)), {
+                query: { fieldManager: manager, force: String(force), dryRun: dry(dryRun), fieldValidation: "Warn" },
+                body,
+                type: "application/apply-patch+yaml",
+                signal,
+            }),
+        patch: (name, body) => server.request("PATCH", at(name), { body, type: "application/json-patch+json", signal }),
+        delete: async (name, propagationPolicy) => {
+            await server.request("DELETE", at(name), { body: { apiVersion: "v1", kind: "DeleteOptions", propagationPolicy }, signal });
+        },
+    };
+}
