@@ -31,11 +31,13 @@ export type Changes = Partial<Record<automation.OpType, number>>;
 /** Each stack's changes, by name. */
 export type Results = Map<string, Changes>;
 
-/** A stack whose operation failed. `cause` is what the Automation API threw. */
+/** A stack whose operation failed. `cause` is what the Automation API threw, with all that the engine printed. */
 export class StackError extends Error {
     readonly stackName: string;
-    constructor(stack: string, cause: unknown) {
-        super(`stack ${stack} failed: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    /** @param errors what the engine itself calls errors; none, when it did not come that far */
+    constructor(stack: string, errors: readonly string[], cause: unknown) {
+        const reasons = errors.length > 0 ? errors : [cause instanceof Error ? cause.message : String(cause)];
+        super(`stack ${stack} failed:\n${reasons.map((reason) => reason.trimEnd()).join("\n")}`, { cause });
         this.stackName = stack;
     }
 }
@@ -87,13 +89,16 @@ async function inOrder(
 ): Promise<Results> {
     const results: Results = new Map();
     for (const names of groups) {
-        await each(names, options.concurrency ?? names.length, async (name) => {
+        await each(names, options.concurrency ?? names.length, async (name, errors) => {
             options.signal?.throwIfAborted();
             const stack = await open(name, options);
             const changes = await run(stack, {
                 color: "never",
                 suppressProgress: true,
-                onEvent: (event) => options.onEvent?.(name, event),
+                onEvent: (event) => {
+                    if (event.diagnosticEvent?.severity === "error") errors.push(event.diagnosticEvent.message);
+                    options.onEvent?.(name, event);
+                },
                 onOutput: (text) => options.onOutput?.(name, text),
                 ...(options.signal && { signal: options.signal }),
                 ...(options.refresh && { refresh: true }),
@@ -110,13 +115,13 @@ function open(stackName: string, { folder, env }: DriverOptions): Promise<automa
 }
 
 /** Lets every one finish, `limit` at a time, then fails with all failures rather than the first. */
-async function each(names: readonly string[], limit: number, run: (name: string) => Promise<void>): Promise<void> {
+async function each(names: readonly string[], limit: number, run: (name: string, errors: string[]) => Promise<void>): Promise<void> {
     const waiting = [...names];
     const failures: StackError[] = [];
     const worker = async () => {
         for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-            const failed = name;
-            await run(failed).catch((error) => failures.push(new StackError(failed, error)));
+            const [stack, errors] = [name, [] as string[]];
+            await run(stack, errors).catch((error) => failures.push(new StackError(stack, errors, error)));
         }
     };
     await Promise.all(Array.from({ length: Math.min(limit, names.length) }, worker));

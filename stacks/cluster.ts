@@ -113,7 +113,8 @@ export async function clusterStack(config: ClusterConfig): Promise<ClusterOutput
         id: config.id,
         region,
         accountId,
-        assumeRole,
+        // Left out where there is none: the engine warns of an output that is undefined.
+        ...(assumeRole && { assumeRole }),
         clusterArn: eks.clusterArn,
         kubernetesVersion: config.kubernetesVersion,
         ciliumVersion: cilium.version,

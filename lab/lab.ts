@@ -1,0 +1,148 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { type SimulatedAws, simulatedAws } from "./aws/aws.ts";
+import { serveEks } from "./aws/eks-backend.ts";
+import type { SimulationOptions } from "./aws/simulation.ts";
+import { type Clusters, realClusters } from "./clusters.ts";
+import { makeProject, type StackFiles } from "./project.ts";
+import { awsPackage } from "./providers/aws/package.ts";
+import { commandPackage } from "./providers/command.ts";
+import { kubernetesPackage } from "./providers/kubernetes/provider.ts";
+import type { Package } from "./providers/provider.ts";
+import { debugProviders, serve } from "./providers/server.ts";
+import { tlsPackage } from "./providers/tls.ts";
+import { agentExec } from "./simulated-nodes.ts";
+import { ciliumChart, ensureTools } from "./tools/tools.ts";
+
+const BIN = resolve(import.meta.dirname, "bin");
+const EKS_PROVIDER = resolve(import.meta.dirname, "providers/eks/main.ts");
+
+/** The account whose credentials the lab has. Others are reached through roles. */
+export const ACCOUNT = "111111111111";
+
+const TOOLS = [
+    "pulumi",
+    "pulumi-language-nodejs",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kwok",
+    "etcd",
+    "helm",
+] as const;
+
+export interface LabOptions {
+    /** Where everything of this lab lives: state, logs, the project's folder. Nothing is written elsewhere but to the cache of tools. */
+    folder: string;
+    stacks: StackFiles;
+    tell: (line: string) => void;
+    /** Faults, clock and speed of the simulated AWS. Default: everything is ready at the next look. */
+    aws?: Omit<SimulationOptions, "file">;
+}
+
+/** A running lab. */
+export interface Lab {
+    aws: SimulatedAws;
+    clusters: Clusters;
+    /** The folder in which Pulumi runs. */
+    project: string;
+    /** Pulumi's environment: backend, passphrase, providers, and the programs on the PATH. */
+    env: Record<string, string>;
+    /** Ends all processes. What has been deployed stays in the folder. */
+    stop(): Promise<void>;
+    /** Stops it and removes its folder. */
+    destroy(): Promise<void>;
+}
+
+/** Starts the lab: the simulated AWS, and the providers to which the engine attaches. Clusters start when the program makes them. */
+export async function startLab({ folder, stacks, tell, aws: simulation }: LabOptions): Promise<Lab> {
+    const [tools, chart] = await Promise.all([ensureTools(TOOLS, { tell }), ciliumChart({ tell })]);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const project = join(folder, "project");
+    makeProject(project, withChart(stacks, chart));
+
+    const aws = simulatedAws({ backed: true, speed: Number.POSITIVE_INFINITY, ...simulation, file: join(folder, "aws.json") });
+    const tokens = join(folder, "tokens.json");
+    writeFileSync(tokens, "{}", { mode: 0o600 });
+    const clusters: Clusters = realClusters({
+        folder: join(folder, "clusters"),
+        tokens,
+        tools,
+        tell,
+        exec: (cluster) => agentExec(cluster, { aws, running: () => clusters.running() }),
+    });
+    const serving = serveEks(aws, clusters);
+
+    // `aws eks get-token` of kubeconfigs is asked by the engine's children, by this process and by Helm.
+    process.env.CLUSTERMESH_LAB_TOKENS = tokens;
+    process.env.PATH = [BIN, dirname(process.execPath), process.env.PATH].join(":");
+    const packages: Package[] = [
+        awsPackage({ simulation: aws, account: ACCOUNT }),
+        kubernetesPackage({ helm: tools.helm, directory: project }),
+        tlsPackage(),
+        commandPackage({ directory: project, environment: process.env }),
+    ];
+    const served = await Promise.all(packages.map(serve));
+    const eks = await serveEksComponent(folder);
+
+    const state = join(folder, "state");
+    mkdirSync(state, { recursive: true });
+    const env = {
+        PATH: [dirname(tools.pulumi), dirname(tools["pulumi-language-nodejs"]), process.env.PATH].join(":"),
+        PULUMI_BACKEND_URL: `file://${state}`,
+        PULUMI_HOME: join(folder, "pulumi"),
+        PULUMI_CONFIG_PASSPHRASE: randomBytes(24).toString("base64"),
+        PULUMI_DEBUG_PROVIDERS: debugProviders([...served, eks]),
+        PULUMI_SKIP_UPDATE_CHECK: "true",
+        PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",
+        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+    };
+    const stop = async () => {
+        await Promise.all([...served.map(({ close }) => close()), eks.close(), serving.stop()]);
+        await clusters.stop();
+    };
+    return {
+        aws,
+        clusters,
+        project,
+        env,
+        stop,
+        async destroy() {
+            await stop();
+            await rm(folder, { recursive: true, force: true });
+        },
+    };
+}
+
+/** Cluster stacks take the chart that the lab has: there is no network to a repository. */
+function withChart(stacks: StackFiles, chart: string): StackFiles {
+    return Object.fromEntries(
+        Object.entries(stacks).map(([stack, settings]) => {
+            const { kind, cilium } = settings as { kind: string; cilium?: object };
+            return [stack, kind === "cluster" ? { ...settings, cilium: { ...cilium, chart } } : settings];
+        }),
+    );
+}
+
+/** The stand-in for `eks` is a process: a component runs on the SDK, whose state is the process's. */
+async function serveEksComponent(folder: string): Promise<{ name: string; port: number; close(): Promise<void> }> {
+    const child = spawn(process.execPath, [EKS_PROVIDER], { stdio: ["pipe", "pipe", "inherit"], cwd: folder });
+    const ended = once(child, "exit");
+    const [line] = await Promise.race([
+        once(createInterface(child.stdout), "line"),
+        ended.then(([code]) => Promise.reject(new Error(`the lab's stand-in for the provider eks ended at once, with ${code}`))),
+    ]);
+    return {
+        name: "eks",
+        port: Number(line),
+        close: async () => {
+            child.kill();
+            await ended;
+        },
+    };
+}
