@@ -96,6 +96,8 @@ async function inOrder(
                 color: "never",
                 suppressProgress: true,
                 onEvent: (event) => {
+                    // The SDK's own debugging is among them, whole answers of the engine, keys in plain (seen with SDK 3.270): none of it goes any further.
+                    if (String(event.diagnosticEvent?.severity) === "debug") return;
                     if (event.diagnosticEvent?.severity === "error") errors.push(event.diagnosticEvent.message);
                     options.onEvent?.(name, event);
                 },

@@ -42,9 +42,8 @@ export function advance({ active, done, same, failed }: Progress, event: EngineE
         return { active: left, same, done: broken ? done : done + 1, failed: broken ? [...failed, work.urn] : failed, finished };
     }
     const said = event.diagnosticEvent;
-    // Ephemeral ones are drawn and gone again, and debug ones (of which the SDK's types know nothing) are for the engine's makers: a log would have thousands.
-    if (said && !said.ephemeral && String(said.severity) !== "debug")
-        return { ...next, said: { severity: said.severity, text: plain(said.message) } };
+    // Ephemeral ones are drawn and gone again: a log would have thousands.
+    if (said && !said.ephemeral) return { ...next, said: { severity: said.severity, text: plain(said.message) } };
     return next;
 }
 

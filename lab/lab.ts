@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { type SimulatedAws, simulatedAws } from "./aws/aws.ts";
 import { serveEks } from "./aws/eks-backend.ts";
@@ -78,9 +78,10 @@ export async function startLab({ folder, stacks, tell, aws: simulation }: LabOpt
     });
     const serving = serveEks(aws, clusters);
 
-    // `aws eks get-token` of kubeconfigs is asked by the engine's children, by this process and by Helm.
+    // `aws eks get-token` of kubeconfigs is asked by the engine's children, by this process and by Helm; the SDK finds the engine on this process's PATH.
     process.env.CLUSTERMESH_LAB_TOKENS = tokens;
-    process.env.PATH = [BIN, dirname(process.execPath), process.env.PATH].join(":");
+    const programs = [BIN, dirname(process.execPath), dirname(tools.pulumi), dirname(tools["pulumi-language-nodejs"])];
+    process.env.PATH = [...new Set([...programs, ...(process.env.PATH ?? "").split(delimiter)])].join(delimiter);
     const packages: Package[] = [
         awsPackage({ simulation: aws, account: ACCOUNT }),
         kubernetesPackage({ helm: tools.helm, directory: project }),
@@ -93,7 +94,7 @@ export async function startLab({ folder, stacks, tell, aws: simulation }: LabOpt
     const state = join(folder, "state");
     mkdirSync(state, { recursive: true });
     const env = {
-        PATH: [dirname(tools.pulumi), dirname(tools["pulumi-language-nodejs"]), process.env.PATH].join(":"),
+        PATH: process.env.PATH,
         PULUMI_BACKEND_URL: `file://${state}`,
         PULUMI_HOME: join(folder, "pulumi"),
         PULUMI_CONFIG_PASSPHRASE: randomBytes(24).toString("base64"),

@@ -1,29 +1,34 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { automation } from "@pulumi/pulumi";
 import { SemVer } from "semver";
 import { vi } from "vitest";
 import { debugProviders, type Served } from "../../../lab/providers/server.ts";
+import { ensureTools } from "../../../lab/tools/tools.ts";
+import { whyNoGo } from "../harness.ts";
 
 // Each operation of the engine takes seconds, and many more while other tests load the machine.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 });
 
-/** Folders in which programs of the lab may be: the one that is said to hold them, the lab's cache, the PATH. */
-function folders(): string[] {
-    const said = process.env.CLUSTERMESH_LAB_BIN;
-    return [...(said ? [said] : []), ...(process.env.PATH ?? "").split(delimiter)];
-}
+/** Folders in which programs of the lab may be: those that it has built, if it can build any, and the PATH. */
+const folders = async (): Promise<string[]> => {
+    const path = (process.env.PATH ?? "").split(delimiter);
+    if (await whyNoGo()) return path;
+    const built = await ensureTools(["pulumi", "pulumi-language-nodejs", "helm"], { tell: (line) => console.log(line) });
+    return [...new Set(Object.values(built).map((file) => dirname(file))), ...path];
+};
+const FOLDERS = await folders();
+// The SDK looks for the engine on its own PATH, not on the one that it is given for the stack.
+process.env.PATH = FOLDERS.join(delimiter);
 
 /** Where a program is, if it is anywhere. */
 export function program(name: string): string | undefined {
-    return folders()
-        .map((folder) => join(folder, name))
-        .find((path) => existsSync(path));
+    return FOLDERS.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
 /** Why tests with the real engine are left out, or false. */
-export const noEngine = program("pulumi") ? false : "no pulumi on the PATH or in CLUSTERMESH_LAB_BIN";
+export const noEngine = program("pulumi") ? false : "no pulumi on the PATH, and no Go to build one";
 
 /** A stack of the real engine with a file backend, whose providers are served ones. */
 export interface Lab {
@@ -56,7 +61,7 @@ export async function openLab(served: readonly Served[], first: automation.Pulum
             pulumiCommand: await engine(),
             projectSettings: { name: "clustermesh", runtime: "nodejs", backend: { url: `file://${home}` } },
             envVars: {
-                PATH: folders().join(delimiter),
+                PATH: FOLDERS.join(delimiter),
                 HOME: homedir(),
                 PULUMI_HOME: home,
                 PULUMI_CONFIG_PASSPHRASE: "test",
