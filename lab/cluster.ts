@@ -58,9 +58,9 @@ export interface Cluster extends NodeRegistry {
 /**
  * Starts a cluster, or starts it again from its data folder.
  *
- * Two at once with their nodes, as `npx vitest run tests/lab/cluster.test.ts` prints it: 13 to 17 s of processor time, so some 7 s on two idle cores, and
- * 17 to 36 s on two that others kept busy; 808 MiB in all ten processes (proportional set size); a stop takes 1.4 s. Go's collector stays at its defaults: half
- * as often (GOGC=200) saves 5 % of the time for 116 MiB, twice as often (GOGC=50) costs 40 % for 86 MiB.
+ * Two at once with their nodes, as `npx vitest run tests/lab/cluster.test.ts` prints it: 12 to 36 s on two cores that others kept busy, of which 10 to 17 s
+ * are processor time; 630 to 810 MiB in all ten processes (proportional set size); a stop takes 1.4 s. Go's collector stays at its defaults: half as often
+ * (GOGC=200) saves 5 % of the time for 116 MiB, twice as often (GOGC=50) costs 40 % for 86 MiB.
  *
  * @throws Error with the failing program's last words, or when another process has the folder
  */

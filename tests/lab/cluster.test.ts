@@ -247,8 +247,8 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
         await exit;
         await ended(said.pids);
 
+        // Its state, not its port: another test may have been given that meanwhile.
         const again = await testCluster("owned", join(folder, "owned"));
-        expect(again.endpoint).toBe(said.endpoint);
         expect((await client(again, CoreV1Api).listNode()).items).toHaveLength(1);
         await again.destroy();
     });
