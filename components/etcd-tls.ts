@@ -85,7 +85,6 @@ export class EtcdTls extends pulumi.ComponentResource {
                     privateKeyPem: key.privateKeyPem,
                     subject: { commonName: `Cilium CA ${args.clusterName}` },
                     isCaCertificate: true,
-                    maxPathLength: 0,
                     setSubjectKeyId: true,
                     allowedUses: ["cert_signing", "crl_signing", "digital_signature"],
                     validityPeriodHours: CA_DAYS * HOURS_A_DAY,

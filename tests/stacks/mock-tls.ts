@@ -37,10 +37,7 @@ export async function mockTls(type: string, inputs: Record<string, unknown>): Pr
                 ...validity(inputs),
                 signingAlgorithm: SIGNING,
                 keys,
-                extensions: [
-                    ...usages(inputs),
-                    new x509.BasicConstraintsExtension(inputs.isCaCertificate === true, inputs.maxPathLength as number, true),
-                ],
+                extensions: [...usages(inputs), new x509.BasicConstraintsExtension(inputs.isCaCertificate === true, undefined, true)],
             });
             return { certPem: cert.toString("pem"), validityEndTime: cert.notAfter.toISOString() };
         }
