@@ -75,11 +75,6 @@ export function destroyMesh(stacks: Stacks, options: DriverOptions): Promise<Res
     });
 }
 
-/** A stack's outputs, secrets included. */
-export async function outputsOf(name: string, options: DriverOptions): Promise<automation.OutputMap> {
-    return (await open(name, options)).outputs();
-}
-
 type Common = Pick<automation.UpOptions, "onEvent" | "onOutput" | "signal" | "refresh" | "suppressProgress" | "color">;
 
 async function inOrder(

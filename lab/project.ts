@@ -29,11 +29,7 @@ export type StackFiles = Record<string, object>;
 export function makeProject(folder: string, stacks: StackFiles): void {
     mkdirSync(folder, { recursive: true });
     for (const part of PARTS) symlinkSync(join(REPOSITORY, part), join(folder, part));
-    for (const [stack, settings] of Object.entries(stacks)) writeStack(folder, stack, settings);
-}
-
-/** Writes a stack's file, keeping what the engine has written into it. */
-export function writeStack(folder: string, stack: string, settings: object, salt?: string): void {
-    const file = { ...(salt && { encryptionsalt: salt }), config: { "clustermesh:stack": settings } };
-    writeFileSync(join(folder, `Pulumi.${stack}.yaml`), stringify(file));
+    for (const [stack, settings] of Object.entries(stacks)) {
+        writeFileSync(join(folder, `Pulumi.${stack}.yaml`), stringify({ config: { "clustermesh:stack": settings } }));
+    }
 }

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
-import { mockTls } from "./mock-tls.ts";
+import { makeTls } from "../../lab/providers/tls.ts";
+import type { Properties } from "../../lab/providers/values.ts";
 
 const SECRET = "4dabf18193072939515e22adb298388d";
 
@@ -114,7 +115,7 @@ function invoke(token: string, inputs: Record<string, unknown>, provider: string
 
 /** Outputs of a resource, as far as the program uses any beside what it put in. */
 async function state(type: string, name: string, inputs: Record<string, unknown>): Promise<Record<string, unknown>> {
-    if (type.startsWith("tls:")) return { ...inputs, ...(await mockTls(type, inputs)) };
+    if (type.startsWith("tls:")) return makeTls(type, inputs as Properties);
     switch (type) {
         case "eks:index:Cluster":
             return {

@@ -19,6 +19,13 @@ function ready(context: Context, id: string, wanted: readonly string[]): Promise
     });
 }
 
+/** Accepts a connection that waits for it, and waits until it is active. One that is active already stays as it is. */
+async function accept(context: Context, id: string): Promise<void> {
+    if ((await find(context, id))?.Status.Code === "pending-acceptance")
+        await context.api.ec2.acceptVpcPeeringConnection({ VpcPeeringConnectionId: id });
+    await ready(context, id, ["active"]);
+}
+
 function shownOptions(side: Found["RequesterVpcInfo"]) {
     return { allowRemoteVpcDnsResolution: side.PeeringOptions?.AllowDnsResolutionFromRemoteVpc ?? false };
 }
@@ -50,10 +57,7 @@ export const vpcPeeringConnection: Kind<PeeringArgs, Plain<aws.ec2.VpcPeeringCon
     },
     settle: async (context, id, { autoAccept }) => {
         await ready(context, id, ["pending-acceptance", "active"]);
-        if (!autoAccept) return;
-        if ((await find(context, id))?.Status.Code === "pending-acceptance")
-            await context.api.ec2.acceptVpcPeeringConnection({ VpcPeeringConnectionId: id });
-        await ready(context, id, ["active"]);
+        if (autoAccept) await accept(context, id);
     },
     read: async (context, id) => {
         const found = await find(context, id);
@@ -98,10 +102,7 @@ export const vpcPeeringConnectionAccepter: Kind<
         return id;
     },
     settle: async (context, id, { autoAccept }) => {
-        if (!autoAccept) return;
-        if ((await find(context, id))?.Status.Code === "pending-acceptance")
-            await context.api.ec2.acceptVpcPeeringConnection({ VpcPeeringConnectionId: id });
-        await ready(context, id, ["active"]);
+        if (autoAccept) await accept(context, id);
     },
     read: async (context, id) => {
         const found = await find(context, id);
