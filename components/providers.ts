@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as kubernetes from "@pulumi/kubernetes";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 
 export interface AwsAccess {
     region: string;
@@ -30,4 +30,22 @@ export function kubernetesProvider(
         enableSecretMutable: true,
         enableConfigMapMutable: true,
     });
+}
+
+/**
+ * What AWS answers to a question without whose answer nothing can be planned.
+ *
+ * @param stackFile the file whose settings say whom to ask, and as whom
+ * @throws RunError with AWS's own words: wrong credentials or a role that cannot be assumed are no bugs, and show no stack
+ */
+export async function answered<T>(question: string, { region, assumeRole }: AwsAccess, stackFile: string, answer: Promise<T>): Promise<T> {
+    try {
+        return await answer;
+    } catch (error) {
+        const [reason = ""] = (error instanceof Error ? error.message : String(error)).split("returned an error: ").slice(-1);
+        const who = assumeRole ? `role ${assumeRole}` : "the credentials of whoever runs Pulumi";
+        throw new pulumi.RunError(
+            `AWS does not tell ${question} in ${region}; check ${who} (assumeRole in ${stackFile}): ${reason.trim()}`,
+        );
+    }
 }

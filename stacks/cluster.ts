@@ -5,7 +5,7 @@ import { Eks } from "../components/eks.ts";
 import { EtcdEndpoint } from "../components/etcd-endpoint.ts";
 import { EtcdTls } from "../components/etcd-tls.ts";
 import { Network } from "../components/network.ts";
-import { awsProvider, kubernetesProvider } from "../components/providers.ts";
+import { answered, awsProvider, kubernetesProvider } from "../components/providers.ts";
 import type { ClusterConfig } from "../config.ts";
 import { type ClusterOutputs, CONTRACT_VERSION } from "../contract.ts";
 import { layout } from "../core/cidr.ts";
@@ -18,10 +18,12 @@ export async function clusterStack(config: ClusterConfig): Promise<ClusterOutput
     const provider = awsProvider("aws", { region, assumeRole }, { ...config.tags, "clustermesh:cluster": name });
     const onAws = { providers: [provider] };
 
-    const zones = await zoneNames(config, provider);
+    const file = `Pulumi.${pulumi.getStack()}.yaml`;
+    const zones = await zoneNames(config, provider, file);
     const blocks = layout(config.vpcCidr, zones.length);
     if (!blocks) throw new Error(`${config.vpcCidr} has passed config.ts, but holds no ${zones.length} zones`);
-    const [{ accountId }, { partition }] = await Promise.all([aws.getCallerIdentity({}, { provider }), aws.getPartition({}, { provider })]);
+    const identity = Promise.all([aws.getCallerIdentity({}, { provider }), aws.getPartition({}, { provider })]);
+    const [{ accountId }, { partition }] = await answered("whose account this is", config, file, identity);
     const kmsKeyArn = config.kmsKeyArn ?? encryptionKey({ name, region, accountId, partition }, provider);
 
     const network = new Network(
@@ -137,9 +139,10 @@ export async function clusterStack(config: ClusterConfig): Promise<ClusterOutput
 }
 
 /** The zones that the stack file names, or the region's first ones. Local and wavelength zones cannot hold an EKS control plane. */
-async function zoneNames({ zones, region }: ClusterConfig, provider: aws.Provider): Promise<string[]> {
+async function zoneNames(config: ClusterConfig, provider: aws.Provider, file: string): Promise<string[]> {
+    const { zones, region } = config;
     if (typeof zones !== "number") return zones;
-    const available = await aws.getAvailabilityZones(
+    const asked = aws.getAvailabilityZones(
         // EKS refuses these three (EKS user guide, "VPC and subnet considerations").
         {
             state: "available",
@@ -148,9 +151,10 @@ async function zoneNames({ zones, region }: ClusterConfig, provider: aws.Provide
         },
         { provider },
     );
+    const available = await answered("the availability zones", config, file, asked);
     if (available.names.length < zones) {
         throw new pulumi.RunError(
-            `Pulumi.${pulumi.getStack()}.yaml cannot be used:\n✖ zones ${zones}: ${region} has only ${available.names.join(", ")}; ask for ${available.names.length}`,
+            `${file} cannot be used:\n✖ zones ${zones}: ${region} has only ${available.names.join(", ")}; ask for ${available.names.length}`,
         );
     }
     return available.names.slice(0, zones);

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { Ingress } from "../components/ingress.ts";
 import { Member } from "../components/member.ts";
 import { Peering } from "../components/peering.ts";
-import { awsProvider, kubernetesProvider } from "../components/providers.ts";
+import { answered, awsProvider, kubernetesProvider } from "../components/providers.ts";
 import { ReadyGate } from "../components/ready-gate.ts";
 import { TransitGateways } from "../components/transit-gateway.ts";
 import type { MeshConfig } from "../config.ts";
@@ -90,8 +90,9 @@ async function connectNetworks(
         hubs.set(region, hub);
         return hub;
     };
-    const [first] = members;
-    const { accountId } = await aws.getCallerIdentity({}, { provider: hubProvider(first?.region ?? "") });
+    const region = members[0]?.region ?? "";
+    const asked = aws.getCallerIdentity({}, { provider: hubProvider(region) });
+    const { accountId } = await answered("whose account this is", { region }, `Pulumi.${pulumi.getStack()}.yaml`, asked);
     const gateways = new TransitGateways(pulumi.getStack(), { members, memberProvider: providerOf, hubProvider, hubAccountId: accountId });
     return { pathsOf: ({ name }) => gateways.paths.get(name) ?? [], connections: gateways.gatewayIds };
 }
