@@ -59,9 +59,9 @@ try {
 function report({ aws, clusters }: Lab, when: string): void {
     const tried = pathMatrix(aws, clusters.running(), { protocol: "tcp", port: 8080 });
     const pairs = new Map<string, { open: number; all: number; why?: string }>();
-    for (const { from, to, path } of tried) {
+    for (const { from, to, open, path } of tried) {
         const pair = pairs.get(`${from} → ${to}`) ?? { open: 0, all: 0 };
-        pairs.set(`${from} → ${to}`, { open: pair.open + (path.open ? 1 : 0), all: pair.all + 1, ...(!path.open && { why: path.said }) });
+        pairs.set(`${from} → ${to}`, { open: pair.open + (open ? 1 : 0), all: pair.all + 1, ...(!open && { why: path.said }) });
     }
     for (const [pair, { open, all, why }] of pairs)
         tell(`${when}: ${pair}: ${open} of ${all} paths between nodes and pods open${why ? `; ${why}` : ""}`);

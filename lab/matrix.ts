@@ -11,6 +11,8 @@ const ANYWHERE: Place = { account: "", region: "" };
 export interface Tried {
     from: string;
     to: string;
+    /** Whether packets arrive, with the address of the node or pod that sent them. */
+    open: boolean;
     path: Path;
 }
 
@@ -22,11 +24,10 @@ export function pathMatrix(aws: SimulatedAws, clusters: readonly RunningCluster[
             .filter((b) => b.cluster.name !== a.cluster.name)
             .flatMap((b) =>
                 a.endpoints.flatMap((from) =>
-                    b.endpoints.map((to) => ({
-                        from: a.cluster.name,
-                        to: b.cluster.name,
-                        path: aws.edit(ANYWHERE, (scope) => pathBetween(scope, from, to, traffic, behindBalancers)),
-                    })),
+                    b.endpoints.map((to) => {
+                        const path = aws.edit(ANYWHERE, (scope) => pathBetween(scope, from, to, traffic, behindBalancers));
+                        return { from: a.cluster.name, to: b.cluster.name, open: path.open && !path.nat, path };
+                    }),
                 ),
             ),
     );

@@ -43,6 +43,8 @@ export interface Journey {
     drop?: Drop;
     /** The peering that it came through: a rule may name a group across one. */
     peering?: string | undefined;
+    /** The NAT gateway whose address the packet has from there on. */
+    nat?: string;
 }
 
 /** The subnet of a VPC that an address lies in. */
@@ -146,7 +148,7 @@ export function travel(
         if (natTable && longest(natTable.Routes, address)?.NatGatewayId)
             return drop("nat-unusable", target, "its own subnet routes to a NAT gateway");
         const rest = travel(world, { ...from, subnet, public: nat.ConnectivityType === "public" }, address, to);
-        return { ...rest, hops: [...hops, ...rest.hops] };
+        return { ...rest, hops: [...hops, ...rest.hops], nat: target };
     }
 }
 

@@ -19,6 +19,8 @@ export interface Traffic {
 /** What a connection from one address to another meets: open both ways, or dropped somewhere. */
 export interface Path {
     open: boolean;
+    /** The NAT gateway that puts its own address in place of the sender's: a packet that a table has no better route for may go that way. */
+    nat?: string;
     /** The ids of all that the packet passes there, and its answer on the way back. */
     there: string[];
     back: string[];
@@ -49,7 +51,7 @@ export type Behind = (scope: Scope, balancer: Readonly<NetworkInterface>, traffi
  */
 export function pathBetween(world: Scope, from: Endpoint, to: Endpoint | { address: string }, traffic: Traffic, behind?: Behind): Path {
     const what = `${from.address} → ${to.address} ${traffic.protocol}${traffic.port === undefined ? "" : `/${traffic.port}`}`;
-    const legs: Pick<Path, "there" | "back"> = { there: [], back: [] };
+    const legs: Pick<Path, "there" | "back" | "nat"> = { there: [], back: [] };
     const dropped = (drop: Drop, way: "there" | "back"): Path => ({
         ...legs,
         open: false,
@@ -66,6 +68,7 @@ export function pathBetween(world: Scope, from: Endpoint, to: Endpoint | { addre
 
     const there = travel(world, source, to.address, far);
     legs.there = there.hops;
+    if (there.nat) legs.nat = there.nat;
     // Routes are looked at before rules only for what a rule says of the peering that the packet comes through.
     const rules = (at: Endpoint, ids: string[], IsEgress: boolean, peer: string, peerGroups: string[]) =>
         admits(
