@@ -1,4 +1,7 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { automation } from "@pulumi/pulumi";
+import { interruptedCreations } from "./interrupted.ts";
 
 export type EngineEvent = automation.EngineEvent;
 
@@ -43,15 +46,36 @@ export class StackError extends Error {
 }
 
 /**
- * Deploys clusters beside each other, then the meshes, which read what those published.
+ * Deploys clusters beside each other, then the meshes, which read what those published. What an earlier run was making when it was killed is looked for first.
  *
  * @throws AggregateError of a StackError for each stack that failed; the others have been let finish, but no mesh is touched when a cluster failed
  */
 export function deployMesh(stacks: Stacks, options: DriverOptions): Promise<Results> {
     return inOrder([stacks.clusters, stacks.meshes], options, async (stack, common) => {
+        await takeUpInterrupted(stack, common);
         const { summary } = await stack.up(common);
         return summary.resourceChanges ?? {};
     });
+}
+
+/**
+ * Takes into the state what a killed run has made without the state knowing. `up` alone would make it a second time, or fail because it is there. Only where the
+ * id follows from the program; of all others the engine's own warning tells at the `up` that follows.
+ */
+async function takeUpInterrupted(stack: automation.Stack, { onOutput, signal }: Common): Promise<void> {
+    const { deployment } = await stack.exportStack();
+    const found = interruptedCreations(deployment).flatMap(({ urn, id }) => (id ? [urn, id] : []));
+    if (found.length === 0) return;
+    const { workDir, envVars, pulumiCommand } = stack.workspace;
+    const imports = found.flatMap((word) => ["--import-pending-creates", word]);
+    const args = ["refresh", "--yes", "--non-interactive", "--skip-preview", "--skip-pending-creates", "--stack", stack.name, ...imports];
+    // The Automation API's own refresh has no such option.
+    const { stdout } = await promisify(execFile)(pulumiCommand.command, args, {
+        cwd: workDir,
+        env: { ...process.env, ...envVars },
+        signal,
+    });
+    onOutput?.(stdout);
 }
 
 /** What `deployMesh` would change. A mesh can be previewed once its clusters are deployed. Throws as `deployMesh` does. */
