@@ -9,7 +9,7 @@ import { type SimulatedAws, simulatedAws } from "./aws/aws.ts";
 import { serveEks } from "./aws/eks-backend.ts";
 import type { SimulationOptions } from "./aws/simulation.ts";
 import { type Clusters, realClusters } from "./clusters.ts";
-import { makeProject, type StackFiles } from "./project.ts";
+import { makeProject, type StackFiles, writeStackFiles } from "./project.ts";
 import { awsPackage } from "./providers/aws/package.ts";
 import { commandPackage } from "./providers/command.ts";
 import { kubernetesPackage } from "./providers/kubernetes/provider.ts";
@@ -53,6 +53,8 @@ export interface Lab {
     project: string;
     /** Pulumi's environment: backend, passphrase, providers, and the programs on the PATH. */
     env: Record<string, string>;
+    /** Writes stack files, new ones or in place of those that are there. */
+    configure(stacks: StackFiles): void;
     /** Ends all processes. What has been deployed stays in the folder. */
     stop(): Promise<void>;
     /** Stops it and removes its folder. */
@@ -95,7 +97,9 @@ export async function startLab({ folder, stacks, tell, aws: simulation }: LabOpt
     mkdirSync(state, { recursive: true });
     const env = {
         PATH: process.env.PATH,
-        PULUMI_BACKEND_URL: `file://${state}`,
+        // Beside each state the backend would keep a file of its attributes, which it truncates before it writes: a kill in between leaves a stack that
+        // cannot be opened ("failed to load checkpoint: EOF").
+        PULUMI_BACKEND_URL: `file://${state}?metadata=skip`,
         PULUMI_HOME: join(folder, "pulumi"),
         PULUMI_CONFIG_PASSPHRASE: randomBytes(24).toString("base64"),
         PULUMI_DEBUG_PROVIDERS: debugProviders([...served, eks]),
@@ -112,6 +116,7 @@ export async function startLab({ folder, stacks, tell, aws: simulation }: LabOpt
         clusters,
         project,
         env,
+        configure: (changed) => writeStackFiles(project, withChart(changed, chart)),
         stop,
         async destroy() {
             await stop();

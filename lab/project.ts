@@ -1,6 +1,6 @@
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 
 const REPOSITORY = resolve(import.meta.dirname, "..");
 
@@ -29,7 +29,14 @@ export type StackFiles = Record<string, object>;
 export function makeProject(folder: string, stacks: StackFiles): void {
     mkdirSync(folder, { recursive: true });
     for (const part of PARTS) symlinkSync(join(REPOSITORY, part), join(folder, part));
+    writeStackFiles(folder, stacks);
+}
+
+/** Writes stacks' settings into their files, new ones or those that are there: what the engine keeps in them stays. */
+export function writeStackFiles(folder: string, stacks: StackFiles): void {
     for (const [stack, settings] of Object.entries(stacks)) {
-        writeFileSync(join(folder, `Pulumi.${stack}.yaml`), stringify({ config: { "clustermesh:stack": settings } }));
+        const file = join(folder, `Pulumi.${stack}.yaml`);
+        const kept: object = existsSync(file) ? parse(readFileSync(file, "utf8")) : {};
+        writeFileSync(file, stringify({ ...kept, config: { "clustermesh:stack": settings } }));
     }
 }

@@ -1,28 +1,66 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { AppsV1Api, CoreV1Api } from "@kubernetes/client-node";
+import { automation } from "@pulumi/pulumi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type DriverOptions, deployMesh, destroyMesh, type EngineEvent, previewMesh, refreshMesh } from "../../cli/driver.ts";
 import { readPlan } from "../../cli/plan.ts";
 import { parseClustermesh } from "../../core/clustermesh-config.ts";
 import { ALL_TABLES } from "../../lab/aws/aws.ts";
-import { secretFiles } from "../../lab/clusters.ts";
+import type { CallInfo } from "../../lab/aws/simulation.ts";
+import { type RunningCluster, secretFiles } from "../../lab/clusters.ts";
 import { type Lab, startLab } from "../../lab/lab.ts";
 import { pathMatrix } from "../../lab/matrix.ts";
 import { BUILD_TIMEOUT, temporaryFolder, whyNoTools } from "./harness.ts";
+import { filesBelow, watchCommandLines, whereKeysLie } from "./keys.ts";
 
 const STACKS = { clusters: ["cluster1", "cluster2"], meshes: ["mesh"] };
 const PLACE = { account: "111111111111", region: "eu-central-1" };
 const HTTP = { protocol: "tcp", port: 8080 } as const;
+const THIRD = {
+    kind: "cluster",
+    name: "cluster3",
+    id: 3,
+    region: "us-east-1",
+    vpcCidr: "172.16.0.0/16",
+    nat: "single",
+    endpoint: { publicCidrs: ["0.0.0.0/0"] },
+};
 
 describe.skipIf(await whyNoTools())("both programs on the real engine, over the simulated AWS", { timeout: 600_000 }, () => {
     let lab: Lab;
     let driver: DriverOptions;
     const events: EngineEvent[] = [];
-    const open = () => pathMatrix(lab.aws, lab.clusters.running(), HTTP).filter(({ path }) => path.open).length;
+    const commandLines = watchCommandLines();
+    const open = () => pathMatrix(lab.aws, lab.clusters.running(), HTTP).filter((tried) => tried.open).length;
     const all = () => pathMatrix(lab.aws, lab.clusters.running(), HTTP).length;
-    const changed = ({ same: _, ...others }: Record<string, number>) => others;
+    /** What an operation did. References to other stacks that the state forgets are nobody's resources. */
+    const changed = ({ same: _, discard: __, ...others }: Record<string, number>) => others;
     const ec2 = () => lab.aws.in(PLACE).ec2;
+    const mesh = { clusters: [], meshes: ["mesh"] };
+    /** What a run says that must fail. */
+    const failure = (run: Promise<unknown>): Promise<string> =>
+        run.then(
+            () => expect.fail("it was deployed"),
+            (error: AggregateError) => (error.errors[0] as Error).message,
+        );
+    const ofEach = async <T>(ask: (cluster: RunningCluster) => Promise<T>) =>
+        Object.fromEntries(await Promise.all(lab.clusters.running().map(async (cluster) => [cluster.name, await ask(cluster)] as const)));
+    /** Whom each cluster's agents are told of. */
+    const peers = () =>
+        ofEach(async ({ name, config }) => [...parseClustermesh(await secretFiles(config, "cilium-clustermesh"), name).keys()].toSorted());
+    /** The Secret as an object: one that is made anew has another uid. */
+    const peersSecrets = () =>
+        ofEach(async ({ config }) => {
+            const core = config.makeApiClient(CoreV1Api);
+            const { items } = await core.listNamespacedSecret({
+                namespace: "kube-system",
+                fieldSelector: "metadata.name=cilium-clustermesh",
+            });
+            return items.map(({ metadata }) => metadata?.uid);
+        });
 
     beforeAll(async () => {
         const { clusters, meshes } = readPlan(".");
@@ -40,7 +78,7 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
     });
 
     test("the mesh stack opens every path, both ways, and its gate passes", async () => {
-        await deployMesh({ clusters: [], meshes: STACKS.meshes }, driver);
+        await deployMesh(mesh, driver);
         expect(open()).toBe(all());
     });
 
@@ -78,36 +116,145 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
         for (const [stack, changes] of await deployMesh(STACKS, driver)) expect(changed(changes), stack).toEqual({});
     });
 
-    test("a route taken away behind the program's back closes paths, is seen by refresh and put back by up", async () => {
-        const peering = (await ec2().describeVpcPeeringConnections({})).VpcPeeringConnections[0]?.VpcPeeringConnectionId;
-        const { RouteTables } = await ec2().describeRouteTables({});
-        const table = RouteTables.find(({ Routes }) => Routes.some(({ VpcPeeringConnectionId }) => VpcPeeringConnectionId === peering));
-        const route = table?.Routes.find(({ VpcPeeringConnectionId }) => VpcPeeringConnectionId === peering);
-        await ec2().deleteRoute({ RouteTableId: table?.RouteTableId ?? "", DestinationCidrBlock: route?.DestinationCidrBlock ?? "" });
-        await refreshMesh({ clusters: [], meshes: ["mesh"] }, driver);
-        const results = await deployMesh({ clusters: [], meshes: ["mesh"] }, driver);
-        expect(changed(results.get("mesh") ?? {})).toEqual({ create: 1 });
-        expect(open()).toBe(all());
+    describe("taken away behind the program's back, seen by refresh and put back by up:", () => {
+        const peering = async () => (await ec2().describeVpcPeeringConnections({})).VpcPeeringConnections[0]?.VpcPeeringConnectionId ?? "";
+        const drifts: Record<string, () => Promise<unknown>> = {
+            "a route": async () => {
+                const through = await peering();
+                // Of a table by which a pod's packets really go.
+                const used = pathMatrix(lab.aws, lab.clusters.running(), HTTP)[0]?.path.there ?? [];
+                const { RouteTables } = await ec2().describeRouteTables({});
+                const { RouteTableId = "", Routes = [] } = RouteTables.find((table) => used.includes(table.RouteTableId)) ?? {};
+                const route = Routes.find(({ VpcPeeringConnectionId }) => VpcPeeringConnectionId === through);
+                return ec2().deleteRoute({ RouteTableId, DestinationCidrBlock: route?.DestinationCidrBlock ?? "" });
+            },
+            "an ingress rule": async () => {
+                const { SecurityGroupRules } = await ec2().describeSecurityGroupRules({});
+                const [rule] = SecurityGroupRules.filter(
+                    ({ IsEgress, CidrIpv4, IpProtocol }) => !IsEgress && CidrIpv4 === "10.248.0.0/18" && IpProtocol === "-1",
+                );
+                const { GroupId = "", SecurityGroupRuleId = "" } = rule ?? {};
+                return ec2().revokeSecurityGroupIngress({ GroupId, SecurityGroupRuleIds: [SecurityGroupRuleId] });
+            },
+            "the peering": async () => ec2().deleteVpcPeeringConnection({ VpcPeeringConnectionId: await peering() }),
+        };
+
+        test.each(Object.entries(drifts))("%s", async (_, takeAway) => {
+            await takeAway();
+            expect(open()).toBeLessThan(all());
+            await refreshMesh(mesh, driver);
+            const results = await deployMesh(mesh, driver);
+            expect(changed(results.get("mesh") ?? {})).toMatchObject({ create: expect.any(Number) });
+            expect(open()).toBe(all());
+            for (const [stack, changes] of await previewMesh(mesh, driver)) expect(changed(changes), stack).toEqual({});
+        });
     });
 
-    test("no private key lies in plain in states, events or the lab's own files", () => {
-        const keys = /BEGIN [A-Z ]*PRIVATE KEY|QkVHSU4gRUMgUFJJVkFURSBLRVk|LS0tLS1CRUdJTiBFQyBQUklWQVRF/;
-        expect(JSON.stringify(events)).not.toMatch(keys);
-        const state = join(lab.env.PULUMI_BACKEND_URL?.replace("file://", "") ?? "", ".pulumi");
-        const files = readdirSync(state, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-        expect(files.length).toBeGreaterThan(3);
-        for (const { parentPath, name } of files) expect(readFileSync(join(parentPath, name), "utf8"), name).not.toMatch(keys);
+    test("a cluster of another region and account joins by one word in the mesh's file and leaves again: nothing of the others is replaced", async () => {
+        lab.configure({ cluster3: { ...THIRD, assumeRole: "arn:aws:iam::222222222222:role/deployer" } });
+        const noRole = await failure(deployMesh({ clusters: ["cluster3"], meshes: [] }, driver));
+        expect(noRole).toMatch(
+            /AWS does not tell .* in us-east-1; check role arn:aws:iam::222222222222:role\/deployer \(assumeRole in Pulumi.cluster3.yaml\): .*AccessDenied/s,
+        );
+        expect(noRole).not.toMatch(/^ +at /m);
+        const { iam } = lab.aws.in({ account: "222222222222", region: "us-east-1" });
+        const trust = {
+            Version: "2012-10-17",
+            Statement: { Effect: "Allow", Principal: { AWS: PLACE.account }, Action: "sts:AssumeRole" },
+        };
+        await iam.createRole({ RoleName: "deployer", AssumeRolePolicyDocument: JSON.stringify(trust) });
+        await deployMesh({ clusters: ["cluster3"], meshes: [] }, driver);
+        const before = await peersSecrets();
+
+        lab.configure({ mesh: { kind: "mesh", clusters: ["cluster1", "cluster2", "cluster3"] } });
+        const joined = changed((await deployMesh(mesh, driver)).get("mesh") ?? {});
+        expect(Object.keys(joined).toSorted()).toEqual(["create", "update"]);
+        expect(open()).toBe(all());
+        expect(await peers()).toEqual({
+            cluster1: ["cluster2", "cluster3"],
+            cluster2: ["cluster1", "cluster3"],
+            cluster3: ["cluster1", "cluster2"],
+        });
+
+        lab.configure({ mesh: { kind: "mesh", clusters: STACKS.clusters } });
+        const left = changed((await deployMesh(mesh, driver)).get("mesh") ?? {});
+        expect(Object.keys(left).toSorted()).toEqual(["delete", "update"]);
+        expect(left.delete).toBe(joined.create);
+        expect(await peers()).toEqual({ cluster1: ["cluster2"], cluster2: ["cluster1"], cluster3: [] });
+        const after = await peersSecrets();
+        for (const name of STACKS.clusters) expect(after[name], name).toEqual(before[name]);
+    });
+
+    test("clusters that cannot be one mesh, and one that was never deployed, are refused before anything is made, in the program's words", async () => {
+        lab.configure({ clash: { ...THIRD, name: "clash", id: 1, vpcCidr: "10.248.0.0/18" }, new: { ...THIRD, name: "new", id: 4 } });
+        await deployMesh({ clusters: ["clash"], meshes: [] }, driver);
+        await automation.LocalWorkspace.createStack({ stackName: "new", workDir: lab.project }, { envVars: lab.env });
+        const calls: CallInfo[] = [];
+        const unwatch = lab.aws.watch((call) => calls.push(call));
+        const refused = async (...clusters: string[]) => {
+            lab.configure({ mesh: { kind: "mesh", clusters } });
+            return failure(deployMesh(mesh, driver));
+        };
+
+        const unfit = await refused("cluster1", "cluster2", "clash");
+        expect(unfit).toContain("Pulumi.clash.yaml and Pulumi.cluster1.yaml both have id 1: security identities would be mixed up");
+        expect(unfit).toContain(
+            "VPC block 10.248.0.0/18 of clash (Pulumi.clash.yaml) and VPC block 10.248.0.0/18 of cluster1 (Pulumi.cluster1.yaml) overlap",
+        );
+        expect(await refused("cluster1", "cluster2", "new")).toContain(
+            "stack organization/clustermesh/new has no outputs: run `pulumi up -s new` first",
+        );
+        expect(await refused("cluster1", "cluster2", "cluster9")).toContain('unknown stack "organization/clustermesh/cluster9"');
+        expect(await refused("cluster1", "cluster1")).toMatch(/✖ .*cluster1/);
+        unwatch();
+
+        expect(calls.filter(({ action }) => !/^(describe|get|list)/.test(action))).toEqual([]);
+        expect(await peers()).toMatchObject({ cluster1: ["cluster2"], cluster2: ["cluster1"] });
+        lab.configure({ mesh: { kind: "mesh", clusters: STACKS.clusters } });
+        for (const [stack, changes] of await deployMesh(mesh, driver)) expect(changed(changes), stack).toEqual({});
+        await destroyMesh({ clusters: ["clash", "new"], meshes: [] }, driver);
+    });
+
+    test("no private key lies in plain in states, outputs, events, the lab's own files or command lines, in whatever form", async () => {
+        const pulumi = (...args: string[]) =>
+            promisify(execFile)("pulumi", args, { cwd: lab.project, env: { ...process.env, ...lab.env } });
+        const stacks = ["cluster1", "cluster2", "mesh"];
+        const states = await Promise.all(
+            stacks.map(async (stack) => (await pulumi("stack", "export", "--show-secrets", "-s", stack)).stdout),
+        );
+        // States have them as JSON within JSON.
+        const pem = /-----BEGIN (EC )?PRIVATE KEY-----[^-]+-----END (EC )?PRIVATE KEY-----\n/g;
+        const pems = [...new Set(states.flatMap((state) => state.replaceAll(/\\+n/g, "\n").match(pem) ?? []))];
+        // Five of each cluster: the CA's, and the leaves'.
+        expect(pems.length).toBeGreaterThanOrEqual(10);
+        expect(whereKeysLie(pems, [["what is searched", Buffer.from(states.join())]])).toEqual(["what is searched"]);
+
+        const outputs = await Promise.all(stacks.map(async (stack) => (await pulumi("stack", "output", "--json", "-s", stack)).stdout));
+        const state = new URL(lab.env.PULUMI_BACKEND_URL ?? "").pathname;
+        // The clusters' own folders hold what an API server must hold: its certificates, and the Secrets in its etcd.
+        const own = filesBelow(dirname(lab.project), (path) => path.endsWith(".log") || !/\/clusters\/|node_modules/.test(path));
+        expect(own.some(([path]) => path.startsWith(state))).toBe(true);
+        expect(own.some(([path]) => path.endsWith("kube-apiserver.log"))).toBe(true);
+        const places = [
+            ...own,
+            ["events", Buffer.from(JSON.stringify(events))],
+            ["outputs", Buffer.from(outputs.join())],
+            ...commandLines(),
+        ] as [string, Buffer][];
+        expect(places.some(([name]) => name.startsWith("command line") && name.includes("pulumi"))).toBe(true);
+        expect(whereKeysLie(pems, places)).toEqual([]);
     });
 
     test("destroyed in order, nothing is left in any account or region, and the agents have no host aliases after the mesh", async () => {
-        await destroyMesh({ clusters: [], meshes: ["mesh"] }, driver);
+        await destroyMesh(mesh, driver);
         for (const { config } of lab.clusters.running()) {
             const agents = await config.makeApiClient(AppsV1Api).readNamespacedDaemonSet({ name: "cilium", namespace: "kube-system" });
             expect(agents.spec?.template.spec?.hostAliases ?? []).toEqual([]);
             expect(await secretFiles(config, "cilium-clustermesh")).toEqual({});
         }
         expect(open()).toBe(0);
-        await destroyMesh({ clusters: STACKS.clusters, meshes: [] }, driver);
+        await destroyMesh({ clusters: [...STACKS.clusters, "cluster3"], meshes: [] }, driver);
+        await lab.aws.in({ account: "222222222222", region: "us-east-1" }).iam.deleteRole({ RoleName: "deployer" });
         expect(lab.aws.remains(ALL_TABLES)).toEqual([]);
         expect(lab.clusters.running()).toEqual([]);
         await lab.destroy();
