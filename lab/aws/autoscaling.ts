@@ -4,14 +4,6 @@ import { AwsError } from "./error.ts";
 import type { Scope } from "./scope.ts";
 import { Table } from "./table.ts";
 
-/** What this service keeps; the rules list has no section for it. */
-export const KEPT_RULES = [
-    "attach target group: its instances become targets",
-    "attach unknown target group",
-    "detach target group that is not attached",
-    "unknown group",
-];
-
 export interface Group {
     AutoScalingGroupName: string;
     AutoScalingGroupARN: string;

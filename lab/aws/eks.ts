@@ -8,51 +8,6 @@ import { eksTagActions } from "./eks-tags.ts";
 import { settleAlone, works } from "./eks-work.ts";
 import type { Scope } from "./scope.ts";
 
-/** What of the rules list this service keeps. */
-export const KEPT_RULES = [
-    "create cluster (CREATING)",
-    "nodegroup while CREATING refused",
-    "describe → ACTIVE",
-    "describe keeps input",
-    "cluster SG is a real EC2 SG",
-    "duplicate cluster",
-    "unknown subnet",
-    "single-AZ subnets",
-    "unknown role",
-    "bad version",
-    "unknown cluster",
-    "create nodegroup (CREATING)",
-    "nodegroup → ACTIVE",
-    "nodegroup min>max refused",
-    "update nodegroup config",
-    "DescribeAddonVersions",
-    "create addon with configurationValues",
-    "describe addon keeps configurationValues",
-    "addon bad configurationValues",
-    "addon unknown name",
-    "addon duplicate",
-    "update addon",
-    "access entry",
-    "access entry duplicate",
-    "associate access policy",
-    "list associated policies",
-    "pod identity association",
-    "pod identity duplicate",
-    "describe pod identity",
-    "update version +1",
-    "describe update",
-    "version is now 1.34",
-    "update version by 2 minors refused",
-    "downgrade refused",
-    "update cluster config (endpoint)",
-    "tag/list tags",
-    "delete cluster with nodegroups",
-    "delete subnet in use by cluster",
-    "delete nodegroup (DELETING)",
-    "delete cluster (DELETING)",
-    "gone",
-];
-
 /** All that EKS keeps and that must be gone after the last destroy. */
 export const EKS_TABLES = [clusters, nodegroups, addons, accessEntries, podIdentities, works];
 

@@ -23,16 +23,6 @@ import { AwsError } from "./error.ts";
 import { type Tag, withTags } from "./filters.ts";
 import type { Scope } from "./scope.ts";
 
-/** What of the rules list this service keeps. */
-export const KEPT_RULES = [
-    "create internal NLB",
-    "state provisioning→active",
-    "find by tags",
-    "same name, other scheme",
-    "unknown subnet",
-    "NLB creates ENIs",
-];
-
 export interface SubnetMapping {
     SubnetId: string;
     PrivateIPv4Address?: string;

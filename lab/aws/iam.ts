@@ -6,19 +6,6 @@ import { parseIdentityPolicy, parseTrustPolicy } from "./iam-policy.ts";
 import type { Quota, Scope } from "./scope.ts";
 import { Table } from "./table.ts";
 
-/** What of the rules list this service keeps. */
-export const KEPT_RULES = [
-    "create role",
-    "create node role",
-    "duplicate role",
-    "malformed trust policy",
-    "attach AWS managed policy",
-    "attach unknown policy",
-    "delete role with policies",
-    "OIDC provider",
-    "OIDC duplicate",
-];
-
 export interface Role {
     RoleName: string;
     RoleId: string;

@@ -3,9 +3,6 @@ import { covers, parseResourcePolicy } from "./iam-policy.ts";
 import type { Scope } from "./scope.ts";
 import { Table } from "./table.ts";
 
-/** What of the rules list this service keeps. */
-export const KEPT_RULES = ["create key", "alias", "alias duplicate", "rotation + policy + tags reads"];
-
 /** KMS has its own spelling of tags. */
 export interface KeyTag {
     TagKey: string;

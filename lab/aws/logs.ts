@@ -3,15 +3,6 @@ import { admitsService, findKey } from "./kms.ts";
 import type { Scope } from "./scope.ts";
 import { Table } from "./table.ts";
 
-/** What this service keeps; the rules list has no section for it. */
-export const KEPT_RULES = [
-    "create log group",
-    "log group duplicate",
-    "retention takes only AWS's values",
-    "key that logs may not use refused",
-    "delete log group",
-];
-
 export interface LogGroup {
     logGroupName: string;
     /** With `:*` at its end, as `DescribeLogGroups` shows it. */

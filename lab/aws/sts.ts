@@ -3,9 +3,6 @@ import { roleByArn, roles } from "./iam.ts";
 import { covers, parseTrustPolicy, type Statement } from "./iam-policy.ts";
 import type { Scope } from "./scope.ts";
 
-/** What of the rules list this service keeps. */
-export const KEPT_RULES = ["caller identity", "region isolation", "assume role in account 2", "identity of assumed role"];
-
 /** Who calls, and the roles that he may take on. Whoever sends the answer's `AssumedRoleUser.Arn` as `Caller.principal` calls in its name. */
 export const sts = (scope: Scope) => ({
     getCallerIdentity: () => ({ Account: scope.account, Arn: scope.principal, UserId: userId(scope) }),

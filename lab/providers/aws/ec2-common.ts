@@ -28,3 +28,28 @@ export const ec2Tagging: Tagging = {
 export function ec2Arn({ partition, region, account }: Context, resource: string, owner = account): string {
     return `arn:${partition}:ec2:${region}:${owner}:${resource}`;
 }
+
+/** A security group as its resources tell it, its rules for reading only; undefined when there is none. */
+export async function readGroup({ api }: Context, id: string) {
+    const { SecurityGroups } = await api.ec2.describeSecurityGroups({ GroupIds: [id] });
+    const [found] = SecurityGroups;
+    if (!found) return undefined;
+    const rules = (permissions: typeof found.IpPermissions) =>
+        permissions.map((one) => ({
+            protocol: one.IpProtocol,
+            fromPort: one.FromPort,
+            toPort: one.ToPort,
+            cidrBlocks: one.IpRanges.map(({ CidrIp }) => CidrIp),
+            securityGroups: one.UserIdGroupPairs.map(({ GroupId }) => GroupId),
+        }));
+    return {
+        arn: found.SecurityGroupArn,
+        name: found.GroupName,
+        description: found.Description,
+        ownerId: found.OwnerId,
+        vpcId: found.VpcId,
+        ingress: rules(found.IpPermissions),
+        egress: rules(found.IpPermissionsEgress),
+        tags: tagMap(found.Tags),
+    };
+}

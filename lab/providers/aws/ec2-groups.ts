@@ -1,5 +1,5 @@
 import type * as aws from "@pulumi/aws";
-import { byMark, ec2Tagging, tagged, tagMap } from "./ec2-common.ts";
+import { byMark, ec2Tagging, readGroup, tagged, tagMap } from "./ec2-common.ts";
 import type { Changed, Context, Kind, Plain } from "./kind.ts";
 
 /** Its rules are resources of their own: inline ones are told, never changed. */
@@ -41,30 +41,7 @@ export const securityGroup: Kind<Plain<aws.ec2.SecurityGroupArgs>, Plain<aws.ec2
         if (first.length > 0)
             await ec2.revokeSecurityGroupEgress({ GroupId: id, SecurityGroupRuleIds: first.map((one) => one.SecurityGroupRuleId) });
     },
-    read: async ({ api }, id) => {
-        const { SecurityGroups } = await api.ec2.describeSecurityGroups({ GroupIds: [id] });
-        const [found] = SecurityGroups;
-        const rules = (permissions: NonNullable<typeof found>["IpPermissions"]) =>
-            permissions.map((one) => ({
-                protocol: one.IpProtocol,
-                fromPort: one.FromPort,
-                toPort: one.ToPort,
-                cidrBlocks: one.IpRanges.map(({ CidrIp }) => CidrIp),
-                securityGroups: one.UserIdGroupPairs.map(({ GroupId }) => GroupId),
-            }));
-        return (
-            found && {
-                arn: found.SecurityGroupArn,
-                name: found.GroupName,
-                description: found.Description,
-                ownerId: found.OwnerId,
-                vpcId: found.VpcId,
-                ingress: rules(found.IpPermissions),
-                egress: rules(found.IpPermissionsEgress),
-                tags: tagMap(found.Tags),
-            }
-        );
-    },
+    read: readGroup,
     remove: async ({ api }, id) => {
         await api.ec2.deleteSecurityGroup({ GroupId: id });
     },

@@ -1,5 +1,5 @@
 import type * as aws from "@pulumi/aws";
-import { byMark, ec2Arn, ec2Tagging, tagged, tagMap } from "./ec2-common.ts";
+import { byMark, ec2Arn, ec2Tagging, readGroup, tagged, tagList, tagMap } from "./ec2-common.ts";
 import { awaited, type Context, type Kind, type Plain } from "./kind.ts";
 
 type VpcArgs = Plain<aws.ec2.VpcArgs>;
@@ -111,7 +111,7 @@ export const defaultSecurityGroup: Kind<Plain<aws.ec2.DefaultSecurityGroupArgs>,
         const id = await defaultGroup(context, vpcId);
         if (!id) throw new Error(`couldn't find default security group of EC2 VPC (${vpcId})`);
         const { ec2 } = context.api;
-        await ec2.createTags({ Resources: [id], Tags: Object.entries(context.tags).map(([Key, Value]) => ({ Key, Value })) });
+        await ec2.createTags({ Resources: [id], Tags: tagList(context.tags) });
         const { SecurityGroupRules } = await ec2.describeSecurityGroupRules({ Filters: [{ Name: "group-id", Values: [id] }] });
         for (const egress of [false, true]) {
             const SecurityGroupRuleIds = SecurityGroupRules.filter((one) => one.IsEgress === egress).map((one) => one.SecurityGroupRuleId);
@@ -120,27 +120,5 @@ export const defaultSecurityGroup: Kind<Plain<aws.ec2.DefaultSecurityGroupArgs>,
         }
         return id;
     },
-    read: async (context, id) => {
-        const { SecurityGroups } = await context.api.ec2.describeSecurityGroups({ GroupIds: [id] });
-        const [found] = SecurityGroups;
-        if (!found) return undefined;
-        const rules = (permissions: typeof found.IpPermissions) =>
-            permissions.map((one) => ({
-                protocol: one.IpProtocol,
-                fromPort: one.FromPort,
-                toPort: one.ToPort,
-                cidrBlocks: one.IpRanges.map(({ CidrIp }) => CidrIp),
-                securityGroups: one.UserIdGroupPairs.map(({ GroupId }) => GroupId),
-            }));
-        return {
-            arn: found.SecurityGroupArn,
-            name: found.GroupName,
-            description: found.Description,
-            ownerId: found.OwnerId,
-            vpcId: found.VpcId,
-            ingress: rules(found.IpPermissions),
-            egress: rules(found.IpPermissionsEgress),
-            tags: tagMap(found.Tags),
-        };
-    },
+    read: readGroup,
 };

@@ -1,10 +1,14 @@
 import type * as aws from "@pulumi/aws";
-import type { Context, Kind, Plain } from "./kind.ts";
+import type { Context, Kind, Plain, Tags } from "./kind.ts";
 
-async function findShare({ api }: Context, arn: string) {
-    const { resourceShares } = await api.ram.getResourceShares({ resourceOwner: "SELF", resourceShareArns: [arn] });
-    return resourceShares.find(({ status }) => status === "ACTIVE");
+/** The shares of one's own that are not deleted: RAM tells deleted ones too, for some time. */
+async function activeShares({ api }: Context, arns?: string[]) {
+    const { resourceShares } = await api.ram.getResourceShares({ resourceOwner: "SELF", ...(arns && { resourceShareArns: arns }) });
+    return resourceShares.filter(({ status }) => status === "ACTIVE");
 }
+
+/** RAM alone writes the names of a tag's fields in lower case. */
+const tagList = (tags: Tags) => Object.entries(tags).map(([key, value]) => ({ key, value }));
 
 export const resourceShare: Kind<Plain<aws.ram.ResourceShareArgs>, Plain<aws.ram.ResourceShareState>> = {
     noun: "RAM Resource Share",
@@ -14,28 +18,22 @@ export const resourceShare: Kind<Plain<aws.ram.ResourceShareArgs>, Plain<aws.ram
     unreadable: ["permissionArns"],
     computed: ["arn"],
     tagging: {
-        set: ({ api }, resourceShareArn, tags) =>
-            api.ram.tagResource({ resourceShareArn, tags: Object.entries(tags).map(([key, value]) => ({ key, value })) }),
+        set: ({ api }, resourceShareArn, tags) => api.ram.tagResource({ resourceShareArn, tags: tagList(tags) }),
         unset: ({ api }, resourceShareArn, tagKeys) => api.ram.untagResource({ resourceShareArn, tagKeys }),
     },
     find: {
-        marked: async ({ api, mark }) => {
-            const { resourceShares } = await api.ram.getResourceShares({ resourceOwner: "SELF" });
-            return resourceShares
-                .filter(({ status, tags }) => status === "ACTIVE" && tags.some((one) => one.key === mark.key && one.value === mark.value))
-                .map(({ resourceShareArn }) => resourceShareArn);
+        marked: async (context) => {
+            const { key, value } = context.mark;
+            const marked = (await activeShares(context)).filter(({ tags }) => tags.some((one) => one.key === key && one.value === value));
+            return marked.map(({ resourceShareArn }) => resourceShareArn);
         },
     },
     make: async ({ api, tags }, { name = "", allowExternalPrincipals }) => {
-        const made = await api.ram.createResourceShare({
-            name,
-            allowExternalPrincipals,
-            tags: Object.entries(tags).map(([key, value]) => ({ key, value })),
-        });
+        const made = await api.ram.createResourceShare({ name, allowExternalPrincipals, tags: tagList(tags) });
         return made.resourceShare.resourceShareArn;
     },
     read: async (context, arn) => {
-        const found = await findShare(context, arn);
+        const [found] = await activeShares(context, [arn]);
         return (
             found && {
                 arn,

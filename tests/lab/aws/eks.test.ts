@@ -1,9 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { ALL_TABLES } from "../../../lab/aws/aws.ts";
-import { KEPT_RULES } from "../../../lab/aws/eks.ts";
 import { CLUSTERS_PER_REGION } from "../../../lab/aws/eks-clusters.ts";
 import { NODEGROUPS_PER_CLUSTER } from "../../../lab/aws/eks-nodegroups.ts";
-import { everyRuleHasItsTest, HERE, OTHERS, THERE } from "./places.ts";
+import { HERE, keptRules, OTHERS, THERE } from "./places.ts";
 import { type Site, site } from "./site.ts";
 import { refused } from "./world.ts";
 
@@ -16,9 +15,9 @@ const nodes = { clusterName: "one", nodegroupName: "nodes" };
 const invalid = "InvalidParameterException";
 
 describe("eks", () => {
-    everyRuleHasItsTest(KEPT_RULES, import.meta.url);
+    const rule = keptRules("eks");
 
-    test("create cluster (CREATING)", async () => {
+    rule("create cluster (CREATING)", async () => {
         const cluster = await s.cluster();
         expect(cluster).toMatchObject({ status: "CREATING", arn: "arn:aws:eks:eu-central-1:111111111111:cluster/one" });
         expect(cluster).not.toHaveProperty("endpoint");
@@ -27,13 +26,13 @@ describe("eks", () => {
         expect(cluster).not.toHaveProperty("own");
     });
 
-    test("nodegroup while CREATING refused", async () => {
+    rule("nodegroup while CREATING refused", async () => {
         await s.cluster();
         await refused(s.nodegroup(), "InvalidRequestException", "Cluster 'one' is not in ACTIVE status; it is CREATING");
         await refused(s.eks.createAddon({ ...one, addonName: "vpc-cni" }), "InvalidRequestException");
     });
 
-    test("describe → ACTIVE", async () => {
+    rule("describe → ACTIVE", async () => {
         await s.cluster();
         s.minutes(7);
         expect((await s.eks.describeCluster({ name: "one" })).cluster.status).toBe("CREATING");
@@ -44,7 +43,7 @@ describe("eks", () => {
         expect(cluster.certificateAuthority?.data).toBeTruthy();
     });
 
-    test("describe keeps input", async () => {
+    rule("describe keeps input", async () => {
         const { KeyMetadata } = await s.aws.in(HERE).kms.createKey();
         const encryptionConfig = [{ resources: ["secrets"], provider: { keyArn: KeyMetadata.Arn } }];
         const cluster = await s.active({
@@ -76,7 +75,7 @@ describe("eks", () => {
         ]);
     });
 
-    test("cluster SG is a real EC2 SG", async () => {
+    rule("cluster SG is a real EC2 SG", async () => {
         const { resourcesVpcConfig } = await s.cluster();
         const GroupIds = [resourcesVpcConfig.clusterSecurityGroupId];
         const [group] = (await s.ec2.describeSecurityGroups({ GroupIds })).SecurityGroups;
@@ -100,22 +99,22 @@ describe("eks", () => {
         await refused(s.nodegroup({ nodegroupName: "more" }), "ResourceLimitExceededException");
     });
 
-    test("duplicate cluster", async () => {
+    rule("duplicate cluster", async () => {
         await s.cluster();
         await refused(s.cluster(), "ResourceInUseException", "Cluster already exists with name: one");
     });
 
-    test("unknown subnet", async () => {
+    rule("unknown subnet", async () => {
         const subnetIds = [s.a, "subnet-00000000000000000"];
         await refused(s.cluster({ resourcesVpcConfig: { subnetIds } }), invalid, "The subnet ID 'subnet-00000000000000000' does not exist");
     });
 
-    test("single-AZ subnets", async () => {
+    rule("single-AZ subnets", async () => {
         const subnetIds = [s.a, await s.subnet("10.0.2.0/24", "a")];
         await refused(s.cluster({ resourcesVpcConfig: { subnetIds } }), invalid, "Subnets specified must be in at least two different AZs");
     });
 
-    test("unknown role", async () => {
+    rule("unknown role", async () => {
         for (const roleArn of ["arn:aws:iam::111111111111:role/nobody", s.nodeRole])
             await refused(
                 s.cluster({ roleArn }),
@@ -126,12 +125,12 @@ describe("eks", () => {
         await refused(s.nodegroup({ nodeRole: s.roleArn }), invalid);
     });
 
-    test("bad version", async () => {
+    rule("bad version", async () => {
         for (const version of ["1.20", "1.99", "1.34.1"])
             await refused(s.cluster({ version }), invalid, `unsupported Kubernetes version ${version}`);
     });
 
-    test("unknown cluster", async () => {
+    rule("unknown cluster", async () => {
         await refused(s.eks.describeCluster({ name: "two" }), "ResourceNotFoundException", "No cluster found for name: two.");
         await refused(s.nodegroup({ clusterName: "two" }), "ResourceNotFoundException", "No cluster found for name: two.");
     });
@@ -189,7 +188,7 @@ describe("eks", () => {
         await refused(s.cluster({ logging: { clusterLogging: [{ types: ["everything"], enabled: true }] } }), invalid);
     });
 
-    test("create nodegroup (CREATING)", async () => {
+    rule("create nodegroup (CREATING)", async () => {
         await s.active();
         const nodegroup = await s.nodegroup({ taints: [{ key: "node.cilium.io/agent-not-ready", value: "true", effect: "NO_EXECUTE" }] });
         expect(nodegroup).toMatchObject({
@@ -200,7 +199,7 @@ describe("eks", () => {
         await refused(s.nodegroup(), "ResourceInUseException", "NodeGroup already exists with name nodes and cluster name one");
     });
 
-    test("nodegroup → ACTIVE", async () => {
+    rule("nodegroup → ACTIVE", async () => {
         const { resourcesVpcConfig } = await s.active();
         await s.nodegroup();
         s.minutes(2);
@@ -221,7 +220,7 @@ describe("eks", () => {
         expect(NetworkInterfaces.flatMap(({ Ipv4Prefixes }) => Ipv4Prefixes)).toEqual([]);
     });
 
-    test("nodegroup min>max refused", async () => {
+    rule("nodegroup min>max refused", async () => {
         await s.active();
         const scaled = (minSize: number, desiredSize: number, maxSize: number) =>
             s.nodegroup({ scalingConfig: { minSize, desiredSize, maxSize } });
@@ -300,7 +299,7 @@ describe("eks", () => {
         await refused(s.eks.updateNodegroupVersion({ ...nodes, launchTemplate }), invalid);
     });
 
-    test("update nodegroup config", async () => {
+    rule("update nodegroup config", async () => {
         await s.active();
         const { resources } = await s.nodegroup();
         s.minutes(2);
@@ -346,7 +345,7 @@ describe("eks", () => {
         expect(after.some((id) => before.includes(id))).toBe(false);
     });
 
-    test("DescribeAddonVersions", async () => {
+    rule("DescribeAddonVersions", async () => {
         const { addons } = await s.eks.describeAddonVersions({ addonName: "coredns", kubernetesVersion: "1.35" });
         expect(addons).toHaveLength(1);
         const [first] = addons[0]?.addonVersions ?? [];
@@ -358,13 +357,13 @@ describe("eks", () => {
         const cni = { ...one, addonName: "vpc-cni" };
         const configurationValues = JSON.stringify({ env: { ENABLE_PREFIX_DELEGATION: "true", WARM_PREFIX_TARGET: "1" } });
 
-        test("create addon with configurationValues", async () => {
+        rule("create addon with configurationValues", async () => {
             await s.active();
             const { addon } = await s.eks.createAddon({ ...cni, configurationValues });
             expect(addon).toMatchObject({ status: "CREATING", configurationValues });
         });
 
-        test("describe addon keeps configurationValues", async () => {
+        rule("describe addon keeps configurationValues", async () => {
             await s.active();
             await s.eks.createAddon({ ...cni, configurationValues });
             s.minutes(1);
@@ -372,7 +371,7 @@ describe("eks", () => {
             expect((await s.eks.listAddons(one)).addons).toEqual(["vpc-cni"]);
         });
 
-        test("addon bad configurationValues", async () => {
+        rule("addon bad configurationValues", async () => {
             await s.active();
             const start = "ConfigurationValue provided in request is not supported: ";
             const refusals: [string, string][] = [
@@ -388,7 +387,7 @@ describe("eks", () => {
                 await refused(s.eks.createAddon({ ...cni, configurationValues: text }), invalid, `${start}${message}`);
         });
 
-        test("addon unknown name", async () => {
+        rule("addon unknown name", async () => {
             await s.active();
             await refused(
                 s.eks.createAddon({ ...one, addonName: "cni" }),
@@ -413,13 +412,13 @@ describe("eks", () => {
             );
         });
 
-        test("addon duplicate", async () => {
+        rule("addon duplicate", async () => {
             await s.active();
             await s.eks.createAddon(cni);
             await refused(s.eks.createAddon(cni), "ResourceInUseException", "Addon already exists.");
         });
 
-        test("update addon", async () => {
+        rule("update addon", async () => {
             await s.active();
             await s.eks.createAddon(cni);
             await refused(s.eks.updateAddon({ ...cni, configurationValues }), "ResourceInUseException");
@@ -459,7 +458,7 @@ describe("eks", () => {
         const ref = () => ({ ...one, principalArn: s.nodeRole });
         const policyArn = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy";
 
-        test("access entry", async () => {
+        rule("access entry", async () => {
             await s.active();
             const { accessEntry } = await s.eks.createAccessEntry({ ...ref(), kubernetesGroups: ["viewers"] });
             expect(accessEntry).toMatchObject({ type: "STANDARD", username: s.nodeRole, kubernetesGroups: ["viewers"] });
@@ -478,7 +477,7 @@ describe("eks", () => {
             expect((await s.eks.describeAccessEntry(ref())).accessEntry.type).toBe("EC2_LINUX");
         });
 
-        test("access entry duplicate", async () => {
+        rule("access entry duplicate", async () => {
             await s.active();
             await s.eks.createAccessEntry(ref());
             await refused(
@@ -518,7 +517,7 @@ describe("eks", () => {
             await refused(s.eks.listAccessEntries(one), "InvalidRequestException");
         });
 
-        test("associate access policy", async () => {
+        rule("associate access policy", async () => {
             await s.active();
             await s.eks.createAccessEntry(ref());
             const { associatedAccessPolicy } = await s.eks.associateAccessPolicy({ ...ref(), policyArn, accessScope: { type: "cluster" } });
@@ -528,7 +527,7 @@ describe("eks", () => {
             await refused(s.eks.associateAccessPolicy({ ...ref(), policyArn, accessScope: { type: "namespace" } }), invalid);
         });
 
-        test("list associated policies", async () => {
+        rule("list associated policies", async () => {
             await s.active();
             await s.eks.createAccessEntry(ref());
             await s.eks.associateAccessPolicy({ ...ref(), policyArn, accessScope: { type: "cluster" } });
@@ -543,7 +542,7 @@ describe("eks", () => {
 
         const pod = () => ({ ...one, namespace: "kube-system", serviceAccount: "ebs", roleArn: s.nodeRole });
 
-        test("pod identity association", async () => {
+        rule("pod identity association", async () => {
             await s.active();
             const { association } = await s.eks.createPodIdentityAssociation(pod());
             expect(association).toMatchObject(pod());
@@ -551,7 +550,7 @@ describe("eks", () => {
             await refused(s.eks.createPodIdentityAssociation({ ...pod(), serviceAccount: "x", roleArn: `${s.nodeRole}x` }), invalid);
         });
 
-        test("pod identity duplicate", async () => {
+        rule("pod identity duplicate", async () => {
             await s.active();
             const { association } = await s.eks.createPodIdentityAssociation(pod());
             await refused(
@@ -561,7 +560,7 @@ describe("eks", () => {
             );
         });
 
-        test("describe pod identity", async () => {
+        rule("describe pod identity", async () => {
             await s.active();
             const { association } = await s.eks.createPodIdentityAssociation(pod());
             const { associationId } = association;
@@ -575,7 +574,7 @@ describe("eks", () => {
     describe("updates", () => {
         const upgrade = (version: string) => s.eks.updateClusterVersion({ name: "one", version });
 
-        test("update version +1", async () => {
+        rule("update version +1", async () => {
             await s.active({ version: "1.33" });
             expect((await upgrade("1.34")).update).toMatchObject({
                 type: "VersionUpdate",
@@ -586,7 +585,7 @@ describe("eks", () => {
             await refused(upgrade("1.34"), "ResourceInUseException");
         });
 
-        test("describe update", async () => {
+        rule("describe update", async () => {
             await s.active({ version: "1.33" });
             const { update } = await upgrade("1.34");
             const request = { name: "one", updateId: update.id };
@@ -601,25 +600,25 @@ describe("eks", () => {
             );
         });
 
-        test("version is now 1.34", async () => {
+        rule("version is now 1.34", async () => {
             await s.active({ version: "1.33" });
             await upgrade("1.34");
             s.minutes(8);
             expect((await s.eks.describeCluster({ name: "one" })).cluster).toMatchObject({ status: "ACTIVE", version: "1.34" });
         });
 
-        test("update version by 2 minors refused", async () => {
+        rule("update version by 2 minors refused", async () => {
             await s.active();
             await refused(upgrade("1.36"), invalid, "Unsupported Kubernetes minor version update from 1.34 to 1.36");
         });
 
-        test("downgrade refused", async () => {
+        rule("downgrade refused", async () => {
             await s.active();
             await refused(upgrade("1.33"), invalid, "Unsupported Kubernetes minor version update from 1.34 to 1.33");
             await refused(upgrade("1.34"), invalid, "Cluster is already at the desired version 1.34");
         });
 
-        test("update cluster config (endpoint)", async () => {
+        rule("update cluster config (endpoint)", async () => {
             await s.active();
             const request = { name: "one", resourcesVpcConfig: { endpointPrivateAccess: true, publicAccessCidrs: ["203.0.113.0/24"] } };
             expect((await s.eks.updateClusterConfig(request)).update.type).toBe("EndpointAccessUpdate");
@@ -664,7 +663,7 @@ describe("eks", () => {
             );
         });
 
-        test("tag/list tags", async () => {
+        rule("tag/list tags", async () => {
             const { arn: resourceArn } = await s.active({ tags: { a: "1", b: "2" } });
             await s.eks.tagResource({ resourceArn, tags: { c: "3" } });
             await s.eks.untagResource({ resourceArn, tagKeys: ["a"] });
@@ -676,7 +675,7 @@ describe("eks", () => {
     });
 
     describe("deletion", () => {
-        test("delete cluster with nodegroups", async () => {
+        rule("delete cluster with nodegroups", async () => {
             await s.active();
             await s.nodegroup();
             s.minutes(2);
@@ -694,12 +693,12 @@ describe("eks", () => {
             await refused(s.eks.deleteCluster({ name: "one" }), "ResourceInUseException");
         });
 
-        test("delete subnet in use by cluster", async () => {
+        rule("delete subnet in use by cluster", async () => {
             await s.cluster();
             await refused(s.ec2.deleteSubnet({ SubnetId: s.a }), "DependencyViolation");
         });
 
-        test("delete nodegroup (DELETING)", async () => {
+        rule("delete nodegroup (DELETING)", async () => {
             await s.active();
             await s.nodegroup({ subnets: [await s.subnet("10.0.2.0/24", "a")] });
             await refused(s.eks.deleteNodegroup(nodes), "ResourceInUseException");
@@ -710,7 +709,7 @@ describe("eks", () => {
             expect((await s.autoscaling.describeAutoScalingGroups()).AutoScalingGroups).toEqual([]);
         });
 
-        test("delete cluster (DELETING)", async () => {
+        rule("delete cluster (DELETING)", async () => {
             await s.active();
             expect((await s.eks.deleteCluster({ name: "one" })).cluster.status).toBe("DELETING");
             await refused(s.nodegroup(), "InvalidRequestException");
@@ -718,7 +717,7 @@ describe("eks", () => {
             expect((await s.eks.describeCluster({ name: "one" })).cluster.status).toBe("DELETING");
         });
 
-        test("gone", async () => {
+        rule("gone", async () => {
             const before = s.aws.remains(ALL_TABLES);
             await s.active();
             await s.eks.createAddon({ ...one, addonName: "vpc-cni" });

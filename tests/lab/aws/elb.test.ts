@@ -1,10 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { KEPT_RULES as AUTOSCALING_RULES } from "../../../lab/aws/autoscaling.ts";
-import { KEPT_RULES } from "../../../lab/aws/elb.ts";
 import { behindBalancers } from "../../../lab/aws/elb-path.ts";
 import { LISTENERS_PER_BALANCER, NETWORK_LOAD_BALANCERS, TARGET_GROUPS } from "../../../lab/aws/elb-tables.ts";
 import { pathBetween } from "../../../lab/aws/path.ts";
-import { everyRuleHasItsTest, HERE } from "./places.ts";
+import { HERE, keptRules } from "./places.ts";
 import { type Site, site } from "./site.ts";
 import { refused } from "./world.ts";
 
@@ -67,9 +65,9 @@ const health = async (TargetGroupArn: string) =>
     (await s.elb.describeTargetHealth({ TargetGroupArn })).TargetHealthDescriptions.map(({ TargetHealth }) => TargetHealth.State);
 
 describe("elb", () => {
-    everyRuleHasItsTest(KEPT_RULES, import.meta.url);
+    const rule = keptRules("elb");
 
-    test("create internal NLB", async () => {
+    rule("create internal NLB", async () => {
         const made = await balancer();
         expect(made).toMatchObject({ Scheme: "internal", Type: "network", VpcId: s.VpcId, SecurityGroups: [group] });
         expect(made.AvailabilityZones).toEqual([
@@ -82,7 +80,7 @@ describe("elb", () => {
         expect((await s.elb.describeLoadBalancers({ Names: ["etcd-1"] })).LoadBalancers).toEqual([made]);
     });
 
-    test("state provisioning→active", async () => {
+    rule("state provisioning→active", async () => {
         const { State, LoadBalancerArn } = await balancer();
         expect(State.Code).toBe("provisioning");
         s.minutes(2);
@@ -90,7 +88,7 @@ describe("elb", () => {
         expect(LoadBalancers[0]?.State.Code).toBe("active");
     });
 
-    test("find by tags", async () => {
+    rule("find by tags", async () => {
         const { LoadBalancerArn } = await balancer({ Tags: [{ Key: "Name", Value: "one-etcd" }] });
         const ResourceArns = [LoadBalancerArn];
         await s.elb.addTags({ ResourceArns, Tags: [{ Key: "a", Value: "1" }] });
@@ -101,7 +99,7 @@ describe("elb", () => {
         ]);
     });
 
-    test("same name, other scheme", async () => {
+    rule("same name, other scheme", async () => {
         const made = await balancer();
         const VpcId = s.VpcId;
         const { InternetGatewayId } = (await s.ec2.createInternetGateway()).InternetGateway;
@@ -114,7 +112,7 @@ describe("elb", () => {
         expect(made.Scheme).toBe("internal");
     });
 
-    test("unknown subnet", async () => {
+    rule("unknown subnet", async () => {
         await refused(
             balancer({ SubnetMappings: [{ SubnetId: "subnet-00000000000000000" }] }),
             "SubnetNotFound",
@@ -122,7 +120,7 @@ describe("elb", () => {
         );
     });
 
-    test("NLB creates ENIs", async () => {
+    rule("NLB creates ENIs", async () => {
         await s.ec2.createSubnetCidrReservation({ SubnetId: s.a, Cidr: "10.0.0.16/28", ReservationType: "explicit" });
         const { LoadBalancerArn } = await balancer();
         const made = await interfacesOf("etcd-1");
@@ -338,9 +336,9 @@ describe("elb", () => {
 });
 
 describe("autoscaling", () => {
-    everyRuleHasItsTest(AUTOSCALING_RULES, import.meta.url);
+    const rule = keptRules("autoscaling");
 
-    test("attach target group: its instances become targets", async () => {
+    rule("attach target group: its instances become targets", async () => {
         const AutoScalingGroupName = await nodes();
         const targets = await targetGroup();
         await s.autoscaling.attachLoadBalancerTargetGroups({ AutoScalingGroupName, TargetGroupARNs: [targets] });
@@ -390,7 +388,7 @@ describe("autoscaling", () => {
         expect(TargetHealthDescriptions[0]?.TargetHealth).toMatchObject({ State: "unhealthy", Reason: "Target.FailedHealthChecks" });
     });
 
-    test("attach unknown target group", async () => {
+    rule("attach unknown target group", async () => {
         const AutoScalingGroupName = await nodes();
         await refused(
             s.autoscaling.attachLoadBalancerTargetGroups({ AutoScalingGroupName, TargetGroupARNs: ["arn:none"] }),
@@ -399,7 +397,7 @@ describe("autoscaling", () => {
         );
     });
 
-    test("detach target group that is not attached", async () => {
+    rule("detach target group that is not attached", async () => {
         const AutoScalingGroupName = await nodes();
         const TargetGroupARNs = [await targetGroup()];
         await refused(
@@ -414,7 +412,7 @@ describe("autoscaling", () => {
         expect(await health(TargetGroupARNs[0] ?? "")).toEqual([]);
     });
 
-    test("unknown group", async () => {
+    rule("unknown group", async () => {
         await refused(
             s.autoscaling.attachLoadBalancerTargetGroups({ AutoScalingGroupName: "none", TargetGroupARNs: [] }),
             "ValidationError",

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { iam, KEPT_RULES, POLICIES_PER_ROLE, ROLES_PER_ACCOUNT } from "../../../lab/aws/iam.ts";
+import { iam, POLICIES_PER_ROLE, ROLES_PER_ACCOUNT } from "../../../lab/aws/iam.ts";
 import { Simulation } from "../../../lab/aws/simulation.ts";
-import { everyRuleHasItsTest, HERE, OTHERS, THERE } from "./places.ts";
+import { HERE, keptRules, OTHERS, THERE } from "./places.ts";
 
 const trust = (Principal: object | string, Action = "sts:AssumeRole") =>
     JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Principal, Action }] });
@@ -11,9 +11,9 @@ const CLUSTER_POLICY = "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy";
 const simulation = () => new Simulation({ iam });
 
 describe("iam", () => {
-    everyRuleHasItsTest(KEPT_RULES, import.meta.url);
+    const rule = keptRules("iam");
 
-    test("create role", async () => {
+    rule("create role", async () => {
         const { iam } = simulation().in(HERE);
         const { Role } = await iam.createRole({ RoleName: "control", AssumeRolePolicyDocument: TRUST, Tags: [{ Key: "a", Value: "b" }] });
         expect(Role).toMatchObject({
@@ -27,7 +27,7 @@ describe("iam", () => {
         expect((await iam.getRole({ RoleName: "control" })).Role).toEqual(Role);
     });
 
-    test("create node role", async () => {
+    rule("create node role", async () => {
         const { iam } = simulation().in(HERE);
         await iam.createRole({ RoleName: "node", AssumeRolePolicyDocument: trust({ Service: ["ec2.amazonaws.com"] }) });
         const names = ["AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly"];
@@ -47,7 +47,7 @@ describe("iam", () => {
         });
     });
 
-    test("duplicate role", async () => {
+    rule("duplicate role", async () => {
         const { iam } = simulation().in(HERE);
         await iam.createRole({ RoleName: "Control", AssumeRolePolicyDocument: TRUST });
         for (const RoleName of ["Control", "control"])
@@ -57,7 +57,7 @@ describe("iam", () => {
             });
     });
 
-    test("malformed trust policy", async () => {
+    rule("malformed trust policy", async () => {
         const { iam } = simulation().in(HERE);
         const statement = { Effect: "Allow", Principal: { AWS: "*" }, Action: "sts:AssumeRole" };
         const document = (Statement: unknown) => JSON.stringify({ Version: "2012-10-17", Statement });
@@ -89,7 +89,7 @@ describe("iam", () => {
         expect((await iam.listRoles()).Roles).toEqual([]);
     });
 
-    test("attach AWS managed policy", async () => {
+    rule("attach AWS managed policy", async () => {
         const { iam } = simulation().in(HERE);
         await iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
         await iam.attachRolePolicy({ RoleName: "r", PolicyArn: CLUSTER_POLICY });
@@ -102,7 +102,7 @@ describe("iam", () => {
         await expect(china.attachRolePolicy({ RoleName: "r", PolicyArn: CLUSTER_POLICY })).rejects.toMatchObject({ code: "NoSuchEntity" });
     });
 
-    test("attach unknown policy", async () => {
+    rule("attach unknown policy", async () => {
         const { iam } = simulation().in(HERE);
         await iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
         for (const PolicyArn of ["arn:aws:iam::aws:policy/AmazonEKSClustersPolicy", "arn:aws:iam::111111111111:policy/mine"])
@@ -145,7 +145,7 @@ describe("iam", () => {
         });
     });
 
-    test("delete role with policies", async () => {
+    rule("delete role with policies", async () => {
         const { iam } = simulation().in(HERE);
         await iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
         await iam.attachRolePolicy({ RoleName: "r", PolicyArn: CLUSTER_POLICY });
@@ -189,7 +189,7 @@ describe("iam", () => {
         await iam.deletePolicy({ PolicyArn: Policy.Arn });
     });
 
-    test("OIDC provider", async () => {
+    rule("OIDC provider", async () => {
         const { iam } = simulation().in(HERE);
         const { OpenIDConnectProviderArn } = await iam.createOpenIDConnectProvider({
             Url: "https://oidc.eks.eu-central-1.amazonaws.com/id/AB",
@@ -211,7 +211,7 @@ describe("iam", () => {
         });
     });
 
-    test("OIDC duplicate", async () => {
+    rule("OIDC duplicate", async () => {
         const { iam } = simulation().in(HERE);
         await iam.createOpenIDConnectProvider({ Url: "https://oidc.example.com/id" });
         await expect(iam.createOpenIDConnectProvider({ Url: "https://oidc.example.com/id/" })).rejects.toMatchObject({

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { KEPT_RULES, keys, kms } from "../../../lab/aws/kms.ts";
-import { KEPT_RULES as LOGS_RULES, logs } from "../../../lab/aws/logs.ts";
+import { keys, kms } from "../../../lab/aws/kms.ts";
+import { logs } from "../../../lab/aws/logs.ts";
 import { Simulation } from "../../../lab/aws/simulation.ts";
-import { everyRuleHasItsTest, HERE, THERE } from "./places.ts";
+import { HERE, keptRules, THERE } from "./places.ts";
 
 const policy = (...principals: object[]) =>
     JSON.stringify({
@@ -19,9 +19,9 @@ beforeEach(() => {
 });
 
 describe("kms", () => {
-    everyRuleHasItsTest(KEPT_RULES, import.meta.url);
+    const rule = keptRules("kms");
 
-    test("create key", async () => {
+    rule("create key", async () => {
         const aws = simulation();
         const { KeyMetadata } = await aws.in(HERE).kms.createKey({ Description: "d" });
         expect(KeyMetadata).toMatchObject({ Description: "d", Enabled: true, KeyState: "Enabled", KeySpec: "SYMMETRIC_DEFAULT" });
@@ -34,7 +34,7 @@ describe("kms", () => {
         });
     });
 
-    test("alias", async () => {
+    rule("alias", async () => {
         const { kms } = simulation().in(HERE);
         const { KeyMetadata } = await kms.createKey();
         await kms.createAlias({ AliasName: "alias/cluster1", TargetKeyId: KeyMetadata.KeyId });
@@ -44,7 +44,7 @@ describe("kms", () => {
         expect((await kms.listAliases()).Aliases).toEqual([]);
     });
 
-    test("alias duplicate", async () => {
+    rule("alias duplicate", async () => {
         const { kms } = simulation().in(HERE);
         const { KeyMetadata } = await kms.createKey();
         const request = { AliasName: "alias/cluster1", TargetKeyId: KeyMetadata.KeyId };
@@ -55,7 +55,7 @@ describe("kms", () => {
         });
     });
 
-    test("rotation + policy + tags reads", async () => {
+    rule("rotation + policy + tags reads", async () => {
         const { kms } = simulation().in(HERE);
         const { KeyMetadata } = await kms.createKey({ Policy: policy(ROOT), Tags: [{ TagKey: "a", TagValue: "1" }] });
         const KeyId = KeyMetadata.KeyId;
@@ -121,9 +121,9 @@ describe("kms", () => {
 });
 
 describe("logs", () => {
-    everyRuleHasItsTest(LOGS_RULES, import.meta.url);
+    const rule = keptRules("logs");
 
-    test("create log group", async () => {
+    rule("create log group", async () => {
         const { kms, logs } = simulation().in(HERE);
         const { Arn } = (await kms.createKey({ Policy: policy(ROOT, LOGS) })).KeyMetadata;
         await logs.createLogGroup({ logGroupName: "/aws/eks/c/cluster", kmsKeyId: Arn, tags: { a: "1" } });
@@ -138,7 +138,7 @@ describe("logs", () => {
             expect((await logs.listTagsForResource({ resourceArn })).tags).toEqual({ a: "1" });
     });
 
-    test("log group duplicate", async () => {
+    rule("log group duplicate", async () => {
         const { logs } = simulation().in(HERE);
         await logs.createLogGroup({ logGroupName: "g" });
         await expect(logs.createLogGroup({ logGroupName: "a b" })).rejects.toMatchObject({ code: "InvalidParameterException" });
@@ -148,7 +148,7 @@ describe("logs", () => {
         });
     });
 
-    test("retention takes only AWS's values", async () => {
+    rule("retention takes only AWS's values", async () => {
         const { logs } = simulation().in(HERE);
         await logs.createLogGroup({ logGroupName: "g" });
         for (const retentionInDays of [0, 2, 31, 3654])
@@ -160,7 +160,7 @@ describe("logs", () => {
         expect((await logs.describeLogGroups()).logGroups[0]).not.toHaveProperty("retentionInDays");
     });
 
-    test("key that logs may not use refused", async () => {
+    rule("key that logs may not use refused", async () => {
         const { kms, logs } = simulation().in(HERE);
         const { Arn, KeyId } = (await kms.createKey({ Policy: policy(ROOT) })).KeyMetadata;
         const refusal = {
@@ -176,7 +176,7 @@ describe("logs", () => {
         await expect(logs.associateKmsKey({ logGroupName: "g", kmsKeyId: Arn })).rejects.toMatchObject(refusal);
     });
 
-    test("delete log group", async () => {
+    rule("delete log group", async () => {
         const { logs } = simulation().in(HERE);
         await logs.createLogGroup({ logGroupName: "g" });
         await logs.deleteLogGroup({ logGroupName: "g" });

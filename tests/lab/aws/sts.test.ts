@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { iam } from "../../../lab/aws/iam.ts";
 import { kms } from "../../../lab/aws/kms.ts";
 import { Simulation } from "../../../lab/aws/simulation.ts";
-import { KEPT_RULES, sts } from "../../../lab/aws/sts.ts";
-import { everyRuleHasItsTest, HERE, OTHERS, THERE } from "./places.ts";
+import { sts } from "../../../lab/aws/sts.ts";
+import { HERE, keptRules, OTHERS, THERE } from "./places.ts";
 
 const trust = (AWS: string, more: object = {}) =>
     JSON.stringify({ Version: "2012-10-17", Statement: { Effect: "Allow", Principal: { AWS }, Action: "sts:AssumeRole", ...more } });
@@ -18,9 +18,9 @@ async function withRole(AssumeRolePolicyDocument: string) {
 }
 
 describe("sts", () => {
-    everyRuleHasItsTest(KEPT_RULES, import.meta.url);
+    const rule = keptRules("sts");
 
-    test("caller identity", async () => {
+    rule("caller identity", async () => {
         expect(await simulation().in(HERE).sts.getCallerIdentity()).toEqual({
             Account: "111111111111",
             Arn: "arn:aws:iam::111111111111:root",
@@ -35,14 +35,14 @@ describe("sts", () => {
         ).toBe("arn:aws-cn:iam::111111111111:root");
     });
 
-    test("region isolation", async () => {
+    rule("region isolation", async () => {
         const aws = simulation();
         await aws.in(HERE).kms.createKey();
         expect((await aws.in(HERE).kms.listKeys()).Keys).toHaveLength(1);
         for (const place of [THERE, OTHERS]) expect((await aws.in(place).kms.listKeys()).Keys).toEqual([]);
     });
 
-    test("assume role in account 2", async () => {
+    rule("assume role in account 2", async () => {
         for (const AWS of ["111111111111", "arn:aws:iam::111111111111:root", "*"]) {
             const { AssumedRoleUser, Credentials } = await (await withRole(trust(AWS))).in(HERE).sts.assumeRole(asked);
             expect(AssumedRoleUser.Arn).toBe("arn:aws:sts::222222222222:assumed-role/mesh/clustermesh");
@@ -85,7 +85,7 @@ describe("sts", () => {
         await expect(aws.in(HERE).sts.assumeRole({ ...asked, DurationSeconds: 7200 })).rejects.toMatchObject({ code: "ValidationError" });
     });
 
-    test("identity of assumed role", async () => {
+    rule("identity of assumed role", async () => {
         const aws = await withRole(trust("111111111111"));
         const { AssumedRoleUser } = await aws.in(HERE).sts.assumeRole(asked);
         expect(await aws.in({ ...OTHERS, principal: AssumedRoleUser.Arn }).sts.getCallerIdentity()).toEqual({

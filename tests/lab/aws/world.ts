@@ -1,7 +1,8 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { simulatedAws } from "../../../lab/aws/aws.ts";
-import { EC2_RULES, type Ec2Rule } from "../../../lab/aws/ec2-rules.ts";
+import { KEPT_RULES, type Rule, type Section } from "../../../lab/aws/rules.ts";
 import type { SimulationOptions } from "../../../lab/aws/simulation.ts";
+import { keptRules } from "./places.ts";
 
 export const IRELAND = { account: "111111111111", region: "eu-west-1" };
 export const VIRGINIA = { account: "111111111111", region: "us-east-1" };
@@ -43,9 +44,10 @@ export function world(options: SimulationOptions = {}) {
 export type World = ReturnType<typeof world>;
 
 /** A test for each rule of a section, in the order and the words of the table. */
-export function keeps<S extends keyof typeof EC2_RULES>(section: S, cases: Record<Ec2Rule<S>, (w: World) => Promise<void>>): void {
+export function keeps<S extends Section>(section: S, cases: Record<Rule<S>, (w: World) => Promise<void>>): void {
     describe(section, () => {
-        for (const rule of EC2_RULES[section]) test(rule, () => cases[rule as Ec2Rule<S>](world()));
+        const rule = keptRules(section);
+        for (const name of KEPT_RULES[section] as readonly Rule<S>[]) rule(name, () => cases[name](world()));
     });
 }
 

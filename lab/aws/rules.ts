@@ -1,9 +1,9 @@
 /**
- * The documented rules of EC2's networking that the simulation keeps, in the words of the list that it was built from. Tests are made from this table, so
- * that each has one; what is not here is not claimed, even where the code does it. Codes are AWS's. So are texts as far as public reports quote them;
- * where none does, the text says the same in words of our own.
+ * The documented rules of AWS that the simulation keeps, by service or, of EC2, by what they are about, in the words of the list that it was built from. Tests
+ * are made from this table, so that each has one; what is not here is not claimed, even where the code does it. Codes are AWS's. So are texts as far as
+ * public reports quote them; where none does, the text says the same in words of our own.
  */
-export const EC2_RULES = {
+export const KEPT_RULES = {
     vpc: [
         "create 10.0.0.0/16",
         "create 10.1.0.0/16",
@@ -121,7 +121,88 @@ export const EC2_RULES = {
         "other account sees a shared gateway only, owner accepts its attachment",
     ],
     acct2: ["create VPC", "invisible from account 1"],
+    iam: [
+        "create role",
+        "create node role",
+        "duplicate role",
+        "malformed trust policy",
+        "attach AWS managed policy",
+        "attach unknown policy",
+        "delete role with policies",
+        "OIDC provider",
+        "OIDC duplicate",
+    ],
+    kms: ["create key", "alias", "alias duplicate", "rotation + policy + tags reads"],
+    sts: ["caller identity", "region isolation", "assume role in account 2", "identity of assumed role"],
+    // The list that this was built from has no section for it.
+    logs: [
+        "create log group",
+        "log group duplicate",
+        "retention takes only AWS's values",
+        "key that logs may not use refused",
+        "delete log group",
+    ],
+    eks: [
+        "create cluster (CREATING)",
+        "nodegroup while CREATING refused",
+        "describe → ACTIVE",
+        "describe keeps input",
+        "cluster SG is a real EC2 SG",
+        "duplicate cluster",
+        "unknown subnet",
+        "single-AZ subnets",
+        "unknown role",
+        "bad version",
+        "unknown cluster",
+        "create nodegroup (CREATING)",
+        "nodegroup → ACTIVE",
+        "nodegroup min>max refused",
+        "update nodegroup config",
+        "DescribeAddonVersions",
+        "create addon with configurationValues",
+        "describe addon keeps configurationValues",
+        "addon bad configurationValues",
+        "addon unknown name",
+        "addon duplicate",
+        "update addon",
+        "access entry",
+        "access entry duplicate",
+        "associate access policy",
+        "list associated policies",
+        "pod identity association",
+        "pod identity duplicate",
+        "describe pod identity",
+        "update version +1",
+        "describe update",
+        "version is now 1.34",
+        "update version by 2 minors refused",
+        "downgrade refused",
+        "update cluster config (endpoint)",
+        "tag/list tags",
+        "delete cluster with nodegroups",
+        "delete subnet in use by cluster",
+        "delete nodegroup (DELETING)",
+        "delete cluster (DELETING)",
+        "gone",
+    ],
+    elb: [
+        "create internal NLB",
+        "state provisioning→active",
+        "find by tags",
+        "same name, other scheme",
+        "unknown subnet",
+        "NLB creates ENIs",
+    ],
+    // The list that this was built from has no section for it.
+    autoscaling: [
+        "attach target group: its instances become targets",
+        "attach unknown target group",
+        "detach target group that is not attached",
+        "unknown group",
+    ],
 } as const;
 
+export type Section = keyof typeof KEPT_RULES;
+
 /** The rules of one section. */
-export type Ec2Rule<S extends keyof typeof EC2_RULES> = (typeof EC2_RULES)[S][number];
+export type Rule<S extends Section> = (typeof KEPT_RULES)[S][number];
