@@ -23,7 +23,8 @@ export async function claim(folder: string): Promise<() => Promise<void>> {
     }
 }
 
-function runs(pid: number): boolean {
+/** Whether there is a process of this id. */
+export function runs(pid: number): boolean {
     try {
         process.kill(pid, 0);
         return true;

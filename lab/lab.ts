@@ -14,8 +14,10 @@ import { awsPackage } from "./providers/aws/package.ts";
 import { commandPackage } from "./providers/command.ts";
 import { kubernetesPackage } from "./providers/kubernetes/provider.ts";
 import type { Package } from "./providers/provider.ts";
+import { linkPlugins, realPlugins } from "./providers/real.ts";
 import { debugProviders, serve } from "./providers/server.ts";
 import { tlsPackage } from "./providers/tls.ts";
+import { pulumiInItsOwnSession, writeShellFile } from "./shell.ts";
 import { agentExec } from "./simulated-nodes.ts";
 import { ciliumChart, ensureTools } from "./tools/tools.ts";
 
@@ -41,6 +43,8 @@ export interface LabOptions {
     folder: string;
     stacks: StackFiles;
     tell: (line: string) => void;
+    /** Providers whose real plugins take the stand-ins' place. Default: all of tls, kubernetes and command that are installed. */
+    real?: readonly string[];
     /** Faults, clock and speed of the simulated AWS. Default: everything is ready at the next look. */
     aws?: Omit<SimulationOptions, "file">;
 }
@@ -55,6 +59,8 @@ export interface Lab {
     env: Record<string, string>;
     /** Writes stack files, new ones or in place of those that are there. */
     configure(stacks: StackFiles): void;
+    /** File to source in a shell that is to do what this process can. */
+    shellFile: string;
     /** Ends all processes. What has been deployed stays in the folder. */
     stop(): Promise<void>;
     /** Stops it and removes its folder. */
@@ -62,7 +68,8 @@ export interface Lab {
 }
 
 /** Starts the lab: the simulated AWS, and the providers to which the engine attaches. Clusters start when the program makes them. */
-export async function startLab({ folder, stacks, tell, aws: simulation }: LabOptions): Promise<Lab> {
+export async function startLab({ folder, stacks, tell, real, aws: simulation }: LabOptions): Promise<Lab> {
+    const plugins = realPlugins(real);
     const [tools, chart] = await Promise.all([ensureTools(TOOLS, { tell }), ciliumChart({ tell })]);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const project = join(folder, "project");
@@ -83,30 +90,36 @@ export async function startLab({ folder, stacks, tell, aws: simulation }: LabOpt
     // `aws eks get-token` of kubeconfigs is asked by the engine's children, by this process and by Helm; the SDK finds the engine on this process's PATH.
     process.env.CLUSTERMESH_LAB_TOKENS = tokens;
     const programs = [BIN, dirname(process.execPath), dirname(tools.pulumi), dirname(tools["pulumi-language-nodejs"])];
-    process.env.PATH = [...new Set([...programs, ...(process.env.PATH ?? "").split(delimiter)])].join(delimiter);
+    const pulumi = pulumiInItsOwnSession(join(folder, "bin"), tools.pulumi);
+    process.env.PATH = [...new Set([pulumi, ...programs, ...(process.env.PATH ?? "").split(delimiter)])].join(delimiter);
     const packages: Package[] = [
         awsPackage({ simulation: aws, account: ACCOUNT }),
         kubernetesPackage({ helm: tools.helm, directory: project }),
         tlsPackage(),
         commandPackage({ directory: project, environment: process.env }),
     ];
-    const served = await Promise.all(packages.map(serve));
+    for (const { name, path } of plugins) tell(`${name}: the real plugin, ${path}`);
+    const served = await Promise.all(packages.filter(({ name }) => !plugins.some((plugin) => plugin.name === name)).map(serve));
     const eks = await serveEksComponent(folder);
 
     const state = join(folder, "state");
     mkdirSync(state, { recursive: true });
-    const env = {
-        PATH: process.env.PATH,
+    const pulumiHome = join(folder, "pulumi");
+    linkPlugins(plugins, pulumiHome);
+    const settings = {
+        CLUSTERMESH_LAB_TOKENS: tokens,
         // Beside each state the backend would keep a file of its attributes, which it truncates before it writes: a kill in between leaves a stack that
         // cannot be opened ("failed to load checkpoint: EOF").
         PULUMI_BACKEND_URL: `file://${state}?metadata=skip`,
-        PULUMI_HOME: join(folder, "pulumi"),
+        PULUMI_HOME: pulumiHome,
         PULUMI_CONFIG_PASSPHRASE: randomBytes(24).toString("base64"),
         PULUMI_DEBUG_PROVIDERS: debugProviders([...served, eks]),
         PULUMI_SKIP_UPDATE_CHECK: "true",
         PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",
         PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     };
+    const shellFile = join(folder, "env");
+    writeShellFile(shellFile, settings, programs);
     const stop = async () => {
         await Promise.all([...served.map(({ close }) => close()), eks.close(), serving.stop()]);
         await clusters.stop();
@@ -115,7 +128,8 @@ export async function startLab({ folder, stacks, tell, aws: simulation }: LabOpt
         aws,
         clusters,
         project,
-        env,
+        env: { ...settings, PATH: process.env.PATH },
+        shellFile,
         configure: (changed) => writeStackFiles(project, withChart(changed, chart)),
         stop,
         async destroy() {

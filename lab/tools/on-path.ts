@@ -22,7 +22,8 @@ export async function usableOnPath(name: ToolName, path: string): Promise<string
     return undefined;
 }
 
-function executable(file: string): string | undefined {
+/** The file, if it can be run. */
+export function executable(file: string): string | undefined {
     try {
         accessSync(file, constants.X_OK);
         return file;

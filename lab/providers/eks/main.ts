@@ -14,4 +14,6 @@ const provider: pulumi.provider.Provider = {
     },
 };
 
+// The lab holds the other end: it closes however the lab ends, and nothing else would tell.
+process.stdin.resume().on("end", () => process.exit());
 await pulumi.provider.main(provider, process.argv.slice(2));

@@ -1,0 +1,100 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type DriverOptions, deployMesh, destroyMesh, previewMesh, type Results, type Stacks } from "../cli/driver.ts";
+import { readPlan } from "../cli/plan.ts";
+import { runs } from "./claim.ts";
+import { catchInterrupts } from "./interrupts.ts";
+import { type Lab, startLab } from "./lab.ts";
+
+const FOLDER = "clustermesh-lab-";
+
+/** A lab with the repository's stacks. */
+export interface Run {
+    lab: Lab;
+    stacks: Stacks;
+    driver: DriverOptions;
+}
+
+export interface RunOptions {
+    tell: (line: string) => void;
+    onEvent?: DriverOptions["onEvent"];
+    /** As `--real` gives them. */
+    real?: readonly string[] | undefined;
+}
+
+/** What is done with a lab, in this order. */
+export const PHASES = {
+    clusters: ({ stacks, driver }) => deployMesh({ ...stacks, meshes: [] }, driver),
+    mesh: ({ stacks, driver }) => deployMesh({ ...stacks, clusters: [] }, driver),
+    preview: ({ stacks, driver }) => previewMesh(stacks, { ...driver, onEvent: () => {} }),
+    "up without changes": ({ stacks, driver }) => deployMesh(stacks, driver),
+    destroy: ({ stacks, driver }) => destroyMesh(stacks, driver),
+} satisfies Record<string, (run: Run) => Promise<Results>>;
+
+/**
+ * Starts a lab, does the work, and removes the lab, however the work ends.
+ *
+ * @returns what to end the process with, at once, since a start that was interrupted may still be building: 0, 1 when the work failed (which is told), 130 when an
+ * interrupt made it fail
+ */
+export async function inLab(
+    { tell, onEvent, real }: RunOptions,
+    work: (run: Run, interrupted: AbortSignal) => Promise<void>,
+): Promise<number> {
+    const interrupted = catchInterrupts(tell);
+    const folder = makeFolder();
+    // The SDK and what it starts leave files there when they are killed, event logs with keys in plain among them.
+    process.env.TMPDIR = join(folder, "tmp");
+    mkdirSync(process.env.TMPDIR);
+    let code = 0;
+    let lab: Lab | undefined;
+    try {
+        const { clusters, meshes, problems } = readPlan(".");
+        if (problems.length > 0) throw new Error(problems.map((problem) => `✖ ${problem}`).join("\n"));
+        const stacks = Object.fromEntries([...clusters, ...meshes].map(({ stack, config }) => [stack, config]));
+        lab = await unlessAborted(interrupted, startLab({ folder, stacks, tell, ...(real && { real }) }));
+        const driver: DriverOptions = { folder: lab.project, env: lab.env, signal: interrupted, ...(onEvent && { onEvent }) };
+        await work({ lab, stacks: { clusters: names(clusters), meshes: names(meshes) }, driver }, interrupted);
+    } catch (error) {
+        code = interrupted.aborted ? 130 : 1;
+        const failures = interrupted.aborted ? [interrupted.reason] : error instanceof AggregateError ? error.errors : [error];
+        for (const failure of failures) console.error(failure instanceof Error ? failure.message : failure);
+    } finally {
+        await lab?.destroy();
+        rmSync(folder, { recursive: true, force: true });
+    }
+    return code;
+}
+
+const names = (stacks: readonly { stack: string }[]) => stacks.map(({ stack }) => stack);
+
+/** A new folder in the temporary directory. Those of labs that were killed are removed: the folder's name says whose it is. */
+export function makeFolder(): string {
+    const parent = tmpdir();
+    for (const entry of readdirSync(parent)) {
+        const owner = entry.startsWith(FOLDER) && Number(entry.slice(FOLDER.length).split("-")[0]);
+        if (owner && !runs(owner)) removeIfPossible(join(parent, entry));
+    }
+    return mkdtempSync(join(parent, `${FOLDER}${process.pid}-`));
+}
+
+/** Somebody else's may not be removable, which is his affair. */
+function removeIfPossible(folder: string): void {
+    try {
+        rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+        if (!["EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    }
+}
+
+async function unlessAborted<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+        return await Promise.race([work, promise]);
+    } finally {
+        signal.removeEventListener("abort", abort);
+    }
+}
