@@ -2,9 +2,8 @@
 import { rmSync } from "node:fs";
 import { availableParallelism, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { family, processTable, proportionalSize } from "./process-tree.ts";
-import { inLab, makeFolder, PHASES } from "./run.ts";
+import { inLab, makeFolder, PHASES, readOptions } from "./run.ts";
 import { MODULES } from "./tools/catalog.ts";
 import { ciliumChart, ensureTools } from "./tools/tools.ts";
 
@@ -16,9 +15,7 @@ interface Figure {
     unit: "s" | "MiB";
 }
 
-const { values: options } = parseArgs({
-    options: { json: { type: "boolean", default: false }, cold: { type: "boolean", default: false } },
-});
+const options = readOptions({ json: { type: "boolean", default: false }, cold: { type: "boolean", default: false } });
 const tell = (line: string) => console.error(line);
 const machine = {
     cores: availableParallelism(),

@@ -151,7 +151,8 @@ function withChart(stacks: StackFiles, chart: string): StackFiles {
 
 /** The stand-in for `eks` is a process: a component runs on the SDK, whose state is the process's. */
 async function serveEksComponent(folder: string): Promise<{ name: string; port: number; close(): Promise<void> }> {
-    const child = spawn(process.execPath, [EKS_PROVIDER], { stdio: ["pipe", "pipe", "inherit"], cwd: folder });
+    // Detached: an interrupt on the terminal would end it before the engine has ended what is under way.
+    const child = spawn(process.execPath, [EKS_PROVIDER], { stdio: ["pipe", "pipe", "inherit"], cwd: folder, detached: true });
     const ended = once(child, "exit");
     const [line] = await Promise.race([
         once(createInterface(child.stdout), "line"),

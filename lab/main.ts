@@ -1,13 +1,12 @@
 import { once } from "node:events";
-import { parseArgs } from "node:util";
 import type { EngineEvent } from "../cli/driver.ts";
 import { advance, logLine, type Progress, START } from "../cli/progress.ts";
 import type { Lab } from "./lab.ts";
 import { pathMatrix } from "./matrix.ts";
-import { inLab, PHASES } from "./run.ts";
+import { inLab, PHASES, readOptions } from "./run.ts";
 import { executable } from "./tools/on-path.ts";
 
-const { values: options } = parseArgs({ options: { keep: { type: "boolean", default: false }, real: { type: "string" } } });
+const options = readOptions({ keep: { type: "boolean", default: false }, real: { type: "string" } });
 const started = Date.now();
 const elapsed = () => (Date.now() - started) / 1000;
 const tell = (line: string) => console.log(`${String(Math.round(elapsed())).padStart(4)} s  ${line}`);

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import { type DriverOptions, deployMesh, destroyMesh, previewMesh, type Results, type Stacks } from "../cli/driver.ts";
 import { readPlan } from "../cli/plan.ts";
 import { runs } from "./claim.ts";
@@ -8,6 +9,16 @@ import { catchInterrupts } from "./interrupts.ts";
 import { type Lab, startLab } from "./lab.ts";
 
 const FOLDER = "clustermesh-lab-";
+
+/** The options that a command was given; wrong ones are told, and end this process. */
+export function readOptions<Options extends ParseArgsOptionsConfig>(options: Options) {
+    try {
+        return parseArgs({ options }).values;
+    } catch (error) {
+        console.error(error instanceof Error ? error.message : error);
+        return process.exit(2);
+    }
+}
 
 /** A lab with the repository's stacks. */
 export interface Run {
