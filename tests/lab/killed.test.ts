@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { automation } from "@pulumi/pulumi";
@@ -8,6 +7,7 @@ import { readPlan } from "../../cli/plan.ts";
 import { ALL_TABLES } from "../../lab/aws/aws.ts";
 import { type Lab, startLab } from "../../lab/lab.ts";
 import { pathMatrix } from "../../lab/matrix.ts";
+import { family, processTable } from "../../lab/process-tree.ts";
 import { BUILD_TIMEOUT, temporaryFolder, whyNoTools } from "./harness.ts";
 
 const CLUSTERS = { clusters: ["cluster1", "cluster2"], meshes: [] };
@@ -18,26 +18,6 @@ const STACKS = [...ALL.clusters, ...ALL.meshes];
 const KILLS = { clusters: 6, mesh: 4 };
 /** So many resources at most are begun between two kills: few enough that some are left for the last. */
 const APART = { clusters: 16, mesh: 6 };
-
-/** Ids of the processes that this one has started, and those that they have, which run or were started as `pulumi`. */
-function enginesAndChildren(): number[] {
-    const parents = new Map<number, number>();
-    const names = new Map<number, string>();
-    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-        try {
-            const [, name = "", parent = ""] = /^\d+ \((.*)\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-            parents.set(Number(pid), Number(parent));
-            names.set(Number(pid), name);
-        } catch {
-            // It has ended meanwhile.
-        }
-    }
-    const below = (root: number): number[] => [
-        root,
-        ...[...parents].filter(([, parent]) => parent === root).flatMap(([pid]) => below(pid)),
-    ];
-    return [...parents].filter(([pid, parent]) => parent === process.pid && names.get(pid) === "pulumi").flatMap(([pid]) => below(pid));
-}
 
 describe.skipIf(await whyNoTools())("runs that are killed", { timeout: 900_000 }, () => {
     let lab: Lab;
@@ -130,7 +110,9 @@ describe.skipIf(await whyNoTools())("runs that are killed", { timeout: 900_000 }
             if (begun !== after) return;
             await sleep(random(150));
             killed = true;
-            for (const pid of enginesAndChildren()) kill(pid);
+            const table = processTable();
+            const engines = family(table, process.pid).filter(({ name }) => name === "pulumi");
+            for (const { pid } of engines.flatMap((engine) => family(table, engine.pid))) kill(pid);
         };
         await deployMesh(stacks, { ...driver, onEvent }).catch((error) => {
             if (!killed) throw error;
