@@ -24,16 +24,20 @@ const ENVIRONMENT = { GOTOOLCHAIN: "local", GOWORK: "off", GOFLAGS: "-mod=readon
 export function buildKey(module: ToolModule): string {
     const folder = moduleFolder(module.name);
     const hash = createHash("sha256");
-    const sources = readdirSync(folder).filter((file) => /^go\.(mod|sum)$|\.go$/.test(file));
+    const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
+    const sources = files.filter((file) => /(^|\/)go\.(mod|sum)$|\.go$/.test(file));
     for (const file of sources.sort()) hash.update(`${file}\0${readFileSync(join(folder, file), "utf8")}\0`);
     hash.update(JSON.stringify([goBuild(module, ""), process.platform, process.arch]));
     return `${module.name}-${hash.digest("hex").slice(0, 12)}`;
 }
 
 /** The command line that builds the module's programs into the folder, without the debug information that triples their size. */
-export function goBuild({ build, variables }: ToolModule, into: string): string[] {
-    const values = Object.entries(variables).map(([name, value]) => `-X=${name}=${value}`);
-    return ["build", "-trimpath", "-ldflags", ["-s", "-w", ...values].join(" "), "-o", `${into}/`, build];
+export function goBuild({ build, variables, tags = [] }: ToolModule, into: string): string[] {
+    const values = Object.entries(variables).map(([name, value]) =>
+        value.includes(" ") ? `'-X=${name}=${value}'` : `-X=${name}=${value}`,
+    );
+    const tagged = tags.length > 0 ? [`-tags=${tags.join(",")}`] : [];
+    return ["build", "-trimpath", ...tagged, "-ldflags", ["-s", "-w", ...values].join(" "), "-o", `${into}/`, build];
 }
 
 /** Runs Go to its end; it ends with this process too. @param log file that takes its output @throws Error with the last lines of it */

@@ -3,7 +3,7 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { coerce, satisfies } from "semver";
-import { ON_PATH, type ToolName } from "./catalog.ts";
+import { ON_PATH, type Requirement, type ToolName } from "./catalog.ts";
 
 const run = promisify(execFile);
 const TIMEOUT_MILLISECONDS = 20_000;
@@ -14,7 +14,11 @@ export async function usableOnPath(name: ToolName, path: string): Promise<string
         const pulumi = await usableOnPath("pulumi", path);
         return pulumi && executable(join(dirname(pulumi), name));
     }
-    const { args, range } = ON_PATH[name];
+    return name in ON_PATH ? programOnPath(name, ON_PATH[name as keyof typeof ON_PATH], path) : undefined;
+}
+
+/** The first program of that name on the PATH that prints a version in the range. */
+export async function programOnPath(name: string, { args, range }: Requirement, path: string): Promise<string | undefined> {
     for (const folder of path.split(delimiter)) {
         const file = folder && executable(join(folder, name));
         if (file && satisfies((await printedVersion(file, args)) ?? "", range)) return file;

@@ -7,11 +7,13 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
+import { cacheFolder } from "../../lab/tools/cache.ts";
 import { MODULES } from "../../lab/tools/catalog.ts";
+import { ciliumChart, ciliumSources } from "../../lab/tools/cilium.ts";
 import { moduleFolder } from "../../lab/tools/go.ts";
 import { withLock } from "../../lab/tools/lock.ts";
 import { usableOnPath } from "../../lab/tools/on-path.ts";
-import { cacheFolder, ciliumChart, ensureTools } from "../../lab/tools/tools.ts";
+import { ensureTools } from "../../lab/tools/tools.ts";
 import { BUILD_TIMEOUT, whyNoGo } from "./harness.ts";
 
 const run = promisify(execFile);
@@ -39,6 +41,9 @@ describe("a program on the PATH", () => {
         ["kube-apiserver", "Kubernetes v1.35.9", false],
         ["kwok", "kwok version v0.8.0 go1.26 (linux/amd64)", true],
         ["kwok", "no version at all", false],
+        ["kubectl", "Client Version: v1.36.1\nKustomize Version: v5.5.0", true],
+        ["kube-proxy", "Kubernetes v1.36.3", true],
+        ["cilium-agent", "Cilium 1.20.2 v1.20.2 2026-09-15T20:03:11Z go version go1.26.0 linux/amd64", false],
     ] as const)("%s that prints %j is taken: %s", async (name, output, taken) => {
         const file = await program("bin", name, output);
         expect(await usableOnPath(name, dirname(file))).toBe(taken ? file : undefined);
@@ -88,11 +93,11 @@ test("the cache is where the user wants caches", () => {
     expect(cacheFolder({})).toMatch(/\/\.cache\/clustermesh$/);
 });
 
-test.each(MODULES.map(({ name }) => name).concat("cilium"))("%s downloads modules only, each with its checksum", (name) => {
-    const [mod, sum] = ["go.mod", "go.sum"].map((file) => readFileSync(join(moduleFolder(name), file), "utf8"));
+test.each(MODULES.map(({ name }) => name))("%s downloads modules only, each with its checksum", (name) => {
+    const [mod = "", sum] = ["go.mod", "go.sum"].map((file) => readFileSync(join(moduleFolder(name), file), "utf8"));
     expect(mod).not.toMatch(/=>\s*\.|toolchain/);
-    for (const [, path, version] of mod?.matchAll(/^\s(\S+) (v\S+)(?: \/\/ indirect)?$/gm) ?? []) {
-        const replaced = new RegExp(`^\\s${path} => \\S+ (\\S+)$`, "m").exec(mod ?? "");
+    for (const [, path, version] of mod.matchAll(/^\s(\S+) (v\S+)(?: \/\/ indirect)?$/gm)) {
+        const replaced = new RegExp(`^\\s${path} => \\S+ (\\S+)$`, "m").exec(mod);
         expect(sum).toContain(`${path} ${replaced?.[1] ?? version}/go.mod h1:`);
     }
 });
@@ -149,10 +154,11 @@ describe.skipIf(await whyNoGo())("a build", { timeout: BUILD_TIMEOUT }, () => {
         expect(lines.filter((line) => line.startsWith("built etcd"))).toHaveLength(1);
     });
 
-    test("of the chart is Cilium's own, of the pinned version", async () => {
+    test("of Cilium's sources is its own, of the pinned version: the chart, and what the agent compiles", async () => {
         const chart = await ciliumChart();
         expect(parse(readFileSync(join(chart, "Chart.yaml"), "utf8"))).toMatchObject({ name: "cilium", version: "1.20.2" });
         expect(await ciliumChart()).toBe(chart);
+        expect(existsSync(join(await ciliumSources(), "bpf/bpf_lxc.c"))).toBe(true);
     });
 });
 
