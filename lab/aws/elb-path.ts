@@ -31,7 +31,7 @@ export const behindBalancers: Behind = (scope, { NetworkInterfaceId }, { protoco
 };
 
 /** Whether traffic at one of a balancer's interfaces may go to a target: in its own zone, or in any when zones are crossed. */
-function serves(
+export function serves(
     scope: Scope,
     balancer: Readonly<LoadBalancer>,
     interfaceId: string,

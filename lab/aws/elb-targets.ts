@@ -21,6 +21,7 @@ import {
 } from "./elb-tables.ts";
 import { AwsError } from "./error.ts";
 import type { Tag } from "./filters.ts";
+import type { Memory } from "./memory.ts";
 import { pathBetween } from "./path.ts";
 import type { Scope } from "./scope.ts";
 
@@ -67,10 +68,24 @@ export function healthOf(scope: Scope, { TargetGroupArn, Id, Port, State }: Read
             Reason: "Target.NotInUse",
             Description: "Target is in an Availability Zone that is not enabled for the load balancer",
         };
-    if (State === "initial") return { State, Reason: "Elb.InitialHealthChecking", Description: "Initial health checks in progress" };
-    if (!balancers.every((balancer) => reaches(scope, balancer, instance.PrivateIpAddress, Port)))
-        return { State: "unhealthy", Reason: "Target.FailedHealthChecks", Description: "Health checks failed" };
-    return { State };
+    const found = measured.get(scope.memory);
+    const state = found ? (found.get(`${TargetGroupArn} ${Id}`) ?? "initial") : State;
+    if (state === "initial") return { State: state, Reason: "Elb.InitialHealthChecking", Description: "Initial health checks in progress" };
+    const isHealthy = found ? state === "healthy" : balancers.every((one) => reaches(scope, one, instance.PrivateIpAddress, Port));
+    if (!isHealthy) return { State: "unhealthy", Reason: "Target.FailedHealthChecks", Description: "Health checks failed" };
+    return { State: "healthy" };
+}
+
+/**
+ * What real checks have found of the targets of a simulation, by target group and target, where a network makes some: it then takes the place of what can
+ * be computed. Not kept in the simulation's file, as nothing of it holds after a restart.
+ */
+const measured = new WeakMap<Memory, ReadonlyMap<string, "healthy" | "unhealthy">>();
+
+/** @param found undefined: nobody measures any more */
+export function setMeasuredHealth({ memory }: Scope, found: ReadonlyMap<string, "healthy" | "unhealthy"> | undefined): void {
+    if (found) measured.set(memory, found);
+    else measured.delete(memory);
 }
 
 /** Whether a balancer's checks get through to a target: routes and the rules of both their security groups. */
@@ -91,7 +106,7 @@ type TargetGroupRequest = Partial<HealthCheck> & {
     Tags?: Tag[];
 };
 
-/** Target groups and the instances in them. Whether something listens at a target is not looked at. */
+/** Target groups and the instances in them. Whether something listens at a target is looked at only where a network measures it. */
 export const targetGroupActions = (scope: Scope) => {
     const rows = targetGroups.in(scope);
     const need = (arn: string) => rows.need(arn, noTargetGroup);

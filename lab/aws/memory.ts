@@ -33,6 +33,8 @@ export interface State {
 /** The state, changed only in transactions, and saved after each. */
 export class Memory {
     state: State;
+    /** Counts the changes since the start. */
+    revision = 0;
     readonly #file: string | undefined;
     /** The tables that the running transaction has written to, as they were: place → table → rows. */
     #before = new Map<string, { place: string; table: string; rows: Record<string, object> | undefined }>();
@@ -98,6 +100,7 @@ export class Memory {
     }
 
     save(): void {
+        this.revision += 1;
         if (!this.#file) return;
         // Written aside and renamed: a kill in between would leave half a file, and with it nothing at all.
         const aside = `${this.#file}.${process.pid}.tmp`;

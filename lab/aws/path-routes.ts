@@ -22,6 +22,7 @@ export interface Drop {
         | "gateway-blackhole"
         | "no-public-address"
         | "nat-unusable"
+        | "nat-answer"
         | "internet"
         | "not-simulated"
         | "egress-rule"
@@ -43,8 +44,8 @@ export interface Journey {
     drop?: Drop;
     /** The peering that it came through: a rule may name a group across one. */
     peering?: string | undefined;
-    /** The NAT gateway whose address the packet has from there on. */
-    nat?: string;
+    /** The last NAT gateway that it came through, and as whose address it goes on from there. */
+    nat?: { id: string; address: string } | undefined;
 }
 
 /** The subnet of a VPC that an address lies in. */
@@ -148,7 +149,8 @@ export function travel(
         if (natTable && longest(natTable.Routes, address)?.NatGatewayId)
             return drop("nat-unusable", target, "its own subnet routes to a NAT gateway");
         const rest = travel(world, { ...from, subnet, public: nat.ConnectivityType === "public" }, address, to);
-        return { ...rest, hops: [...hops, ...rest.hops], nat: target };
+        const own = { id: nat.NatGatewayId, address: nat.NatGatewayAddresses[0]?.PrivateIp ?? "" };
+        return { nat: own, ...rest, hops: [...hops, ...rest.hops] };
     }
 }
 

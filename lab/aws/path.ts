@@ -68,27 +68,25 @@ export function pathBetween(world: Scope, from: Endpoint, to: Endpoint | { addre
 
     const there = travel(world, source, to.address, far);
     legs.there = there.hops;
-    if (there.nat) legs.nat = there.nat;
+    if (there.nat) legs.nat = there.nat.id;
+    // Whoever comes through a NAT gateway is nobody but the gateway to the other end.
+    const seen = there.nat ? { address: there.nat.address, groups: [] } : { address: from.address, groups: groups.from };
     // Routes are looked at before rules only for what a rule says of the peering that the packet comes through.
-    const rules = (at: Endpoint, ids: string[], IsEgress: boolean, peer: string, peerGroups: string[]) =>
-        admits(
-            world.at(at),
-            ids,
-            IsEgress,
-            { address: peer, groups: peerGroups, sameVpc: from.vpcId === far?.vpcId, peering: there.peering },
-            traffic,
-        );
-    if (!source.unguarded && !rules(from, groups.from, true, to.address, groups.to))
+    const rules = (at: Endpoint, ids: string[], IsEgress: boolean, peer: Pick<Peer, "address" | "groups">) =>
+        admits(world.at(at), ids, IsEgress, { ...peer, sameVpc: from.vpcId === far?.vpcId, peering: there.peering }, traffic);
+    if (!source.unguarded && !rules(from, groups.from, true, { address: to.address, groups: groups.to }))
         return dropped(closed("egress-rule", groups.from, to.address, traffic), "there");
     if (there.drop) return dropped(there.drop, "there");
     if (!far || !destination) return { ...legs, open: true, said: `${what} is open: ${legs.there.join(", ")}` };
     if ("reason" in destination) return dropped(destination, "there");
-    if (!destination.unguarded && !rules(far, groups.to, false, from.address, groups.from))
-        return dropped(closed("ingress-rule", groups.to, from.address, traffic), "there");
+    if (!destination.unguarded && !rules(far, groups.to, false, seen))
+        return dropped(closed("ingress-rule", groups.to, seen.address, traffic), "there");
 
-    const back = travel(world, destination, from.address, from);
+    const back = travel(world, destination, seen.address, from);
     legs.back = back.hops;
     if (back.drop) return dropped(back.drop, "back");
+    if (back.nat)
+        return dropped({ reason: "nat-answer", at: back.nat.id, because: "it gives the answer an address that nobody waits for" }, "back");
 
     const targets = destination.interface && behind?.(world.at(far), destination.interface, traffic);
     if (targets) {

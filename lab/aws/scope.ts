@@ -47,6 +47,14 @@ export class Scope {
         return new Scope(this.memory, this.#time, place);
     }
 
+    /** Every account and region in which there is, or was, something. */
+    get places(): Place[] {
+        return Object.keys(this.memory.state.places).flatMap((key) => {
+            const [account = "", region] = key.split("/");
+            return region ? [{ account, region }] : [];
+        });
+    }
+
     get now(): Date {
         return new Date(this.#time.now());
     }

@@ -109,6 +109,12 @@ export class Simulation<S extends Record<string, Service>> {
         return () => this.#watchers.delete(listener);
     }
 
+    /** A number that grows with every change, those included that come by themselves: made due ones are made first. Cheap enough to be asked all the time. */
+    revision(): number {
+        this.#settle();
+        return this.#memory.revision;
+    }
+
     /** What `table` still holds, in every account and region. After the last destroy: nothing. */
     remains(tables: readonly AnyTable[]): { place: string; table: string; id: string }[] {
         this.#settle();

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { behindBalancers } from "../../../lab/aws/elb-path.ts";
 import { LISTENERS_PER_BALANCER, NETWORK_LOAD_BALANCERS, TARGET_GROUPS } from "../../../lab/aws/elb-tables.ts";
+import { setMeasuredHealth } from "../../../lab/aws/elb-targets.ts";
 import { pathBetween } from "../../../lab/aws/path.ts";
 import { HERE, keptRules } from "./places.ts";
 import { type Site, site } from "./site.ts";
@@ -386,6 +387,24 @@ describe("autoscaling", () => {
         await s.ec2.revokeSecurityGroupIngress({ GroupId, IpPermissions: fromBalancer() });
         const { TargetHealthDescriptions } = await s.elb.describeTargetHealth({ TargetGroupArn: targets });
         expect(TargetHealthDescriptions[0]?.TargetHealth).toMatchObject({ State: "unhealthy", Reason: "Target.FailedHealthChecks" });
+    });
+
+    test("where health is measured, it is what was found", async () => {
+        const AutoScalingGroupName = await nodes();
+        const targets = await targetGroup();
+        await s.autoscaling.attachLoadBalancerTargetGroups({ AutoScalingGroupName, TargetGroupARNs: [targets] });
+        await listener((await balancer()).LoadBalancerArn, targets);
+        s.minutes(1);
+        expect(await health(targets)).toEqual(["healthy", "healthy"]);
+        const { TargetHealthDescriptions } = await s.elb.describeTargetHealth({ TargetGroupArn: targets });
+        const [first] = TargetHealthDescriptions.map(({ Target }) => `${targets} ${Target.Id}`);
+        const measure = (found: Parameters<typeof setMeasuredHealth>[1]) => s.aws.edit(HERE, (scope) => setMeasuredHealth(scope, found));
+        measure(new Map([[first ?? "", "unhealthy"]]));
+        expect(await health(targets)).toEqual(["unhealthy", "initial"]);
+        measure(new Map([[first ?? "", "healthy"]]));
+        expect(await health(targets)).toEqual(["healthy", "initial"]);
+        measure(undefined);
+        expect(await health(targets)).toEqual(["healthy", "healthy"]);
     });
 
     rule("attach unknown target group", async () => {

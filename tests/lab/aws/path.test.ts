@@ -245,6 +245,42 @@ describe("the internet", () => {
     });
 });
 
+describe("a NAT gateway before a peering", () => {
+    /** a's own table leads to a private NAT gateway, whose subnet's table leads to b. */
+    async function translated() {
+        const made = await peered(SAME);
+        const { w, a, b, VpcPeeringConnectionId } = made;
+        const SubnetId = await w.subnet(a.vpcId, "10.0.1.0/24");
+        const RouteTableId = await w.table(a.vpcId);
+        await w.ec2.associateRouteTable({ SubnetId, RouteTableId });
+        await w.ec2.createRoute({ RouteTableId, DestinationCidrBlock: b.cidr, VpcPeeringConnectionId });
+        const request = { SubnetId, ConnectivityType: "private" as const, PrivateIpAddress: "10.0.1.9" };
+        const { NatGatewayId } = (await w.ec2.createNatGateway(request)).NatGateway;
+        w.minutes(2);
+        await unroute(a, b);
+        await w.ec2.createRoute({ RouteTableId: a.tableId, DestinationCidrBlock: "0.0.0.0/0", NatGatewayId });
+        return { ...made, NatGatewayId };
+    }
+
+    test("is whom the other side admits and answers", async () => {
+        const { w, a, b } = await translated();
+        expect(look(w, a.node, b.node).open).toBe(true);
+        await w.ec2.revokeSecurityGroupIngress({
+            GroupId: b.groupId,
+            IpPermissions: [{ IpProtocol: "tcp", FromPort: 2379, ToPort: 2379, IpRanges: [{ CidrIp: a.cidr }] }],
+        });
+        await admit(b, "10.0.0.0/24");
+        expect(look(w, a.node, b.node).said).toContain("no ingress rule lets tcp/2379 in from 10.0.1.9");
+        await admit(b, "10.0.1.0/24");
+        expect(look(w, a.node, b.node).open).toBe(true);
+    });
+
+    test("answers for nobody who has not come through it", async () => {
+        const { w, a, b, NatGatewayId } = await translated();
+        expect(look(w, b.node, a.node)).toMatchObject({ open: false, drop: { reason: "nat-answer", at: NatGatewayId, way: "back" } });
+    });
+});
+
 describe("transit gateways", () => {
     async function attach(w: World, one: Member, TransitGatewayId: string) {
         const request = { TransitGatewayId, VpcId: one.vpcId, SubnetIds: [one.subnetId] };

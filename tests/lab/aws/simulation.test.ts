@@ -258,3 +258,18 @@ describe("filters", () => {
         expect(() => ids({ Name: "nonsense", Values: [] })).toThrow("The filter 'nonsense' is invalid");
     });
 });
+
+test("the revision grows with each change, those included whose time has come, and with nothing else", async () => {
+    const aws = simulation();
+    const start = aws.revision();
+    await aws.in(HERE).toy.create({ Size: 1 });
+    const made = aws.revision();
+    expect(made).toBeGreaterThan(start);
+    await aws.in(HERE).toy.describe();
+    await expect(aws.in(HERE).toy.create({ Size: 2, DryRun: true })).rejects.toThrow();
+    await expect(aws.in(HERE).toy.remove({ Id: "none" })).rejects.toThrow();
+    aws.edit(HERE, (scope) => boxes.in(scope).list());
+    expect(aws.revision()).toBe(made);
+    now += 10_000;
+    expect(aws.revision()).toBeGreaterThan(made);
+});
