@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { parse, stringify } from "yaml";
 
 /**
@@ -50,6 +51,14 @@ export function kvstoremeshEntry(peer: string, addresses: string[]): string {
 /** KVStoreMesh wiring, in `cilium-clustermesh`: the agent finds every peer in its own cluster's etcd, with the certificate that the chart mounts. */
 export function cachedEntry(): string {
     return entry(LOCAL_ETCD_HOSTNAME, { ca: "local-etcd-client-ca.crt", key: "local-etcd-client.key", cert: "local-etcd-client.crt" });
+}
+
+/**
+ * An entry with a first line that changes when the certificates do. Cilium connects anew when this file has changed, and does not look at the certificates beside it
+ * (pkg/clustermesh/common/config.go): a peer with a new CA would stay lost until the agents are restarted.
+ */
+export function withCertificates(entry: string, { ca, cert }: { ca: string; cert: string }): string {
+    return `# certificates ${createHash("sha256").update(ca).update(cert).digest("hex").slice(0, 16)}\n${entry}`;
 }
 
 /** A name that Cilium resolves by itself (its static dialer). */

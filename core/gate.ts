@@ -1,3 +1,5 @@
+import { explain } from "./explain.ts";
+import { parallel } from "./parallel.ts";
 import { type LaggingPeer, laggingPeers } from "./readiness.ts";
 
 /** A Cilium agent of some node. */
@@ -35,7 +37,7 @@ const POLL_MILLISECONDS = 3000;
 /** Restarts of the agent of one node: a third would not help either. */
 const MOST_RESTARTS = 2;
 /** Agents asked at a time, so that a large cluster's API server is not flooded. */
-const BATCH = 16;
+const MOST_ASKED = 16;
 
 /** A cluster's state at one look: what is wrong, by agent, and how many are well. */
 interface Look {
@@ -73,16 +75,13 @@ export async function awaitMesh(settings: GateSettings, agents: Agents, clock: C
     async function look(cluster: string): Promise<Look> {
         try {
             const { running, expected } = await agents.list(cluster);
-            const asked: Look["behind"] = [];
             const unknown = running.filter(({ uid }) => !well.has(uid));
-            for (let i = 0; i < unknown.length; i += BATCH) {
-                asked.push(...(await Promise.all(unknown.slice(i, i + BATCH).map(async (agent) => ({ agent, peers: await ask(agent) })))));
-            }
+            const asked = await parallel(unknown, MOST_ASKED, async (agent) => ({ agent, peers: await ask(agent) }));
             for (const { agent, peers } of asked) if (peers.length === 0) well.add(agent.uid);
             const behind = asked.filter(({ peers }) => peers.length > 0);
             return { ready: running.length - behind.length, expected, behind };
         } catch (error) {
-            return { ready: 0, expected: 0, behind: [], unreachable: message(error) };
+            return { ready: 0, expected: 0, behind: [], unreachable: explain(error) };
         }
     }
 
@@ -91,7 +90,7 @@ export async function awaitMesh(settings: GateSettings, agents: Agents, clock: C
         try {
             return laggingPeers(await agents.status(agent), peers);
         } catch (error) {
-            return peers.map((peer) => ({ peer, why: `the agent does not answer (${message(error)})` }));
+            return peers.map((peer) => ({ peer, why: `the agent does not answer (${explain(error)})` }));
         }
     }
 
@@ -107,7 +106,7 @@ export async function awaitMesh(settings: GateSettings, agents: Agents, clock: C
             `${elapsed()} s  ${agent.cluster}: restarting the agent of ${agent.node}, which stayed behind for ${settings.healAfterSeconds} s (${before + 1} of ${MOST_RESTARTS})`,
         );
         // A failure here is seen again at the next look.
-        await agents.restart(agent).catch((error) => tell(`${elapsed()} s  ${agent.cluster}: that failed (${message(error)})`));
+        await agents.restart(agent).catch((error) => tell(`${elapsed()} s  ${agent.cluster}: that failed (${explain(error)})`));
     }
 
     function report(cluster: string, seen: Look): void {
@@ -159,8 +158,4 @@ function failure(looks: Map<string, Look>, timeoutSeconds: number, restarts: Map
         ...lines,
         "run `pulumi up` again to go on waiting; nothing that was made is lost",
     ].join("\n");
-}
-
-function message(error: unknown): string {
-    return error instanceof Error ? error.message : String(error);
 }

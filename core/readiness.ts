@@ -54,3 +54,8 @@ function missing(remote: z.infer<typeof RemoteCluster> | undefined): string | un
 function firstLine(text: string): string {
     return text.split("\n", 1)[0]?.trim() || "the agent gives no reason";
 }
+
+/** The first thing that `cilium-dbg troubleshoot clustermesh` found wrong, in its words; undefined: nothing. What follows in its output is a consequence. */
+export function firstTrouble(output: string): string | undefined {
+    return /❌ *(.+)/.exec(output)?.[1]?.trim();
+}

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { awaitMesh } from "../core/gate.ts";
-import { kubernetesAgents } from "./kubernetes.ts";
+import { kubernetesAgents } from "../kubernetes/agents.ts";
+import { kubernetesClients } from "../kubernetes/clients.ts";
 
 /**
  * The ready gate, run by the mesh stack (components/ready-gate.ts). Settings and kubeconfigs come through the environment: a command line can be read by
@@ -21,7 +22,9 @@ const kubeconfigs = Object.fromEntries(
 const peers = Object.fromEntries(Object.entries(members).map(([name, member]) => [name, member.peers]));
 
 try {
-    await awaitMesh({ ...times, peers }, kubernetesAgents(kubeconfigs), { now: Date.now, sleep }, (line) => console.log(line));
+    await awaitMesh({ ...times, peers }, kubernetesAgents(kubernetesClients(kubeconfigs)), { now: Date.now, sleep }, (line) =>
+        console.log(line),
+    );
 } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exit(1);

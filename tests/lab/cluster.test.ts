@@ -7,8 +7,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { AppsV1Api, AuthorizationV1Api, CoreV1Api, KubeConfig, PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { kubernetesAgents } from "../../gate/kubernetes.ts";
+import { kubernetesAgents } from "../../kubernetes/agents.ts";
+import { kubernetesClients } from "../../kubernetes/clients.ts";
 import type { Cluster } from "../../lab/cluster.ts";
+import { simulatedContainers } from "../../lab/kubelet.ts";
 import { until } from "../../lab/until.ts";
 import { BUILD_TIMEOUT, running, temporaryFolder, testCluster, testNode, tools, whyNoTools } from "./harness.ts";
 
@@ -25,10 +27,10 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
         const started = performance.now();
         [east, west] = await Promise.all([
             testCluster("east", join(folder, "east"), {
-                exec: async ({ pod, container, command }) => {
+                containers: simulatedContainers(async ({ pod, container, command }) => {
                     if (command[0] === "fail") return { stderr: "no such thing\n", exitCode: 3 };
                     return { stdout: JSON.stringify({ pod, container, command, padding: "x".repeat(100_000) }) };
-                },
+                }),
             }),
             testCluster("west", join(folder, "west"), { serviceCidr: "172.21.0.0/16" }),
         ]);
@@ -82,7 +84,7 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
     });
 
     test("a command in an agent's container is answered, through the API server", async () => {
-        const agents = kubernetesAgents({ east: east.kubeconfig });
+        const agents = kubernetesAgents(kubernetesClients({ east: east.kubeconfig }));
         const { running, expected } = await agents.list("east");
         expect([running.length, expected]).toEqual([2, 2]);
         for (const agent of running) {
@@ -95,7 +97,7 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
     });
 
     test("a restarted agent comes back", async () => {
-        const agents = kubernetesAgents({ east: east.kubeconfig });
+        const agents = kubernetesAgents(kubernetesClients({ east: east.kubeconfig }));
         const [first] = (await agents.list("east")).running;
         if (!first) throw new Error("no agent");
         await agents.restart(first);

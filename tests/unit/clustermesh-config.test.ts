@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { cachedEntry, directEntry, etcdClientFiles, kvstoremeshEntry, parseClustermesh } from "../../core/clustermesh-config.ts";
+import {
+    cachedEntry,
+    directEntry,
+    etcdClientFiles,
+    kvstoremeshEntry,
+    parseClustermesh,
+    withCertificates,
+} from "../../core/clustermesh-config.ts";
 
 const material = Object.fromEntries(Object.values(etcdClientFiles("west")).map((file) => [file, "PEM"]));
 
@@ -84,4 +91,13 @@ test.each([
 
 test("JSON is YAML, but no peer to Cilium, which looks for the words 'endpoints:'", () => {
     expect(parseClustermesh({ west: JSON.stringify({ endpoints: ["https://west:2379"] }) }, "east").size).toBe(0);
+});
+
+test("an entry changes with the peer's certificates, and Cilium reads the same of it", () => {
+    const [old, other] = ["old", "new"].map((ca) => withCertificates(directEntry("west"), { ca, cert: "cert" }));
+    expect(withCertificates(directEntry("west"), { ca: "old", cert: "cert" })).toBe(old);
+    expect(other).not.toBe(old);
+    expect(withCertificates(directEntry("west"), { ca: "old", cert: "other" })).not.toBe(old);
+    const read = (entry = "") => parseClustermesh({ west: entry, ...material }, "east").get("west");
+    expect(read(old)).toEqual(read(directEntry("west")));
 });

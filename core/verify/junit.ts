@@ -1,0 +1,48 @@
+import { type Finding, tally, type VerifyReport } from "./report.ts";
+
+/** The report as JUnit XML, as CI systems read it: a suite for each check, a case for each finding. */
+export function reportJunit(report: VerifyReport): string {
+    const suites = report.checks.map(({ id, title, seconds, findings }) => {
+        const { failed, skipped } = tally(findings);
+        const about = { name: title, tests: findings.length, failures: failed, errors: 0, skipped, time: seconds.toFixed(3) };
+        return element(
+            "testsuite",
+            { ...about, timestamp: report.startedAt },
+            findings.map((finding) => testCase(id, finding)),
+        );
+    });
+    const all = tally(report.checks.flatMap(({ findings }) => findings));
+    const totals = {
+        tests: all.passed + all.failed + all.skipped,
+        failures: all.failed,
+        skipped: all.skipped,
+        time: report.seconds.toFixed(3),
+    };
+    return `<?xml version="1.0" encoding="UTF-8"?>\n${element("testsuites", { name: "clustermesh verify", ...totals }, suites)}`;
+}
+
+function testCase(check: string, { subject, tried, outcome, why = "", next }: Finding): string {
+    const name = `${subject}: ${tried}`;
+    const detail = escapeXml([why, ...(next ? [`next: ${next}`] : [])].join("\n"));
+    const inner = {
+        passed: [],
+        failed: [element("failure", { message: why }, [detail])],
+        skipped: [element("skipped", { message: why }, [])],
+    };
+    return element("testcase", { classname: `verify.${check}`, name }, inner[outcome]);
+}
+
+function element(name: string, attributes: Record<string, string | number>, inner: readonly string[]): string {
+    const head = [name, ...Object.entries(attributes).map(([key, value]) => `${key}="${escapeXml(`${value}`)}"`)].join(" ");
+    return inner.length > 0 ? `<${head}>${inner.join("")}</${name}>\n` : `<${head}/>\n`;
+}
+
+const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;" };
+
+/** For text and for attributes in double quotes. What XML 1.0 has no way to write, such as a terminal's escape character, is replaced. */
+export function escapeXml(text: string): string {
+    return text
+        .toWellFormed()
+        .replaceAll(/[^\t\n\x20-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, "\uFFFD")
+        .replaceAll(/[&<>"\n\t]/g, (character) => ESCAPES[character] ?? "");
+}

@@ -1,0 +1,35 @@
+import { AppsV1Api, CoreV1Api } from "@kubernetes/client-node";
+import type { Agent, Agents } from "../core/gate.ts";
+import type { Clients } from "./clients.ts";
+
+const NAMESPACE = "kube-system";
+
+/** The Cilium agents of clusters, through their API servers. */
+export function kubernetesAgents(clients: Clients): Agents {
+    return {
+        async list(cluster) {
+            const [daemonSet, pods] = await Promise.all([
+                clients.client(cluster, AppsV1Api).readNamespacedDaemonSet({ name: "cilium", namespace: NAMESPACE }),
+                clients.client(cluster, CoreV1Api).listNamespacedPod({ namespace: NAMESPACE, labelSelector: "k8s-app=cilium" }),
+            ]);
+            const running = pods.items
+                .filter(({ metadata, status }) => status?.phase === "Running" && !metadata?.deletionTimestamp)
+                .map(({ metadata, spec }) => ({
+                    cluster,
+                    node: spec?.nodeName ?? "",
+                    pod: metadata?.name ?? "",
+                    uid: metadata?.uid ?? "",
+                }));
+            return { running, expected: daemonSet.status?.desiredNumberScheduled ?? 0 };
+        },
+        status: (agent) => inAgent(clients, agent, ["cilium-dbg", "status", "-o", "json"]),
+        async restart({ cluster, pod }) {
+            await clients.client(cluster, CoreV1Api).deleteNamespacedPod({ name: pod, namespace: NAMESPACE });
+        },
+    };
+}
+
+/** Runs a command in the agent's container. @returns its standard output @throws Error when it fails or does not end */
+export function inAgent(clients: Clients, { cluster, pod }: Agent, command: string[]): Promise<string> {
+    return clients.exec(cluster, { namespace: NAMESPACE, pod, container: "cilium-agent" }, command);
+}

@@ -1,0 +1,507 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { allPassed, CHECKS, type Finding, VerifyReport } from "../../../core/verify/report.ts";
+import { reportTable } from "../../../core/verify/table.ts";
+import { type Faults, failures, fakeMesh, NAMESPACE, remote, TIMED_OUT } from "./fake.ts";
+
+test("a mesh without faults is proven, every check says something, and nothing is left", async () => {
+    const { run, namespaces, lines } = fakeMesh(2);
+    const report = await run();
+    expect(allPassed(report)).toBe(true);
+    expect(report.checks.map(({ id }) => id).toSorted()).toEqual(Object.keys(CHECKS).toSorted());
+    expect(VerifyReport.parse(JSON.parse(JSON.stringify(report)))).toEqual(report);
+    expect(namespaces).toEqual(new Set());
+    expect(lines).toMatchInlineSnapshot(`
+      [
+        "c1: removed clustermesh-verify-old, left by an earlier run",
+        "0 s  every agent sees every other cluster ready and synced: 4 of 4",
+        "0 s  the node list of every agent holds every node of every cluster: 4 of 4",
+        "0 s  test pods start: 6 of 6",
+        "0 s  pods reach pods of every other cluster by IP, and their own address arrives: 8 of 8",
+        "0 s  large requests and answers pass between the clusters: 8 of 8",
+        "0 s  a global service is answered by every cluster, in every cluster: 4 of 4",
+        "0 s  a global service with local affinity is answered by the own cluster alone: 4 of 4",
+        "0 s  without backends of its own, a cluster is answered by the others: 4 of 4",
+        "0 s  a network policy on the peer's cluster drops, and admits: 8 of 8",
+        "0 s  the test pods are gone: 2 of 2",
+      ]
+    `);
+    expect(reportTable(report)).toMatchInlineSnapshot(`
+      "node lists
+        cluster  agents whose list is whole  nodes
+        c1       2 of 2                      4
+        c2       2 of 2                      4
+
+      agents that see the peer ready
+        from \\ to  c1      c2
+        c1         -       2 of 2
+        c2         2 of 2  -
+
+      pods by IP: round trip, else how many node pairs passed
+        from \\ to  c1       c2
+        c1         -        0.40 ms
+        c2         0.40 ms  -
+
+      services: answers to the clients in
+        cluster  service         c1  c2
+        c1       global          20  20
+        c2       global          20  20
+        c1       local affinity  40  0
+        c2       local affinity  0   40
+
+      checks
+        ✓  every agent sees every other cluster ready and synced                        4 of 4  0.0 s
+        ✓  the node list of every agent holds every node of every cluster               4 of 4  0.0 s
+        ✓  test pods start                                                              6 of 6  0.0 s
+        ✓  pods reach pods of every other cluster by IP, and their own address arrives  8 of 8  0.0 s
+        ✓  large requests and answers pass between the clusters                         8 of 8  0.0 s
+        ✓  a global service is answered by every cluster, in every cluster              4 of 4  0.0 s
+        ✓  a global service with local affinity is answered by the own cluster alone    4 of 4  0.0 s
+        ✓  without backends of its own, a cluster is answered by the others             4 of 4  0.0 s
+        ✓  a network policy on the peer's cluster drops, and admits                     8 of 8  0.0 s
+        ✓  the test pods are gone                                                       2 of 2  0.0 s
+
+      the mesh is proven: c1, c2, in 0.0 s"
+    `);
+});
+
+test("whatever the number of clusters, each is tried as client, as server and without backends", async () => {
+    await fc.assert(
+        fc.asyncProperty(fc.integer({ min: 2, max: 6 }), fc.integer({ min: 1, max: 2 }), async (count, nodesPerCluster) => {
+            const { run } = fakeMesh(count);
+            const report = await run({ nodesPerCluster });
+            expect(allPassed(report)).toBe(true);
+            const findings = (id: string) => report.checks.find((check) => check.id === id)?.findings.length;
+            const pairs = count * (count - 1);
+            expect(findings("pairs")).toBe(pairs * nodesPerCluster ** 2);
+            expect(report.pairs).toHaveLength(pairs);
+            expect(findings("global")).toBe(count * nodesPerCluster);
+            expect(findings("failover")).toBe(2 * count);
+            expect(findings("policy")).toBe(2 * count ** 2);
+        }),
+        { numRuns: 12 },
+    );
+});
+
+/** Each fault, and all that must be said of it, by check. */
+const FAULTS: [string, Faults, Partial<Record<keyof typeof CHECKS, string[]>>][] = [
+    [
+        "an agent without a peer",
+        {
+            status: (cluster, node) =>
+                JSON.stringify({ "cluster-mesh": { clusters: cluster === "c1" && node === "n2" ? [] : [remote("c1"), remote("c2")] } }),
+        },
+        { agents: ["c1/n2: c2: not configured: the agent has not read the secret cilium-clustermesh yet"] },
+    ],
+    [
+        "an agent that trusts another CA",
+        {
+            status: (cluster, node) => {
+                const peers = ["c1", "c2"].map((name) => ({ ...remote(name), connected: cluster !== "c1" || node !== "n2" }));
+                return JSON.stringify({ "cluster-mesh": { clusters: peers } });
+            },
+            trouble: (_, __, peer) =>
+                `   ✅ TCP connection successfully established\n     ❌ Cannot establish TLS connection to ${peer}: unknown authority\n   ❌ Failed: deadline\n`,
+        },
+        {
+            agents: [
+                "c1/n2: c2: no connection to its etcd after 0 failures (the agent gives no reason): Cannot establish TLS connection to c2: unknown authority",
+            ],
+        },
+    ],
+    [
+        "an agent that does not answer",
+        {
+            fails: (call, cluster) =>
+                call === "nodeList" && cluster === "c2" ? "cilium-dbg in cilium-n1 did not end within 20 s" : undefined,
+        },
+        {
+            nodes: [
+                "c2/n1: the agent does not answer (cilium-dbg in cilium-n1 did not end within 20 s)",
+                "c2/n2: the agent does not answer (cilium-dbg in cilium-n1 did not end within 20 s)",
+            ],
+        },
+    ],
+    [
+        "a node that no agent runs on",
+        { agents: (cluster) => (cluster === "c1" ? ["n1"] : ["n1", "n2"]) },
+        { agents: ["c1: 1 of 2 nodes have no running agent"], nodes: ["c1: 1 of 2 nodes have no running agent"] },
+    ],
+    [
+        "a node missing in a list",
+        {
+            nodeList: (cluster, node) =>
+                JSON.stringify(
+                    (cluster === "c1" && node === "n1" ? ["c1/n1", "c1/n2", "c2/n1"] : ["c1/n1", "c1/n2", "c2/n1", "c2/n2"]).map(
+                        (name) => ({ name }),
+                    ),
+                ),
+        },
+        { nodes: ["c1/n1: lacks c2/n2"] },
+    ],
+    [
+        "a node that is gone and still listed",
+        {
+            nodeList: (cluster) =>
+                JSON.stringify(
+                    ["c1/n1", "c1/n2", "c2/n1", "c2/n2", ...(cluster === "c2" ? ["c1/n9", "elsewhere/n1"] : [])].map((name) => ({ name })),
+                ),
+        },
+        {
+            nodes: [
+                "c2/n1: still holds c1/n9, of which Kubernetes knows nothing",
+                "c2/n2: still holds c1/n9, of which Kubernetes knows nothing",
+            ],
+        },
+    ],
+    [
+        "no route, either way, between two nodes",
+        { route: ({ node: from }, { node: to, role }) => (role === "probe" && from === "n1" && to === "n1" ? TIMED_OUT : undefined) },
+        {
+            pairs: [
+                "c1/n1 → c2/n1: no connection within 3 s, nor is there the other way: a route, the peering or an ingress rule is missing",
+                "c2/n1 → c1/n1: no connection within 3 s, nor is there the other way: a route, the peering or an ingress rule is missing",
+            ],
+        },
+    ],
+    [
+        "an ingress rule that is missing",
+        {
+            route: ({ cluster, node }, { node: to, role }) =>
+                role === "probe" && cluster === "c1" && node === "n1" && to === "n2" ? TIMED_OUT : undefined,
+        },
+        {
+            pairs: [
+                "c1/n1 → c2/n2: no connection within 3 s, though the other way works and so the routes are right: tcp/8080 from c1 is not admitted to c2's nodes, or a policy drops it",
+            ],
+        },
+    ],
+    [
+        "source NAT by the node",
+        { source: (client) => (client.cluster === "c2" && client.node === "n2" ? client.nodeAddress : client.address) },
+        {
+            pairs: [
+                "c2/n2 → c1/n1: arrived from 10.2.0.2, the node's address, not from the pod's 10.2.1.2: source NAT is on",
+                "c2/n2 → c1/n2: arrived from 10.2.0.2, the node's address, not from the pod's 10.2.1.2: source NAT is on",
+            ],
+        },
+    ],
+    [
+        "source NAT by something else",
+        {
+            source: (client, server) =>
+                client.node === "n1" && server.cluster === "c1" && server.node === "n1" ? "172.16.0.1" : client.address,
+        },
+        {
+            pairs: [
+                "c2/n1 → c1/n1: arrived from 172.16.0.1, not from the pod's 10.2.1.1: something on the way translates addresses, a NAT gateway where the route to c1 is missing",
+            ],
+        },
+    ],
+    [
+        "a route that is missing where a NAT gateway takes its packets",
+        {
+            source: (client, server) => (`${client.cluster}${client.node} ${server.node}` === "c1n1 n2" ? "172.16.0.1" : client.address),
+            route: (client, server) => (`${client.cluster}${client.node} ${server.node}` === "c2n2 n1" ? TIMED_OUT : undefined),
+        },
+        {
+            pairs: [
+                "c1/n1 → c2/n2: arrived from 172.16.0.1, not from the pod's 10.1.1.1: something on the way translates addresses, a NAT gateway where the route to c2 is missing",
+                "c2/n2 → c1/n1: no connection within 3 s, and the other way its address is translated: in c1 a route to c2 is missing, so that answers go to a NAT gateway",
+            ],
+        },
+    ],
+    [
+        "large packets that get lost",
+        { large: (client) => (client.cluster === "c1" && client.node === "n1" ? { ...TIMED_OUT, connected: true } : undefined) },
+        {
+            large: ["n1", "n2"].map(
+                (node) =>
+                    `c1/n1 → c2/${node}: connected, but no answer came, though small requests pass: packets larger than the path carries get lost`,
+            ),
+        },
+    ],
+    [
+        "a large answer that is cut off",
+        {
+            large: (client, server) =>
+                client.node === "n1" && server.cluster === "c1" ? { ...TIMED_OUT, exit: 0, status: 200, received: 1400 } : undefined,
+        },
+        { large: ["n1", "n2"].map((node) => `c2/n1 → c1/${node}: 1400 of 9000 bytes came back`) },
+    ],
+    [
+        "a probe that fails under the policy, which is no drop",
+        { fails: failsOncePolicyIsThere("container not found") },
+        {
+            policy: [0, 1].flatMap(() =>
+                ["c1 → c1", "c1 → c2", "c2 → c1", "c2 → c2"].map((pair) => `${pair}: could not be tried: container not found`),
+            ),
+        },
+    ],
+    [
+        "a probe that tells nothing under the policy, which is no drop either",
+        { identity: (client, server) => (server.cluster === "c2" && client.cluster === "c1" ? "silent" : client.cluster) },
+        { policy: ["c1 → c2: the probe told nothing of it", "c1 → c2: the probe told nothing of it"] },
+    ],
+    [
+        "a policy that is not enforced",
+        { identity: (client, server) => (server.cluster === "c2" ? "unenforced" : client.cluster) },
+        {
+            policy: ["c1 → c2: let in, though the policy does not admit c1: c2 does not enforce it, or takes the pod for one of its own"],
+        },
+    ],
+    [
+        "identities that do not come across",
+        { identity: (client, server) => (client.cluster === server.cluster || server.cluster === "c2" ? client.cluster : "world") },
+        {
+            policy: [
+                "c2 → c1: dropped, though the policy admits c2: c1 does not know the pod's address as one of c2 (no connection within 2 s)",
+            ],
+        },
+    ],
+    [
+        "backends that a cluster is not told of",
+        {
+            service: (client, service, running) =>
+                service === "global-local" && running.includes(client.cluster)
+                    ? [client.cluster]
+                    : running.filter((name) => name === client.cluster || client.cluster === "c2"),
+        },
+        {
+            global: ["n1", "n2"].map((node) => `c1/${node}: no answer from c2 (got: c1 20)`),
+            failover: [
+                "c1: global service, asked in c1: Connection refused; no answer from c2 (got: nothing)",
+                "c1: global service, asked in c1: no answer from c2 (got: c1 20)",
+                "c2: global service, asked in c1: no answer from c2 (got: c1 20)",
+            ],
+        },
+    ],
+    [
+        "affinity that is not kept",
+        { service: (client, _, running) => (client.cluster === "c1" ? running : undefined) },
+        {
+            affinity: ["n1", "n2"].map((node) => `c1/${node}: answers from c2 (got: c1 10, c2 10)`),
+            failover: [
+                "c1: global service with local affinity, asked in c1: answers from c2 (got: c1 10, c2 10)",
+                "c2: global service with local affinity, asked in c1: answers from c2 (got: c1 10, c2 10)",
+            ],
+        },
+    ],
+    [
+        "backends that are gone and still asked",
+        { service: (_, service) => (service === "global" ? ["c1", "c2"] : undefined) },
+        {
+            failover: [
+                "c1: global service, asked in c1: answers from c1 (got: c1 10, c2 10)",
+                "c2: global service, asked in c2: answers from c2 (got: c1 10, c2 10)",
+            ],
+        },
+    ],
+    [
+        "an image that cannot be pulled",
+        { stuck: (cluster) => (cluster === "c2" ? "ErrImagePull: no such host" : undefined), warnings: ["Failed to pull image"] },
+        { pods: ["n1", "n2", "backend"].map((where) => `c2/${where}: ErrImagePull: no such host; Failed to pull image`) },
+    ],
+    [
+        "a backend that does not start",
+        { stuck: (cluster, role) => (cluster === "c2" && role === "backend" ? "CrashLoopBackOff" : undefined) },
+        {
+            pods: ["c2/backend: CrashLoopBackOff"],
+            global: ["c1/n1", "c1/n2", "c2/n1", "c2/n2"].map((at) => `${at}: no answer from c2 (got: c1 20)`),
+            affinity: ["n1", "n2"].map((node) => `c2/${node}: no answer from c2; answers from c1 (got: c1 20)`),
+            failover: [
+                "c1: global service, asked in c1: Connection refused; no answer from c2 (got: nothing)",
+                "c1: global service, asked in c1: no answer from c2 (got: c1 20)",
+                "c2: global service, asked in c2: no answer from c2 (got: c1 20)",
+            ],
+        },
+    ],
+    [
+        "a namespace that cannot be made",
+        { fails: (call, cluster) => (call === "createNamespace" && cluster === "c2" ? "namespaces is forbidden (HTTP 403)" : undefined) },
+        { pods: ["c2: namespaces is forbidden (HTTP 403)"] },
+    ],
+    [
+        "no right to run commands",
+        { fails: (call, cluster) => (call === "probe" && cluster === "c1" ? "pods/exec is forbidden (HTTP 403)" : undefined) },
+        {
+            pairs: ["n1 → c2/n1", "n1 → c2/n2", "n2 → c2/n1", "n2 → c2/n2"].map(
+                (pair) => `c1/${pair}: could not be tried: pods/exec is forbidden (HTTP 403)`,
+            ),
+            global: ["n1", "n2"].map(
+                (node) => `c1/${node}: could not be tried: pods/exec is forbidden (HTTP 403); no answer from c1, c2 (got: nothing)`,
+            ),
+            affinity: ["n1", "n2"].map(
+                (node) => `c1/${node}: could not be tried: pods/exec is forbidden (HTTP 403); no answer from c1 (got: nothing)`,
+            ),
+            failover: [
+                "c1: global service, asked in c1: could not be tried: pods/exec is forbidden (HTTP 403); no answer from c2 (got: nothing)",
+                "c1: global service, asked in c1: could not be tried: pods/exec is forbidden (HTTP 403); no answer from c1, c2 (got: nothing)",
+                "c2: global service, asked in c1: could not be tried: pods/exec is forbidden (HTTP 403); no answer from c1 (got: nothing)",
+                "c2: global service, asked in c1: could not be tried: pods/exec is forbidden (HTTP 403); no answer from c1, c2 (got: nothing)",
+            ],
+        },
+    ],
+    [
+        "a policy that Kubernetes does not know",
+        {
+            fails: (call, cluster, kind) =>
+                call === "apply" && cluster === "c2" && kind === "CiliumNetworkPolicy" ? "no matches for kind" : undefined,
+        },
+        {
+            policy: [0, 1].flatMap(() =>
+                ["c1 → c1", "c1 → c2", "c2 → c1", "c2 → c2"].map((pair) => `${pair}: the policy could not be made: no matches for kind`),
+            ),
+        },
+    ],
+    [
+        "backends that cannot be scaled",
+        { fails: scalingFails() },
+        { failover: ["c2: the backends could not be scaled to 0: deployments is forbidden"] },
+    ],
+    [
+        "an API server that cannot be asked",
+        { fails: (call, cluster) => (cluster === "c2" && call !== "removeNamespace" ? "connect ECONNREFUSED" : undefined) },
+        {
+            agents: ["c2: its API server cannot be asked: connect ECONNREFUSED"],
+            nodes: ["c2: its API server cannot be asked: connect ECONNREFUSED"],
+            pods: ["c2: connect ECONNREFUSED"],
+        },
+    ],
+];
+
+function failsOncePolicyIsThere(why: string): Faults["fails"] {
+    let there = false;
+    return (call, _, kind) => {
+        there ||= kind === "CiliumNetworkPolicy";
+        return there && call === "probe" ? why : undefined;
+    };
+}
+
+/** From the second time on that c2's Deployment is set, once. */
+function scalingFails(): Faults["fails"] {
+    let times = 0;
+    return (call, cluster, kind) => {
+        if (call !== "apply" || cluster !== "c2" || kind !== "Deployment") return undefined;
+        times += 1;
+        return times === 2 ? "deployments is forbidden" : undefined;
+    };
+}
+
+test.each(FAULTS)("%s is named with whom it concerns and why, and nothing else fails", async (_, faults, expected) => {
+    const { run, namespaces } = fakeMesh(2, faults);
+    const report = await run();
+    const failed = Object.fromEntries(
+        report.checks.flatMap(({ id }) => {
+            const lines = failures(report, id);
+            return lines.length > 0 ? [[id, lines]] : [];
+        }),
+    );
+    expect(failed).toEqual(expected);
+    expect(allPassed(report)).toBe(false);
+    expect(namespaces).toEqual(new Set());
+    expect(reportTable(report)).toContain("the mesh is NOT proven");
+});
+
+test("what comes late is waited for, and passes", async () => {
+    const { run } = fakeMesh(2, {
+        status: (_, __, seconds) => JSON.stringify({ "cluster-mesh": { clusters: seconds < 10 ? [] : [remote("c1"), remote("c2")] } }),
+        nodeList: (_, __, seconds) =>
+            JSON.stringify(["c1/n1", "c1/n2", "c2/n1", ...(seconds < 20 ? [] : ["c2/n2"])].map((name) => ({ name }))),
+        identity: (client, server, seconds) => (client.cluster === server.cluster || seconds > 30 ? client.cluster : "not known yet"),
+        service: (_, __, ___, seconds) => (seconds < 25 ? ["c1"] : undefined),
+    });
+    const report = await run();
+    expect(report.checks.flatMap(({ id }) => failures(report, id))).toEqual([]);
+    expect(allPassed(report)).toBe(true);
+    expect(report.seconds).toBeGreaterThan(20);
+    expect(report.seconds).toBeLessThan(60);
+});
+
+test("no wait goes on for longer than it was given", async () => {
+    const { run } = fakeMesh(3, { status: () => "{}", service: () => [], stuck: (cluster) => (cluster === "c3" ? "Pending" : undefined) });
+    const report = await run({ settleSeconds: 10, startSeconds: 20 });
+    // Agents and pods wait together; then both services, two rounds of failover and back.
+    expect(report.seconds).toBeLessThan(20 + 10 + 4 * 10 + 20);
+    expect(allPassed(report)).toBe(false);
+});
+
+test.each(["nodeList", "createNamespace", "apply", "pods", "probe", "apply CiliumNetworkPolicy"])(
+    "an abort at %s ends it, and nothing is left",
+    async (call) => {
+        const { run, namespaces, calls } = fakeMesh(3, { abortAt: call });
+        await expect(run()).rejects.toThrow("stopped by hand");
+        expect(namespaces).toEqual(new Set());
+        expect(calls.filter((one) => one.startsWith("removeNamespace"))).toHaveLength(3);
+        expect(calls.findIndex((one) => one.startsWith("removeNamespace"))).toBe(calls.length - 3);
+    },
+);
+
+test("a namespace that does not go is told, with the command that removes it, and fails", async () => {
+    const { run } = fakeMesh(2, {
+        fails: (call, cluster) => (call === "removeNamespace" && cluster === "c2" ? "not gone after 120 s" : undefined),
+    });
+    const report = await run();
+    expect(allPassed(report)).toBe(false);
+    expect(report.checks.at(-1)).toMatchObject({
+        id: "cleanup",
+        findings: [
+            { subject: "c1", outcome: "passed" },
+            { subject: "c2", outcome: "failed", why: "not gone after 120 s", next: `in c2: kubectl delete namespace ${NAMESPACE}` },
+        ],
+    });
+});
+
+test("parts alone: the agents make nothing; pairs before the mesh are all closed, and that is no pass", async () => {
+    const agents = fakeMesh(2);
+    const report = await agents.run({ only: ["agents"] });
+    expect(allPassed(report)).toBe(true);
+    expect(report.checks.map(({ id }) => id)).toEqual(["agents", "nodes"]);
+    expect(agents.calls.filter((call) => /createNamespace|apply|probe|remove/.test(call))).toEqual([]);
+
+    const closed = await fakeMesh(2, { status: () => "{}", route: () => TIMED_OUT }).run({ only: ["pairs"] });
+    expect(closed.checks.map(({ id }) => id)).toEqual(["pods", "pairs", "large", "cleanup"]);
+    expect(closed.pairs.map(({ passed, tried }) => [passed, tried])).toEqual([
+        [0, 4],
+        [0, 4],
+    ]);
+    expect(closed.checks.find(({ id }) => id === "large")?.findings.map(({ outcome }) => outcome)).toEqual(Array(8).fill("skipped"));
+    expect(allPassed(closed)).toBe(false);
+});
+
+test("the commands in pods do not grow with the square of the nodes", async () => {
+    const probes = async (nodes: number) => {
+        const { run, calls } = fakeMesh(3, { nodes: () => Array.from({ length: nodes }, (_, i) => `n${i + 1}`) });
+        expect(allPassed(await run({ nodesPerCluster: 3 }))).toBe(true);
+        return calls.filter((call) => call.startsWith("probe")).length;
+    };
+    expect(await probes(40)).toBe(await probes(3));
+});
+
+test("a cluster without test pods is skipped in all that needs them, and the others are tried", async () => {
+    const { run } = fakeMesh(3, { stuck: (cluster) => (cluster === "c3" ? "Pending" : undefined) });
+    const report = await run();
+    const skipped = (id: string) =>
+        report.checks
+            .find((check) => check.id === id)
+            ?.findings.flatMap(({ subject, outcome }) => (outcome === "skipped" ? [subject] : []));
+    for (const id of ["pairs", "large"]) expect(skipped(id)).toEqual(["c1 → c3", "c2 → c3", "c3 → c1", "c3 → c2"]);
+    for (const id of ["global", "affinity", "failover", "policy"]) expect(skipped(id)).toEqual(["c3"]);
+    expect(report.pairs.map(({ passed }) => passed)).toEqual([4, 0, 4, 0, 0, 0]);
+    expect(report.checks.flatMap(({ id, findings }) => (findings.some(({ outcome }) => outcome === "failed") ? [id] : []))).toEqual([
+        "pods",
+    ]);
+});
+
+test("one cluster is no mesh", async () => {
+    await expect(fakeMesh(1).run()).rejects.toThrow("a mesh has two clusters or more, not 1");
+});
+
+test("a report in which a check came to nothing proves nothing", () => {
+    const passed = { subject: "c1", tried: "x", outcome: "passed" as const };
+    const check = (findings: Finding[]) => ({ checks: [{ id: "pairs" as const, title: "", seconds: 0, findings }] });
+    expect(allPassed(check([passed]))).toBe(true);
+    expect(allPassed(check([]))).toBe(false);
+    expect(allPassed({ checks: [] })).toBe(false);
+    expect(allPassed(check([passed, { ...passed, outcome: "skipped" }]))).toBe(false);
+});
