@@ -1,7 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../contract.ts";
-import { cachedEntry, directEntry, etcdClientFiles, kvstoremeshEntry } from "../core/clustermesh-config.ts";
+import { cachedEntry, directEntry, etcdClientFiles, kvstoremeshEntry, withCertificates } from "../core/clustermesh-config.ts";
 import { hostAliases } from "../core/mesh.ts";
 
 /** Owner of the fields that the mesh puts into Cilium's DaemonSet. Helm and kubectl go by other names and leave them alone. */
@@ -17,26 +17,34 @@ export interface MemberArgs {
  * Destroying it takes the peers away again, and the host aliases with them.
  */
 export class Member extends pulumi.ComponentResource {
+    /** Changes with whatever the agents are told, also when somebody else has changed it and it is put back. */
+    readonly revision: pulumi.Output<string>;
+
     constructor(name: string, { self, peers }: MemberArgs, opts?: pulumi.ComponentResourceOptions) {
         super("clustermesh:index:Member", name, {}, opts);
         const parent = this;
 
         const clientFiles = Object.assign({}, ...peers.map(peerFiles));
         if (self.wiring === "direct") {
-            const secret = peersSecret("cilium-clustermesh", { ...entries(directEntry), ...clientFiles });
-            resolvePeers(secret);
+            const entries = peerEntries(({ name, etcdClient }) =>
+                etcdClient.apply((client) => withCertificates(directEntry(name), client)),
+            );
+            const secret = peersSecret("cilium-clustermesh", { ...entries, ...clientFiles });
+            const aliases = resolvePeers(secret);
+            this.revision = pulumi.interpolate`${secret.metadata.resourceVersion} ${aliases.metadata.apply((metadata) => metadata?.generation)}`;
         } else {
-            const remote = peersSecret("cilium-kvstoremesh", {
-                ...Object.fromEntries(peers.map((peer) => [peer.name, kvstoremeshEntry(peer.name, peer.etcd.addresses)])),
-                ...clientFiles,
-            });
+            const entries = peerEntries(({ name, etcd, etcdClient }) =>
+                etcdClient.apply((client) => withCertificates(kvstoremeshEntry(name, etcd.addresses), client)),
+            );
+            const remote = peersSecret("cilium-kvstoremesh", { ...entries, ...clientFiles });
             // After it: agents would otherwise look for peers in a local etcd that nobody fills yet.
-            peersSecret("cilium-clustermesh", entries(cachedEntry), [remote]);
+            const cached = peersSecret("cilium-clustermesh", peerEntries(cachedEntry), [remote]);
+            this.revision = pulumi.interpolate`${remote.metadata.resourceVersion} ${cached.metadata.resourceVersion}`;
         }
         this.registerOutputs({});
 
-        function entries(entry: (peer: string) => string): Record<string, string> {
-            return Object.fromEntries(peers.map((peer) => [peer.name, entry(peer.name)]));
+        function peerEntries(entry: (peer: Cluster) => pulumi.Input<string>): Record<string, pulumi.Input<string>> {
+            return Object.fromEntries(peers.map((peer) => [peer.name, entry(peer)]));
         }
 
         function peersSecret(secretName: string, files: Record<string, pulumi.Input<string>>, dependsOn: pulumi.Resource[] = []) {
@@ -49,14 +57,15 @@ export class Member extends pulumi.ComponentResource {
             );
             return new kubernetes.core.v1.Secret(
                 `${name}-${secretName}`,
-                { metadata: { name: secretName, namespace: "kube-system" }, data },
+                // The mesh's alone: what somebody has changed by hand would otherwise be a conflict at the next `up`, rather than be put back.
+                { metadata: { name: secretName, namespace: "kube-system", annotations: { "pulumi.com/patchForce": "true" } }, data },
                 { parent, dependsOn },
             );
         }
 
         /** Agents live in the host's network and dial before any cluster DNS works, so the names stand in their hosts file. Rolls the agents. */
         function resolvePeers(secret: kubernetes.core.v1.Secret) {
-            new kubernetes.apps.v1.DaemonSetPatch(
+            return new kubernetes.apps.v1.DaemonSetPatch(
                 `${name}-cilium`,
                 {
                     metadata: {

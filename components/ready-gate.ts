@@ -9,13 +9,15 @@ const GRACE_SECONDS = 120;
 
 export interface ReadyGateArgs {
     members: readonly Cluster[];
+    /** What each cluster's agents are told, as `Member.revision`. */
+    told: readonly pulumi.Output<string>[];
     timeoutSeconds: number;
     healAfterSeconds: number;
 }
 
 /** Holds `up` until every agent of every cluster sees every other one (gate/main.ts). Passes again whenever what the agents are told has changed. */
 export class ReadyGate extends pulumi.ComponentResource {
-    constructor(name: string, { members, timeoutSeconds, healAfterSeconds }: ReadyGateArgs, opts?: pulumi.ComponentResourceOptions) {
+    constructor(name: string, { members, told, timeoutSeconds, healAfterSeconds }: ReadyGateArgs, opts?: pulumi.ComponentResourceOptions) {
         super("clustermesh:index:ReadyGate", name, {}, opts);
         const limit = `${timeoutSeconds + GRACE_SECONDS}s`;
         const variable = (member: Cluster) => `CLUSTERMESH_KUBECONFIG_${member.id}`;
@@ -38,7 +40,7 @@ export class ReadyGate extends pulumi.ComponentResource {
                 update: run,
                 environment: pulumi.secret({
                     CLUSTERMESH_GATE: JSON.stringify(settings),
-                    CLUSTERMESH_REVISION: revision(members),
+                    CLUSTERMESH_REVISION: revision(members, told),
                     ...Object.fromEntries(members.map((member) => [variable(member), member.kubeconfig])),
                 }),
                 logging: command.types.enums.local.Logging.StdoutAndStderr,
@@ -49,16 +51,20 @@ export class ReadyGate extends pulumi.ComponentResource {
     }
 }
 
-/** Changes with whatever makes agents connect anew: addresses, certificates, versions. A digest, so it tells nothing. */
-function revision(members: readonly Cluster[]): pulumi.Output<string> {
+/**
+ * Changes with whatever makes agents connect anew: addresses, certificates, versions, and what is put back after somebody has changed it, since an agent that was
+ * given another CA keeps it for a quarter of an hour (pkg/kvstore/etcd.go, initialConnectionTimeout). A digest, so it tells nothing.
+ */
+function revision(members: readonly Cluster[], told: readonly pulumi.Output<string>[]): pulumi.Output<string> {
     const material = pulumi.all(members.map(({ etcdClient }) => etcdClient));
-    return material.apply((clients) => {
+    return pulumi.all([material, pulumi.all([...told])]).apply(([clients, told]) => {
         const state = members.map(({ name, ciliumVersion, wiring, etcd: { addresses } }, i) => ({
             name,
             ciliumVersion,
             wiring,
             addresses,
             client: clients[i],
+            told: told[i],
         }));
         return createHash("sha256").update(JSON.stringify(state)).digest("hex");
     });

@@ -26,7 +26,7 @@ export async function meshStack(config: MeshConfig) {
         const dependsOn = [ingress, ...network.pathsOf(self)];
         return new Member(self.name, { self, peers }, { providers: [kubernetesProvider(self.name, self)], dependsOn });
     });
-    new ReadyGate("ready", { members, ...config.gate }, { dependsOn: joined });
+    new ReadyGate("ready", { members, told: joined.map(({ revision }) => revision), ...config.gate }, { dependsOn: joined });
 
     return {
         network: config.network,

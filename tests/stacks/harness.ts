@@ -33,10 +33,12 @@ type Stacks = Record<string, { outputs: Record<string, unknown>; secretOutputNam
 /**
  * Runs a program against mocks. A call that no mock answers fails it. TLS resources get real keys and certificates; an `eks.Cluster` is one resource, as the
  * engine sees it before its plugin answers.
+ *
+ * @param states further outputs of resources, by name
  */
 export async function run<T extends object>(
     program: () => Promise<T>,
-    { stack = "test", stacks = {} as Stacks } = {},
+    { stack = "test", stacks = {} as Stacks, states = {} as Record<string, object> } = {},
 ): Promise<Program<T>> {
     const resources: Registered[] = [];
     const mocks: pulumi.runtime.Mocks = {
@@ -47,7 +49,10 @@ export async function run<T extends object>(
                 if (!known) throw new Error(`unknown stack "${inputs.name}"`);
                 return { id: name, state: { name: inputs.name, ...known } };
             }
-            return { id: `${name}-id`, state: await state(type, name, unwrap(inputs) as Record<string, unknown>) };
+            return {
+                id: `${name}-id`,
+                state: { ...(await state(type, name, unwrap(inputs) as Record<string, unknown>)), ...states[name] },
+            };
         },
     };
     await pulumi.runtime.setMocks(mocks, "clustermesh", stack, false, "organization");

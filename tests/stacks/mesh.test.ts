@@ -12,8 +12,12 @@ const RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
 const SECRET = "kubernetes:core/v1:Secret";
 const PATCH = "kubernetes:apps/v1:DaemonSetPatch";
 
-/** Runs the mesh stack over clusters that have been deployed with these facts. */
-async function mesh(members: readonly ClusterFacts[], over: object = {}): Promise<Program<Record<string, unknown>>> {
+/** Runs the mesh stack over clusters that have been deployed with these facts. @param states outputs of resources by name, where they matter */
+async function mesh(
+    members: readonly ClusterFacts[],
+    over: object = {},
+    states: Record<string, object> = {},
+): Promise<Program<Record<string, unknown>>> {
     const { config, problems } = parseConfig(
         { kind: "mesh", clusters: members.map(({ stack }) => stack), ...over },
         "organization/clustermesh",
@@ -32,7 +36,7 @@ async function mesh(members: readonly ClusterFacts[], over: object = {}): Promis
             },
         ]),
     );
-    return run(() => meshStack(config as MeshConfig) as Promise<Record<string, unknown>>, { stack: "mesh", stacks });
+    return run(() => meshStack(config as MeshConfig) as Promise<Record<string, unknown>>, { stack: "mesh", stacks, states });
 }
 
 const decode = (data: unknown) =>
@@ -270,6 +274,24 @@ test("across regions and accounts each end is made by its own hands", async () =
         peerOwnerId: "222222222222",
         peerRegion: "us-east-1",
     });
+});
+
+test("what somebody else has changed is put back, and then the gate passes again", async () => {
+    const members = [member(1, { wiring: "kvstoremesh" }), member(2)];
+    const revision = ({ resources }: Program<object>) =>
+        (only(resources, "command:local:Command").inputs.environment as Record<string, string>).CLUSTERMESH_REVISION;
+    const before = await mesh(members);
+    for (const { inputs } of ofType(before.resources, SECRET))
+        expect(inputs.metadata).toMatchObject({ annotations: { "pulumi.com/patchForce": "true" } });
+    expect(revision(await mesh(members))).toBe(revision(before));
+    const changes: [string, object][] = [
+        ["c1-cilium-clustermesh", { resourceVersion: "2" }],
+        ["c1-cilium-kvstoremesh", { resourceVersion: "2" }],
+        ["c2-cilium-clustermesh", { resourceVersion: "2" }],
+        ["c2-cilium", { generation: 2 }],
+    ];
+    for (const [name, metadata] of changes)
+        expect(revision(await mesh(members, {}, { [name]: { metadata } })), name).not.toBe(revision(before));
 });
 
 test("KVStoreMesh wiring: remote entries for kvstoremesh, local ones for agents, no DaemonSet patched", async () => {
