@@ -7,7 +7,7 @@ import { CoreV1Api, KubeConfig, VersionApi } from "@kubernetes/client-node";
 import { claim } from "./claim.ts";
 import { type Ports, type Program, programArguments, type Settings } from "./control-plane.ts";
 import { certificateKubeconfig, loadCredentials, tokenKubeconfig } from "./credentials.ts";
-import { type ExecHandler, type Kubelet, startKubelet } from "./kubelet.ts";
+import { type Containers, type Kubelet, simulatedContainers, startKubelet } from "./kubelet.ts";
 import { type NodeRegistry, nodeRegistry } from "./node-registry.ts";
 import { freePorts } from "./ports.ts";
 import { type Process, startProcess } from "./processes.ts";
@@ -28,8 +28,8 @@ export interface ClusterOptions {
     serviceCidr: string;
     /** Paths, as `ensureTools` gives them. */
     tools: Readonly<Record<Program, string>>;
-    /** Answers commands run in containers. @default every command fails */
-    exec?: ExecHandler;
+    /** Answers for the containers of its nodes. @default every command fails */
+    containers?: Containers;
 }
 
 /** A simulated EKS cluster: a real control plane, and nodes that kwok plays. */
@@ -45,6 +45,8 @@ export interface Cluster extends NodeRegistry {
     readonly kubeconfig: string;
     /** `v1.36.3` */
     readonly version: string;
+    /** Where the API server sends exec and logs, on this machine. */
+    readonly kubeletPort: number;
     /** Ids of its processes. */
     readonly pids: readonly number[];
     /** Settles when one of its programs ends by itself, with what it said last; never settles otherwise. */
@@ -85,7 +87,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 }
 
 async function start(
-    { name, folder, serviceCidr, tools, exec = unanswered }: ClusterOptions,
+    { name, folder, serviceCidr, tools, containers = simulatedContainers(unanswered) }: ClusterOptions,
     ports: Ports,
     { authority, kubelet: serving, token }: Awaited<ReturnType<typeof loadCredentials>>,
     release: () => Promise<void>,
@@ -103,7 +105,7 @@ async function start(
     const { promise: broken, resolve: breaks } = Promise.withResolvers<Error>();
 
     try {
-        kubelet = await startKubelet(ports.kubelet, serving, authority, exec);
+        kubelet = await startKubelet(ports.kubelet, serving, authority, containers);
         await Promise.all(
             ["controller-manager", "scheduler", "kwok"].map((holder) =>
                 writeFile(join(folder, `${holder}.json`), certificateKubeconfig(name, endpoint, folder, holder), { mode: 0o600 }),
@@ -128,9 +130,11 @@ async function start(
             token,
             kubeconfig,
             version,
+            kubeletPort: ports.kubelet,
             pids: [...running.values()].map(({ pid }) => pid),
             broken,
             addNodes: registry.addNodes,
+            nodesReady: registry.nodesReady,
             removeNode: registry.removeNode,
             async stop() {
                 await stop();
@@ -189,6 +193,6 @@ async function choosePorts(folder: string, keep: boolean): Promise<Ports> {
     return ports;
 }
 
-async function unanswered(): ReturnType<ExecHandler> {
+async function unanswered() {
     return { stderr: "the lab answers no commands in this cluster\n", exitCode: 127 };
 }

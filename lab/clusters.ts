@@ -1,15 +1,30 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ApiException, AppsV1Api, CoreV1Api, KubeConfig, PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
+import { ApiException, AppsV1Api, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import type { EksBackend } from "./aws/eks-backend.ts";
-import type { ClusterSpec, NodeSpec } from "./aws/eks-specs.ts";
+import type { AddonSpec, ClusterSpec, NodeSpec } from "./aws/eks-specs.ts";
 import type { Place } from "./aws/memory.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import type { Program } from "./control-plane.ts";
-import type { ExecHandler } from "./kubelet.ts";
+import type { ContainerAddress, Containers } from "./kubelet.ts";
+import type { NodeSpec as KubernetesNode } from "./nodes.ts";
 
-const AGENT_NOT_READY = "node.cilium.io/agent-not-ready";
-const OPERATOR_INTERVAL_MILLISECONDS = 250;
+/** Who runs the nodes of a cluster. */
+export interface ClusterNodes {
+    /** Answers for the containers on them. */
+    containers: Containers;
+    /** The control plane is up. */
+    start(cluster: Cluster): Promise<void>;
+    /** Resolves once pods can run on it. One that is there already stays as it is. @param instance what it is in the simulated AWS */
+    addNode(node: KubernetesNode, instance: NodeSpec): Promise<void>;
+    removeNode(name: string): Promise<void>;
+    putAddon?(addon: AddonSpec): Promise<void>;
+    deleteAddon?(addon: AddonSpec): Promise<void>;
+    /** Kills a container's process, as a crash would. */
+    crash?(container: ContainerAddress): Promise<void>;
+    /** Ends them all; their objects stay. */
+    stop(): Promise<void>;
+}
 
 export interface ClustersOptions {
     /** Where each cluster gets a folder of its own. */
@@ -17,8 +32,8 @@ export interface ClustersOptions {
     /** File that `aws eks get-token` of the lab reads. */
     tokens: string;
     tools: Readonly<Record<Program, string>>;
-    /** Answers `kubectl exec` in the pods of a cluster. */
-    exec: (cluster: RunningCluster) => ExecHandler;
+    /** `kwokNodes` or `labNodes`. */
+    nodes: (cluster: RunningCluster) => ClusterNodes;
     tell: (line: string) => void;
 }
 
@@ -26,10 +41,11 @@ export interface ClustersOptions {
 export interface RunningCluster extends Place {
     name: string;
     vpcId: string;
+    serviceCidr: string;
     config: KubeConfig;
 }
 
-/** What stands behind the simulated EKS: a real control plane for each cluster, and kwok's nodes. */
+/** What stands behind the simulated EKS: a real control plane for each cluster, and its nodes. */
 export interface Clusters extends EksBackend {
     running(): RunningCluster[];
     /** Ends all processes; the folders stay, and `createCluster` takes them up again. */
@@ -37,13 +53,13 @@ export interface Clusters extends EksBackend {
 }
 
 /** Starts nothing yet. */
-export function realClusters({ folder, tokens, tools, exec, tell }: ClustersOptions): Clusters {
-    const clusters = new Map<string, { spec: RunningCluster; cluster: Cluster; operator: NodeJS.Timeout }>();
+export function realClusters({ folder, tokens, tools, nodes, tell }: ClustersOptions): Clusters {
+    const clusters = new Map<string, { spec: RunningCluster; cluster: Cluster; nodes: ClusterNodes }>();
     const key = ({ account, region }: Place, name: string) => `${account}/${region}/${name}`;
     const needed = (place: Place, name: string) => {
         const found = clusters.get(key(place, name));
         if (!found) throw new Error(`cluster ${name} is not running`);
-        return found.cluster;
+        return found;
     };
     const writeTokens = () => {
         const all = [...clusters.values()].map(({ spec, cluster }) => [`${spec.region}/${spec.name}`, cluster.token]);
@@ -58,55 +74,34 @@ export function realClusters({ folder, tokens, tools, exec, tell }: ClustersOpti
                 const home = join(folder, spec.account, spec.region, spec.name);
                 mkdirSync(home, { recursive: true, mode: 0o700 });
                 const config = new KubeConfig();
-                const running = { account: spec.account, region: spec.region, name: spec.name, vpcId: spec.vpcId, config };
-                const cluster = await startCluster({
-                    name: spec.name,
-                    folder: home,
-                    serviceCidr: spec.serviceCidr,
-                    tools,
-                    exec: exec(running),
-                });
+                const { account, region, name, vpcId, serviceCidr } = spec;
+                const running = { account, region, name, vpcId, serviceCidr, config };
+                const own = nodes(running);
+                const cluster = await startCluster({ name, folder: home, serviceCidr, tools, containers: own.containers });
                 config.loadFromString(cluster.kubeconfig);
-                cluster.broken.then((error) => tell(`${spec.name}: ${error.message}`));
-                clusters.set(key(spec, spec.name), { spec: running, cluster, operator: startOperator(config) });
+                cluster.broken.then((error) => tell(`${name}: ${error.message}`));
+                clusters.set(key(spec, name), { spec: running, cluster, nodes: own });
                 writeTokens();
+                await own.start(cluster);
             }
-            const { endpoint, certificateAuthority } = needed(spec, spec.name);
+            const { endpoint, certificateAuthority } = needed(spec, spec.name).cluster;
             return { endpoint, certificateAuthority };
         },
         async deleteCluster(spec: ClusterSpec) {
             const found = clusters.get(key(spec, spec.name));
             if (!found) return;
-            clearInterval(found.operator);
+            await found.nodes.stop();
             await found.cluster.destroy();
             clusters.delete(key(spec, spec.name));
             writeTokens();
         },
-        async addNode(node: NodeSpec) {
-            const { name, address, nodegroup, zone, region, instanceType, instanceId, labels, taints, podPrefixes } = node;
-            await needed(node, node.cluster).addNodes([
-                {
-                    name,
-                    internalIp: address,
-                    nodeGroup: nodegroup,
-                    zone,
-                    region,
-                    instanceType,
-                    providerId: `aws:///${zone}/${instanceId}`,
-                    labels,
-                    taints: taints.map(({ key, value, effect }) => ({
-                        key,
-                        ...(value && { value }),
-                        effect: KUBERNETES_EFFECTS[effect] ?? effect,
-                    })),
-                    ...(podPrefixes[0] && { podCidr: podPrefixes[0] }),
-                },
-            ]);
-        },
-        removeNode: (node: NodeSpec) => needed(node, node.cluster).removeNode(node.name),
+        addNode: (node: NodeSpec) => needed(node, node.cluster).nodes.addNode(kubernetesNode(node), node),
+        removeNode: (node: NodeSpec) => needed(node, node.cluster).nodes.removeNode(node.name),
+        putAddon: async (addon: AddonSpec) => needed(addon, addon.cluster).nodes.putAddon?.(addon),
+        deleteAddon: async (addon: AddonSpec) => needed(addon, addon.cluster).nodes.deleteAddon?.(addon),
         running: () => [...clusters.values()].map(({ spec }) => spec),
         async stop() {
-            for (const { operator } of clusters.values()) clearInterval(operator);
+            await Promise.all([...clusters.values()].map(({ nodes }) => nodes.stop()));
             await Promise.all([...clusters.values()].map(({ cluster }) => cluster.stop()));
             clusters.clear();
         },
@@ -119,42 +114,32 @@ const KUBERNETES_EFFECTS: Record<string, string> = {
     PREFER_NO_SCHEDULE: "PreferNoSchedule",
 };
 
-/**
- * Stands for the part of Cilium's operator without which nothing starts: it takes the taint from a node once an agent is ready there. The operator itself
- * runs as a pod of kwok's, and so not at all.
- */
-function startOperator(config: KubeConfig): NodeJS.Timeout {
-    const core = config.makeApiClient(CoreV1Api);
-    let busy = false;
-    const once = async () => {
-        const { items: nodes } = await core.listNode();
-        const tainted = nodes.filter(({ spec }) => spec?.taints?.some(({ key }) => key === AGENT_NOT_READY));
-        if (tainted.length === 0) return;
-        const { items: pods } = await core.listNamespacedPod({ namespace: "kube-system", labelSelector: "k8s-app=cilium" });
-        const ready = new Set(
-            pods.flatMap(({ spec, status }) =>
-                status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ? (spec?.nodeName ?? []) : [],
-            ),
-        );
-        for (const { metadata, spec } of tainted) {
-            if (!ready.has(metadata?.name ?? "")) continue;
-            const taints = spec?.taints?.filter(({ key }) => key !== AGENT_NOT_READY) ?? [];
-            await core.patchNode(
-                { name: metadata?.name ?? "", body: { spec: { taints } } },
-                setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
-            );
-        }
+/** The node as it registers itself. */
+function kubernetesNode({
+    name,
+    address,
+    nodegroup,
+    zone,
+    region,
+    instanceType,
+    instanceId,
+    labels,
+    taints,
+    podPrefixes,
+}: NodeSpec): KubernetesNode {
+    return {
+        name,
+        internalIp: address,
+        nodeGroup: nodegroup,
+        zone,
+        region,
+        instanceType,
+        providerId: `aws:///${zone}/${instanceId}`,
+        labels,
+        taints: taints.map(({ key, value, effect }) => ({ key, ...(value && { value }), effect: KUBERNETES_EFFECTS[effect] ?? effect })),
+        ...(podPrefixes[0] && { podCidr: podPrefixes[0] }),
+        podPrefixes,
     };
-    return setInterval(() => {
-        if (busy) return;
-        busy = true;
-        // The cluster may be on its way down; the next look tells.
-        once()
-            .catch(() => {})
-            .finally(() => {
-                busy = false;
-            });
-    }, OPERATOR_INTERVAL_MILLISECONDS);
 }
 
 /** Reads a cluster's Secret as plain files; none: no files. */

@@ -1,8 +1,9 @@
 import { once } from "node:events";
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import type { Duplex } from "node:stream";
+import { type Duplex, PassThrough, type Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { TLSSocket } from "node:tls";
 import type { Credential } from "./pki.ts";
 import { acceptWebSocket } from "./websocket.ts";
@@ -13,18 +14,47 @@ export const KUBELET_CLIENT = "kube-apiserver-kubelet-client";
 /** A node that declares it is sent a client's WebSocket as it is; otherwise the API server translates it to SPDY. Kubernetes 1.36, beta, on. */
 export const DECLARED_FEATURES = ["ExtendWebSocketsToKubelet"];
 
+/** The fifth knows the end of the client's input, the fourth does not. */
 const PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
-const CHANNEL = { stdout: 1, stderr: 2, status: 3 };
+const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, status: 3, close: 255 };
 
-/** A command that somebody runs in a container. */
-export interface ExecRequest {
+/** A container of a pod. */
+export interface ContainerAddress {
     namespace: string;
     pod: string;
     container: string;
+}
+
+/** A command that somebody runs in a container. */
+export interface ExecRequest extends ContainerAddress {
     command: string[];
 }
 
-/** What the command wrote and how it ended. */
+export interface ExecStreams {
+    /** What the client sends; ends at once if it sends nothing. */
+    stdin: Readable;
+    stdout(data: Buffer | string): void;
+    stderr(data: Buffer | string): void;
+}
+
+/** Whose output somebody reads, and how much of it. */
+export interface LogRequest extends ContainerAddress {
+    follow: boolean;
+    /** Of the container's start before this one. */
+    previous: boolean;
+    tailLines?: number;
+    limitBytes?: number;
+}
+
+/** Answers for the containers of a cluster's nodes. */
+export interface Containers {
+    /** @returns the command's exit code */
+    exec(request: ExecRequest, streams: ExecStreams): Promise<number>;
+    /** @param signal is aborted when the client is gone @throws Error when there is no such container */
+    logs(request: LogRequest, signal: AbortSignal): Promise<Readable>;
+}
+
+/** What a command wrote and how it ended. */
 export interface ExecResult {
     stdout?: string;
     stderr?: string;
@@ -34,16 +64,29 @@ export interface ExecResult {
 
 export type ExecHandler = (request: ExecRequest) => Promise<ExecResult>;
 
+/** Containers in which nothing runs: a function answers for the commands. */
+export function simulatedContainers(handler: ExecHandler): Containers {
+    return {
+        async exec(request, streams) {
+            const { stdout, stderr, exitCode = 0 } = await handler(request);
+            if (stdout) streams.stdout(stdout);
+            if (stderr) streams.stderr(stderr);
+            return exitCode;
+        },
+        logs: () => Promise.reject(new Error("nothing runs in the containers of the lab's simulated nodes")),
+    };
+}
+
 export interface Kubelet {
     port: number;
     close(): Promise<void>;
 }
 
 /**
- * Answers the API server's exec requests for the nodes that kwok plays. kwok's own server would do it too, but asks nobody for a certificate and runs
- * whatever command it is sent, as the lab's user; here a function answers, and only the API server may ask.
+ * Answers the API server's requests for the nodes of a cluster, exec and logs. kwok's own server would do it too, but asks nobody for a certificate and runs
+ * whatever command it is sent, as the lab's user; here only the API server may ask.
  */
-export async function startKubelet(port: number, serving: Credential, clientAuthority: string, exec: ExecHandler): Promise<Kubelet> {
+export async function startKubelet(port: number, serving: Credential, clientAuthority: string, containers: Containers): Promise<Kubelet> {
     const server = createServer({
         cert: serving.certificate,
         key: serving.key,
@@ -51,26 +94,8 @@ export async function startKubelet(port: number, serving: Credential, clientAuth
         requestCert: true,
         rejectUnauthorized: true,
     });
-    server.on("request", (_request, response) => response.writeHead(501).end("the lab's nodes only answer exec, over WebSockets\n"));
-    server.on("upgrade", (request: IncomingMessage, socket: Duplex) => {
-        const asked = parseExec(request.url ?? "");
-        const protocol = PROTOCOLS.find((name) => request.headers["sec-websocket-protocol"]?.split(/, */).includes(name));
-        const key = request.headers["sec-websocket-key"];
-        if (!fromApiServer(socket)) return refuse(socket, "403 Forbidden");
-        if (!asked || !protocol || !key) return refuse(socket, "400 Bad Request");
-        const client = acceptWebSocket(socket, key, protocol);
-        const send = (channel: number, text: string) => {
-            if (text) client.send(Buffer.concat([Buffer.from([channel]), Buffer.from(text)]));
-        };
-        exec(asked)
-            .catch((error): ExecResult => ({ stderr: `${error instanceof Error ? error.message : error}\n`, exitCode: 126 }))
-            .then(({ stdout = "", stderr = "", exitCode = 0 }) => {
-                send(CHANNEL.stdout, stdout);
-                send(CHANNEL.stderr, stderr);
-                send(CHANNEL.status, JSON.stringify(status(exitCode)));
-                client.close();
-            });
-    });
+    server.on("request", (request, response) => answerLogs(containers, request, response));
+    server.on("upgrade", (request: IncomingMessage, socket: Duplex) => answerExec(containers, request, socket));
     server.listen(port, "127.0.0.1");
     await once(server, "listening");
     return {
@@ -83,21 +108,76 @@ export async function startKubelet(port: number, serving: Credential, clientAuth
     };
 }
 
-/** @returns undefined when the address is no exec's: /exec/<namespace>/<pod>/<container>?command=... */
-function parseExec(url: string): ExecRequest | undefined {
+function answerExec(containers: Containers, { url = "", headers }: IncomingMessage, socket: Duplex): void {
+    const asked = parse(url, "exec");
+    const protocol = PROTOCOLS.find((name) => headers["sec-websocket-protocol"]?.split(/, */).includes(name));
+    const key = headers["sec-websocket-key"];
+    if (!fromApiServer(socket) || !asked || !protocol || !key) {
+        const reason = fromApiServer(socket) ? "400 Bad Request" : "403 Forbidden";
+        socket.end(`HTTP/1.1 ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+        return;
+    }
+    const stdin = new PassThrough();
+    if (!flag(asked.query, "input") && !flag(asked.query, "stdin")) stdin.end();
+    const client = acceptWebSocket(socket, key, protocol, (message) => {
+        const [channel, rest] = [message[0], message.subarray(1)];
+        if (channel === CHANNEL.stdin && !stdin.writableEnded) stdin.write(rest);
+        if (channel === CHANNEL.close && rest[0] === CHANNEL.stdin) stdin.end();
+    });
+    socket.on("close", () => stdin.end());
+    const send = (channel: number) => (data: Buffer | string) => client.send(Buffer.concat([Buffer.from([channel]), Buffer.from(data)]));
+    const streams = { stdin, stdout: send(CHANNEL.stdout), stderr: send(CHANNEL.stderr) };
+    containers
+        .exec({ ...asked.address, command: asked.query.getAll("command") }, streams)
+        .catch((error) => {
+            streams.stderr(`${error instanceof Error ? error.message : error}\n`);
+            return 126;
+        })
+        .then((exitCode) => {
+            send(CHANNEL.status)(JSON.stringify(status(exitCode)));
+            client.close();
+        });
+}
+
+async function answerLogs(containers: Containers, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const asked = request.method === "GET" ? parse(request.url ?? "", "containerLogs") : undefined;
+    const refuse = (code: number, why = "") => {
+        response.writeHead(code).end(why);
+    };
+    if (!fromApiServer(request.socket)) return refuse(403);
+    if (!asked) return refuse(501, "the lab's nodes answer exec over WebSockets and logs, and nothing else\n");
+    const { query, address } = asked;
+    const number = (name: string) => (query.has(name) ? { [name]: Number(query.get(name)) } : {});
+    if (flag(query, "timestamps") || query.has("sinceSeconds") || query.has("sinceTime"))
+        return refuse(400, "the lab's nodes do not keep the times of lines\n");
+    const gone = new AbortController();
+    response.on("close", () => gone.abort());
+    try {
+        const wanted = { ...address, follow: flag(query, "follow"), previous: flag(query, "previous") };
+        const log = await containers.logs({ ...wanted, ...number("tailLines"), ...number("limitBytes") }, gone.signal);
+        response.writeHead(200, { "content-type": "text/plain" }).flushHeaders();
+        await pipeline(log, response);
+    } catch (error) {
+        if (!response.headersSent) refuse(404, `${error instanceof Error ? error.message : error}\n`);
+        else response.destroy();
+    }
+}
+
+/** @returns undefined when the address is none of this verb's: /<verb>/<namespace>/<pod>/<container>?... */
+function parse(url: string, wanted: string): { address: ContainerAddress; query: URLSearchParams } | undefined {
     const { pathname, searchParams } = new URL(url, "https://localhost");
     const [, verb, namespace, pod, container] = pathname.split("/");
-    if (verb !== "exec" || !namespace || !pod || !container) return undefined;
-    return { namespace, pod, container, command: searchParams.getAll("command") };
+    if (verb !== wanted || !namespace || !pod || !container) return undefined;
+    return { address: { namespace, pod, container }, query: searchParams };
+}
+
+function flag(query: URLSearchParams, name: string): boolean {
+    return ["1", "true"].includes(query.get(name) ?? "");
 }
 
 /** Any certificate of the cluster passes the handshake; exec as a node's superuser is for one holder only. */
 function fromApiServer(socket: Duplex): boolean {
     return socket instanceof TLSSocket && socket.authorized && socket.getPeerCertificate().subject?.CN === KUBELET_CLIENT;
-}
-
-function refuse(socket: Duplex, reason: string): void {
-    socket.end(`HTTP/1.1 ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
 /** How the kubelet puts the end of a command; clients read the exit code from the cause. */

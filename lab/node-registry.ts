@@ -9,6 +9,8 @@ const NOT_READY = "node.kubernetes.io/not-ready";
 export interface NodeRegistry {
     /** Registers nodes and waits until pods can run on them. One that is there already stays as it is. */
     addNodes(specs: readonly NodeSpec[]): Promise<void>;
+    /** Waits until pods can run on these nodes. @throws Error when that takes more than a minute */
+    nodesReady(names: readonly string[]): Promise<void>;
     /** Takes the node away and the pods with it, as when its instance is terminated. One that is not there is no error. */
     removeNode(name: string): Promise<void>;
 }
@@ -18,17 +20,23 @@ export function nodeRegistry(
     core: CoreV1Api,
     { kubeletPort, version }: { kubeletPort: number; version: string },
 ): NodeRegistry & { adopt(): Promise<void> } {
+    async function nodesReady(names: readonly string[]): Promise<void> {
+        const wanted = new Set(names);
+        const ready = async () => {
+            const { items } = await core.listNode();
+            return items.filter((node) => wanted.has(node.metadata?.name ?? "") && isReady(node)).length === wanted.size || undefined;
+        };
+        await until(ready, READY_TIMEOUT_MILLISECONDS, `nodes ${[...wanted].join(", ")} are not ready`);
+    }
+
     return {
+        nodesReady,
+
         async addNodes(specs) {
             await Promise.all(
                 specs.map((spec) => core.createNode({ body: nodeObject(spec, kubeletPort, version) }).catch(unlessCode(409))),
             );
-            const wanted = new Set(specs.map(({ name }) => name));
-            const ready = async () => {
-                const { items } = await core.listNode();
-                return items.filter((node) => wanted.has(node.metadata?.name ?? "") && isReady(node)).length === wanted.size || undefined;
-            };
-            await until(ready, READY_TIMEOUT_MILLISECONDS, `nodes ${[...wanted].join(", ")} are not ready`);
+            await nodesReady(specs.map(({ name }) => name));
         },
 
         async removeNode(name) {

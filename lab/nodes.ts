@@ -20,17 +20,19 @@ export interface NodeSpec {
     taints?: readonly V1Taint[];
     /** Where its pods get their addresses; kwok takes them from 10.0.0.0/24 otherwise, the same on every node. */
     podCidr?: string;
+    /** Blocks from which a node that the lab runs gives its pods addresses. */
+    podPrefixes?: readonly string[];
 }
 
-/** The Node object. @param kubeletPort where the API server sends exec, on this machine */
-export function nodeObject(spec: NodeSpec, kubeletPort: number, kubernetesVersion: string): V1Node {
+/** The Node object. @param kubeletPort where the API server sends exec, on this machine @param by who plays or runs it */
+export function nodeObject(spec: NodeSpec, kubeletPort: number, kubernetesVersion: string, by: "kwok" | "lab" = "kwok"): V1Node {
     const resources = { cpu: "4", memory: "16Gi", "ephemeral-storage": "50Gi", pods: "110" };
     return {
         apiVersion: "v1",
         kind: "Node",
         metadata: {
             name: spec.name,
-            annotations: PLAYED_BY_KWOK,
+            ...(by === "kwok" && { annotations: PLAYED_BY_KWOK }),
             labels: {
                 "kubernetes.io/hostname": spec.name,
                 "kubernetes.io/os": "linux",
@@ -63,13 +65,13 @@ export function nodeObject(spec: NodeSpec, kubeletPort: number, kubernetesVersio
             nodeInfo: {
                 architecture: "amd64",
                 bootID: "",
-                containerRuntimeVersion: "kwok://",
+                containerRuntimeVersion: by === "kwok" ? "kwok://" : "crun://",
                 kernelVersion: "",
                 kubeProxyVersion: "",
                 kubeletVersion: kubernetesVersion,
                 machineID: "",
                 operatingSystem: "linux",
-                osImage: "played by kwok",
+                osImage: by === "kwok" ? "played by kwok" : "the lab's machine",
                 systemUUID: "",
             },
         },

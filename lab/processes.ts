@@ -4,9 +4,9 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 
 /**
  * Becomes the program; a watcher stays behind that reads the owner's pipe and kills the program when the pipe closes, which it does however the owner
- * ends. The descriptor is 3 because a shell gives a job in the background no standard input.
+ * ends, and then does what is to be done afterwards. The descriptor is 3 because a shell gives a job in the background no standard input.
  */
-const GUARD = 'exec 3<&0 </dev/null; { while read -r _; do :; done <&3; kill -KILL $$; } >/dev/null 2>&1 & exec "$@" 3<&-';
+const GUARD = 'exec 3<&0 </dev/null; { while read -r _; do :; done <&3; kill -KILL $$; eval "$0"; } >/dev/null 2>&1 & exec "$@" 3<&-';
 
 /** A program that ends with its owner at the latest. */
 export interface Process {
@@ -29,13 +29,15 @@ export interface ProcessOptions {
     log: string;
     env?: Record<string, string>;
     folder?: string;
+    /** A shell's command that runs once the program has ended, however it or its owner ended. @default nothing */
+    afterwards?: string;
 }
 
 /** Starts a program that no crash of its owner leaves behind. @throws Error when it cannot be started */
-export function startProcess({ name, file, args, log, env = {}, folder }: ProcessOptions): Process {
+export function startProcess({ name, file, args, log, env = {}, folder, afterwards = ":" }: ProcessOptions): Process {
     const output = openSync(log, "a", 0o600);
     // Detached: an interrupt on the terminal reaches the owner alone, which stops its programs in order.
-    const child = spawn("/bin/sh", ["-c", GUARD, name, file, ...args], {
+    const child = spawn("/bin/sh", ["-c", GUARD, afterwards, file, ...args], {
         stdio: ["pipe", output, output],
         detached: true,
         env: { ...process.env, ...env },

@@ -4,17 +4,17 @@ import type { Duplex } from "node:stream";
 /** RFC 6455, section 1.3. */
 const HANDSHAKE = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const FIN = 0x80;
-const OPCODE = { binary: 2, close: 8, ping: 9, pong: 10 };
+const OPCODE = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 };
 const NORMAL_CLOSURE = Buffer.from([0x03, 0xe8]);
 
-/** The server's side of a WebSocket that only sends. */
-export interface WebSocketSender {
+/** The server's side of a WebSocket. */
+export interface WebSocket {
     send(payload: Buffer): void;
     close(): void;
 }
 
-/** Answers an upgrade request. The client's messages are thrown away, its pings answered. */
-export function acceptWebSocket(socket: Duplex, key: string, protocol: string): WebSocketSender {
+/** Answers an upgrade request, and the client's pings. @param receive takes the client's messages; a message that comes in several frames is refused */
+export function acceptWebSocket(socket: Duplex, key: string, protocol: string, receive: (payload: Buffer) => void): WebSocket {
     const accept = createHash("sha1").update(`${key}${HANDSHAKE}`).digest("base64");
     socket.write(
         [
@@ -34,6 +34,8 @@ export function acceptWebSocket(socket: Duplex, key: string, protocol: string): 
         pending = Buffer.concat([pending, chunk]);
         for (let frame = readFrame(pending); frame; frame = readFrame(pending)) {
             pending = pending.subarray(frame.end);
+            if (!frame.whole) return socket.destroy();
+            if (frame.opcode === OPCODE.text || frame.opcode === OPCODE.binary) receive(frame.payload);
             if (frame.opcode === OPCODE.ping) write(OPCODE.pong, frame.payload);
             if (frame.opcode === OPCODE.close) socket.end();
         }
@@ -61,10 +63,11 @@ function header(opcode: number, length: number): Buffer {
 }
 
 /** The first frame of the bytes. @returns undefined while it is incomplete */
-function readFrame(bytes: Buffer): { opcode: number; payload: Buffer; end: number } | undefined {
+function readFrame(bytes: Buffer): { opcode: number; whole: boolean; payload: Buffer; end: number } | undefined {
     if (bytes.length < 2) return undefined;
     const short = bytes.readUInt8(1) & 0x7f;
     const extended = short === 127 ? 8 : short === 126 ? 2 : 0;
+    const first = bytes.readUInt8(0);
     const masked = (bytes.readUInt8(1) & 0x80) !== 0;
     const start = 2 + extended + (masked ? 4 : 0);
     if (bytes.length < start) return undefined;
@@ -73,5 +76,5 @@ function readFrame(bytes: Buffer): { opcode: number; payload: Buffer; end: numbe
     const mask = bytes.subarray(start - 4, start);
     const payload = Buffer.from(bytes.subarray(start, start + length));
     if (masked) for (let i = 0; i < length; i++) payload[i] = payload.readUInt8(i) ^ mask.readUInt8(i % 4);
-    return { opcode: bytes.readUInt8(0) & 0x0f, payload, end: start + length };
+    return { opcode: first & 0x0f, whole: (first & FIN) !== 0 && (first & 0x0f) !== 0, payload, end: start + length };
 }

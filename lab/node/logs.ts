@@ -1,0 +1,47 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const POLL_MILLISECONDS = 200;
+const CHUNK = 64 * 1024;
+
+export interface LogOptions {
+    /** The last lines only. */
+    tailLines?: number;
+    limitBytes?: number;
+    /** Goes on until this says that nothing more will come. */
+    follow?: () => boolean;
+    signal: AbortSignal;
+}
+
+/** What a container has written, and what it goes on to write. */
+export async function* readLog(
+    file: string,
+    { tailLines, limitBytes = Number.POSITIVE_INFINITY, follow, signal }: LogOptions,
+): AsyncGenerator<Buffer> {
+    const handle = await open(file);
+    try {
+        let position = tailLines === undefined ? 0 : await startOfTail(handle, tailLines);
+        let left = limitBytes;
+        while (!signal.aborted && left > 0) {
+            // Asked before reading: what was written in between is still read.
+            const goesOn = follow?.() ?? false;
+            const { bytesRead, buffer } = await handle.read(Buffer.alloc(Math.min(CHUNK, left)), 0, undefined, position);
+            position += bytesRead;
+            left -= bytesRead;
+            if (bytesRead > 0) yield buffer.subarray(0, bytesRead);
+            else if (goesOn) await sleep(POLL_MILLISECONDS);
+            else return;
+        }
+    } finally {
+        await handle.close();
+    }
+}
+
+async function startOfTail(handle: FileHandle, lines: number): Promise<number> {
+    const text = await handle.readFile();
+    if (lines <= 0) return text.length;
+    // The newline that ends the last line begins none.
+    let start = text.length - 1;
+    for (let found = 0; found < lines && start > 0; found++) start = text.lastIndexOf(0x0a, start - 1);
+    return start <= 0 ? 0 : start + 1;
+}
