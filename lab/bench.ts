@@ -1,11 +1,15 @@
-// Measures the lab and prints its figures: npm run bench, with --json as JSON, with --cold the building of all programs too.
+// Measures the lab and prints its figures: npm run bench, with --json as JSON, with --cold the building of all programs too, with --sizes meshes of 2, 3 and 4 clusters, with --simulated-nodes the lesser version.
 import { rmSync } from "node:fs";
 import { availableParallelism, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
+import type { Plan } from "../cli/plan.ts";
+import { defaultPool } from "../core/cidr.ts";
+import { allPassed } from "../core/verify/report.ts";
 import { family, processTable, proportionalSize } from "./process-tree.ts";
-import { inLab, makeFolder, PHASES, readOptions } from "./run.ts";
+import { inLab, makeFolder, PHASES, readOptions, verifyLab } from "./run.ts";
 import { MODULES } from "./tools/catalog.ts";
-import { ciliumChart, ensureTools } from "./tools/tools.ts";
+import { ciliumChart } from "./tools/cilium.ts";
+import { ensureTools } from "./tools/tools.ts";
 
 const SAMPLE_MILLISECONDS = 500;
 
@@ -15,8 +19,17 @@ interface Figure {
     unit: "s" | "MiB";
 }
 
-const options = readOptions({ json: { type: "boolean", default: false }, cold: { type: "boolean", default: false } });
+/** Clusters of the meshes whose time to get ready is measured. */
+const SIZES = [2, 3, 4];
+
+const options = readOptions({
+    json: { type: "boolean", default: false },
+    cold: { type: "boolean", default: false },
+    sizes: { type: "boolean", default: false },
+    "simulated-nodes": { type: "boolean", default: false },
+});
 const tell = (line: string) => console.error(line);
+const simulatedNodes = options["simulated-nodes"];
 const machine = {
     cores: availableParallelism(),
     memoryGib: Math.round(totalmem() / 2 ** 30),
@@ -24,7 +37,7 @@ const machine = {
 };
 
 // Each function runs what it measures; a figure that is asked for next gets one of its own here.
-const figures = [...(options.cold ? await coldSetUp() : []), ...(await labRun())];
+const figures = [...(options.cold ? await coldSetUp() : []), ...(await labRun()), ...(options.sizes ? await sizes() : [])];
 
 if (options.json) console.log(JSON.stringify({ machine, figures }, undefined, 4));
 else {
@@ -66,11 +79,16 @@ async function labRun(): Promise<Figure[]> {
         last = performance.now();
     };
     const memory = watchMemory();
-    const code = await inLab({ tell }, async (run) => {
+    let perNode = 0;
+    const code = await inLab({ tell, simulatedNodes }, async (run) => {
         lap("start");
         for (const [phase, work] of Object.entries(PHASES)) {
             await work(run);
             lap(phase);
+            if (phase !== "mesh" || !run.lab.dataPlane.network) continue;
+            if (!allPassed(await verifyLab(run.lab, { tell }))) throw new Error("the mesh is not proven, so its figures say nothing");
+            lap("verify");
+            perNode = memoryOfNodes() / run.plan.clusters.reduce((sum, { config }) => sum + config.nodeGroup.desired, 0);
         }
     });
     if (code !== 0) process.exit(code);
@@ -85,8 +103,53 @@ async function labRun(): Promise<Figure[]> {
             unit: "s",
         },
         { name: "peak memory of the program: engine, language host, node", value: program / 2 ** 20, unit: "MiB" },
-        { name: "peak memory of the lab: control planes, providers, simulated AWS", value: lab / 2 ** 20, unit: "MiB" },
+        { name: "peak memory of the lab: control planes, nodes, providers, simulated AWS", value: lab / 2 ** 20, unit: "MiB" },
+        ...(perNode > 0
+            ? [{ name: "memory of a node with what runs on it, a mesh of two", value: perNode / 2 ** 20, unit: "MiB" } as const]
+            : []),
     ];
+}
+
+/** What the families of nodes' holders hold. */
+function memoryOfNodes(): number {
+    const table = processTable();
+    const all = family(table, process.pid);
+    const nodes = new Set(
+        all.filter(({ name }) => name === "unshare" || name === "nsenter").flatMap(({ pid }) => family(table, pid).map((one) => one.pid)),
+    );
+    return [...nodes].reduce((sum, pid) => sum + proportionalSize(pid), 0);
+}
+
+/** The time from nothing to a mesh whose gate has passed, with clusters of one node each. */
+async function sizes(): Promise<Figure[]> {
+    const figures: Figure[] = [];
+    for (const size of SIZES) {
+        const start = performance.now();
+        const code = await inLab({ tell, simulatedNodes, change: (plan) => meshOf(size, plan) }, async (run) => {
+            await PHASES.clusters(run);
+            const joined = performance.now();
+            await PHASES.mesh(run);
+            const end = performance.now();
+            figures.push(
+                { name: `${size} clusters of one node: from nothing to a ready mesh`, value: (end - start) / 1000, unit: "s" },
+                { name: `${size} clusters of one node: the mesh stack`, value: (end - joined) / 1000, unit: "s" },
+            );
+        });
+        if (code !== 0) process.exit(code);
+    }
+    return figures;
+}
+
+/** The first cluster of a plan, and others like it. */
+function meshOf(size: number, { clusters: [first], meshes: [mesh], problems }: Plan): Plan {
+    if (!first || !mesh) return { clusters: [], meshes: [], problems };
+    const clusters = Array.from({ length: size }, (_, i) => {
+        const [id, name] = [i + 1, `cluster${i + 1}`];
+        const { config } = first;
+        const own = { name, id, vpcCidr: `10.${id}.0.0/18`, nodeGroup: { ...config.nodeGroup, min: 1, desired: 1 } };
+        return { stack: name, config: { ...config, ...own, cilium: { ...config.cilium, poolCidr: defaultPool(id) } } };
+    });
+    return { clusters, meshes: [{ ...mesh, config: { ...mesh.config, clusters: clusters.map(({ stack }) => stack) } }], problems };
 }
 
 /** Samples the proportional set sizes of this process and all that came of it: the families of `pulumi` are the program, the others the lab. */

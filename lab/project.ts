@@ -17,6 +17,7 @@ const PARTS = [
     "components",
     "core",
     "gate",
+    "kubernetes",
 ];
 
 /** Settings of stacks, by name: what stands under `clustermesh:stack` in their files. */

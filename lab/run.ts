@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import { type DriverOptions, deployMesh, destroyMesh, previewMesh, type Results, type Stacks } from "../cli/driver.ts";
-import { readPlan } from "../cli/plan.ts";
+import { type Plan, readPlan } from "../cli/plan.ts";
+import { type VerifyOptions, verify } from "../cli/verify.ts";
+import type { VerifyReport } from "../core/verify/report.ts";
 import { runs } from "./claim.ts";
 import { catchInterrupts } from "./interrupts.ts";
 import { type Lab, startLab } from "./lab.ts";
@@ -23,6 +25,7 @@ export function readOptions<Options extends ParseArgsOptionsConfig>(options: Opt
 /** A lab with the repository's stacks. */
 export interface Run {
     lab: Lab;
+    plan: Plan;
     stacks: Stacks;
     driver: DriverOptions;
 }
@@ -32,6 +35,9 @@ export interface RunOptions {
     onEvent?: DriverOptions["onEvent"];
     /** As `--real` gives them. */
     real?: readonly string[] | undefined;
+    simulatedNodes?: boolean;
+    /** Makes another mesh of the repository's stack files. Default: as they are. */
+    change?: (plan: Plan) => Plan;
 }
 
 /** What is done with a lab, in this order. */
@@ -50,23 +56,25 @@ export const PHASES = {
  * interrupt made it fail
  */
 export async function inLab(
-    { tell, onEvent, real }: RunOptions,
+    { tell, onEvent, real, simulatedNodes = false, change = (plan) => plan }: RunOptions,
     work: (run: Run, interrupted: AbortSignal) => Promise<void>,
 ): Promise<number> {
     const interrupted = catchInterrupts(tell);
     const folder = makeFolder();
     // The SDK and what it starts leave files there when they are killed, event logs with keys in plain among them.
+    const { TMPDIR } = process.env;
     process.env.TMPDIR = join(folder, "tmp");
     mkdirSync(process.env.TMPDIR);
     let code = 0;
     let lab: Lab | undefined;
     try {
-        const { clusters, meshes, problems } = readPlan(".");
+        const plan = change(readPlan("."));
+        const { clusters, meshes, problems } = plan;
         if (problems.length > 0) throw new Error(problems.map((problem) => `✖ ${problem}`).join("\n"));
         const stacks = Object.fromEntries([...clusters, ...meshes].map(({ stack, config }) => [stack, config]));
-        lab = await unlessAborted(interrupted, startLab({ folder, stacks, tell, ...(real && { real }) }));
+        lab = await unlessAborted(interrupted, startLab({ folder, stacks, tell, simulatedNodes, ...(real && { real }) }));
         const driver: DriverOptions = { folder: lab.project, env: lab.env, signal: interrupted, ...(onEvent && { onEvent }) };
-        await work({ lab, stacks: { clusters: names(clusters), meshes: names(meshes) }, driver }, interrupted);
+        await work({ lab, plan, stacks: { clusters: names(clusters), meshes: names(meshes) }, driver }, interrupted);
     } catch (error) {
         code = interrupted.aborted ? 130 : 1;
         const failures = interrupted.aborted ? [interrupted.reason] : error instanceof AggregateError ? error.errors : [error];
@@ -74,8 +82,15 @@ export async function inLab(
     } finally {
         await lab?.destroy();
         rmSync(folder, { recursive: true, force: true });
+        if (TMPDIR === undefined) delete process.env.TMPDIR;
+        else process.env.TMPDIR = TMPDIR;
     }
     return code;
+}
+
+/** Tries the mesh, through the API servers of its clusters, as `verify` does anywhere. */
+export function verifyLab({ clusters }: Lab, options: VerifyOptions): Promise<VerifyReport> {
+    return verify(Object.fromEntries(clusters.running().map(({ name, config }) => [name, config.exportConfig()])), options);
 }
 
 const names = (stacks: readonly { stack: string }[]) => stacks.map(({ stack }) => stack);

@@ -30,7 +30,12 @@ describe.skipIf(await whyNoTools())("runs that are killed", { timeout: 900_000 }
         console.log(`CLUSTERMESH_SEED=${seed}`);
         const { clusters, meshes } = readPlan(".");
         const stacks = Object.fromEntries([...clusters, ...meshes].map(({ stack, config }) => [stack, config]));
-        lab = await startLab({ folder: join(await temporaryFolder(), "lab"), stacks, tell: (line) => console.log(line) });
+        lab = await startLab({
+            folder: join(await temporaryFolder(), "lab"),
+            stacks,
+            simulatedNodes: true,
+            tell: (line) => console.log(line),
+        });
         driver = { folder: lab.project, env: lab.env };
     }, BUILD_TIMEOUT);
     afterAll(() => lab?.destroy(), 120_000);

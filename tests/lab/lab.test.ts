@@ -13,6 +13,7 @@ import type { CallInfo } from "../../lab/aws/simulation.ts";
 import { type RunningCluster, secretFiles } from "../../lab/clusters.ts";
 import { type Lab, startLab } from "../../lab/lab.ts";
 import { pathMatrix } from "../../lab/matrix.ts";
+import { verifyLab } from "../../lab/run.ts";
 import { BUILD_TIMEOUT, temporaryFolder, whyNoTools } from "./harness.ts";
 import { filesBelow, watchCommandLines, whereKeysLie } from "./keys.ts";
 
@@ -65,7 +66,12 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
     beforeAll(async () => {
         const { clusters, meshes } = readPlan(".");
         const stacks = Object.fromEntries([...clusters, ...meshes].map(({ stack, config }) => [stack, config]));
-        lab = await startLab({ folder: join(await temporaryFolder(), "lab"), stacks, tell: (line) => console.log(line) });
+        lab = await startLab({
+            folder: join(await temporaryFolder(), "lab"),
+            stacks,
+            simulatedNodes: true,
+            tell: (line) => console.log(line),
+        });
         driver = { folder: lab.project, env: lab.env, onEvent: (_, event) => events.push(event) };
     }, BUILD_TIMEOUT);
     afterAll(() => lab?.destroy(), 120_000);
@@ -80,6 +86,17 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
     test("the mesh stack opens every path, both ways, and its gate passes", async () => {
         await deployMesh(mesh, driver);
         expect(open()).toBe(all());
+    });
+
+    test("every agent sees the other cluster and all its nodes, through connections that are there", async ({ skip }) => {
+        skip(!lab.dataPlane.connected, "this user may run no sandbox: what agents say is computed");
+        const { checks, readiness, nodeLists } = await verifyLab(lab, { only: ["agents"] });
+        expect(checks.flatMap(({ findings }) => findings.filter(({ outcome }) => outcome !== "passed"))).toEqual([]);
+        expect(readiness).toHaveLength(2);
+        expect(nodeLists).toMatchObject([
+            { complete: 3, nodes: 6 },
+            { complete: 3, nodes: 6 },
+        ]);
     });
 
     test("in both API servers: peers as Cilium reads them, host aliases, what cilium-config must say, agents on every node", async () => {
@@ -231,8 +248,8 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
 
         const outputs = await Promise.all(stacks.map(async (stack) => (await pulumi("stack", "output", "--json", "-s", stack)).stdout));
         const state = new URL(lab.env.PULUMI_BACKEND_URL ?? "").pathname;
-        // The clusters' own folders hold what an API server must hold: its certificates, and the Secrets in its etcd.
-        const own = filesBelow(dirname(lab.project), (path) => path.endsWith(".log") || !/\/clusters\/|node_modules/.test(path));
+        // The clusters' own folders hold what an API server must hold, its certificates and the Secrets in its etcd, and the mesh's what pods have as volumes.
+        const own = filesBelow(dirname(lab.project), (path) => path.endsWith(".log") || !/\/(clusters|mesh)\/|node_modules/.test(path));
         expect(own.some(([path]) => path.startsWith(state))).toBe(true);
         expect(own.some(([path]) => path.endsWith("kube-apiserver.log"))).toBe(true);
         const places = [

@@ -21,7 +21,7 @@ describe.skipIf(await whyNoTools())("npm run lab", { timeout: 300_000 }, () => {
 
     /** Starts a lab whose temporary files all go into one folder. */
     function start(...args: string[]) {
-        const child = spawn(process.execPath, ["lab/main.ts", ...args], {
+        const child = spawn(process.execPath, ["lab/main.ts", "--simulated-nodes", ...args], {
             stdio: ["ignore", "pipe", "pipe"],
             env: { ...process.env, TMPDIR: temporary },
         });

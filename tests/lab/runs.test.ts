@@ -1,0 +1,45 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { deployMesh, destroyMesh } from "../../cli/driver.ts";
+import { readPlan } from "../../cli/plan.ts";
+import { ALL_TABLES } from "../../lab/aws/aws.ts";
+import { startLab } from "../../lab/lab.ts";
+import { until } from "../../lab/until.ts";
+import { BUILD_TIMEOUT, temporaryFolder } from "./harness.ts";
+import { noteTraces } from "./leftovers.ts";
+import { ALL, handsOn, whyNoRealLab } from "./real-lab.ts";
+
+/** CI makes one, the data plane's own test another. CLUSTERMESH_RUNS=20 npx vitest run tests/lab/runs.test.ts makes twenty in a row. */
+const RUNS = Number(process.env.CLUSTERMESH_RUNS ?? 1);
+
+test.skipIf(await whyNoRealLab())(
+    `${RUNS} labs in a row: up, agents ready, down, and nothing left`,
+    { timeout: BUILD_TIMEOUT },
+    async () => {
+        const { clusters, meshes } = readPlan(".");
+        const small = clusters.map(({ stack, config }) => [stack, { ...config, nodeGroup: { min: 1, desired: 1 } }] as const);
+        const stacks = Object.fromEntries([...small, ...meshes.map(({ stack, config }) => [stack, config] as const)]);
+        for (let run = 1; run <= RUNS; run++) {
+            const start = performance.now();
+            const seconds = () => ((performance.now() - start) / 1000).toFixed(0);
+            const lab = await startLab({ folder: join(await temporaryFolder(), "lab"), stacks, tell: (line) => console.log(line) });
+            try {
+                const real = handsOn(lab);
+                await deployMesh(ALL, real.driver);
+                const left = noteTraces(join(lab.project, ".."), lab.dataPlane.network?.namespaceOf("").split("-")[0] ?? "");
+                const { checks } = await real.verify({ only: ["agents", "pairs"], nodesPerCluster: 1 });
+                expect(checks.flatMap(({ findings }) => findings).filter(({ outcome }) => outcome !== "passed")).toEqual([]);
+                console.log(`run ${run}: proven after ${seconds()} s`);
+                await destroyMesh(ALL, real.driver);
+                expect(lab.aws.remains(ALL_TABLES)).toEqual([]);
+                await lab.destroy();
+                // A cgroup can be removed once the last process in it has been reaped.
+                await until(async () => left().length === 0 || undefined, 10_000, "something is left").catch(() => {});
+                expect(left()).toEqual([]);
+                console.log(`run ${run}: gone after ${seconds()} s`);
+            } finally {
+                await lab.destroy();
+            }
+        }
+    },
+);
