@@ -164,7 +164,7 @@ describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real 
                 };
             if (line === "cilium-dbg node list -o json")
                 return { stdout: JSON.stringify(["c1/c1-1", "c1/c1-2", "c2/c2-1", "c2/c2-2"].map((node) => ({ name: node }))) };
-            const [path = "", times, , bytes, , ...targets] = command.slice(4);
+            const [path = "", times, bytes, , ...targets] = command.slice(4);
             const all = (await Promise.all(clusters.map((cluster) => look(cluster, namespace)))).flat();
             const from = all.find(({ cluster, pods }) => cluster === name && pods.some(({ metadata }) => metadata?.name === pod));
             const source = from?.pods.find(({ metadata }) => metadata?.name === pod)?.status?.podIP;
