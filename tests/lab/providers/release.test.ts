@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { kubernetesPackage } from "../../../lab/providers/kubernetes/provider.ts";
 import { type Served, serve } from "../../../lab/providers/server.ts";
 import { type FakeApi, fakeApi } from "./fake-api.ts";
@@ -42,6 +42,8 @@ describe.skipIf(noEngine || !helm)("releases with the real engine and Helm, agai
     };
 
     beforeAll(async () => {
+        // Of its own: other labs of this machine have Helm's files in the common one while they run, and those that were killed leave them there.
+        vi.stubEnv("TMPDIR", mkdtempSync(join(directory, "tmp-")));
         chart("1.0.0");
         api = await fakeApi();
         served = await serve(kubernetesPackage({ helm: helm ?? "", directory }));
@@ -51,6 +53,7 @@ describe.skipIf(noEngine || !helm)("releases with the real engine and Helm, agai
         await lab.close();
         await served.close();
         await api.close();
+        vi.unstubAllEnvs();
         rmSync(directory, { recursive: true });
     });
 
