@@ -455,6 +455,9 @@ test("a namespace that does not go is told, with the command that removes it, an
 test("parts alone: the agents make nothing; pairs before the mesh are all closed, and that is no pass", async () => {
     const agents = fakeMesh(2);
     const report = await agents.run({ only: ["agents"] });
+    expect(reportTable(report)).toContain(
+        "what was tried holds (not tried: pods, pairs, large, global, affinity, failover, policy, cleanup)",
+    );
     expect(allPassed(report)).toBe(true);
     expect(report.checks.map(({ id }) => id)).toEqual(["agents", "nodes"]);
     expect(agents.calls.filter((call) => /createNamespace|apply|probe|remove/.test(call))).toEqual([]);
