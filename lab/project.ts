@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
+import type { Plan } from "../cli/plan.ts";
 
 const REPOSITORY = resolve(import.meta.dirname, "..");
 
@@ -22,6 +23,11 @@ const PARTS = [
 
 /** Settings of stacks, by name: what stands under `clustermesh:stack` in their files. */
 export type StackFiles = Record<string, object>;
+
+/** The files of a plan's stacks. */
+export function stackFiles({ clusters, meshes }: Plan): StackFiles {
+    return Object.fromEntries([...clusters, ...meshes].map(({ stack, config }) => [stack, config]));
+}
 
 /**
  * Makes a folder in which Pulumi runs the repository's program with stack files of the lab's own. The engine writes into those (a stack's encryption salt),

@@ -9,6 +9,7 @@ import type { VerifyReport } from "../core/verify/report.ts";
 import { runs } from "./claim.ts";
 import { catchInterrupts } from "./interrupts.ts";
 import { type Lab, startLab } from "./lab.ts";
+import { stackFiles } from "./project.ts";
 
 const FOLDER = "clustermesh-lab-";
 
@@ -71,8 +72,7 @@ export async function inLab(
         const plan = change(readPlan("."));
         const { clusters, meshes, problems } = plan;
         if (problems.length > 0) throw new Error(problems.map((problem) => `✖ ${problem}`).join("\n"));
-        const stacks = Object.fromEntries([...clusters, ...meshes].map(({ stack, config }) => [stack, config]));
-        lab = await unlessAborted(interrupted, startLab({ folder, stacks, tell, simulatedNodes, ...(real && { real }) }));
+        lab = await unlessAborted(interrupted, startLab({ folder, stacks: stackFiles(plan), tell, simulatedNodes, ...(real && { real }) }));
         const driver: DriverOptions = { folder: lab.project, env: lab.env, signal: interrupted, ...(onEvent && { onEvent }) };
         await work({ lab, plan, stacks: { clusters: names(clusters), meshes: names(meshes) }, driver }, interrupted);
     } catch (error) {

@@ -55,12 +55,8 @@ interface Image {
     changes?: Readonly<Record<string, Change>>;
 }
 
-/** Every change says why: whoever reads this file sees all in which the lab departs from the chart. */
-type Change = { why: string } & (
-    | { skip: true }
-    /** Appended to the arguments; of a flag given twice, the last counts. */
-    | { flags: readonly string[] }
-);
+/** A step that is left out says why: whoever reads this file sees all in which the lab departs from the chart. */
+type Change = { why: string; skip: true };
 
 /** As the images have it: without, a user who has no home cannot start. */
 const GOPS = { GOPS_CONFIG_DIR: "/tmp/gops" };
@@ -136,7 +132,7 @@ export interface Program {
 export function programOf(container: V1Container, programs: ContainerPrograms): Program | undefined {
     const image = IMAGES[repositoryOf(container.image ?? "")];
     const change = image?.changes?.[container.name];
-    if (!image || (change && "skip" in change)) return undefined;
+    if (!image || change?.skip) return undefined;
     const found = (sources: Readonly<Record<string, Source>> = {}) =>
         Object.fromEntries(
             Object.entries(sources).map(([path, source]) => {
@@ -148,9 +144,8 @@ export function programOf(container: V1Container, programs: ContainerPrograms): 
         );
     const { command, args = [] } = container;
     const own = command?.length ? command : (image.entrypoint ?? []);
-    const flags = change && "flags" in change ? change.flags : [];
     return {
-        args: [...own, ...args, ...flags],
+        args: [...own, ...args],
         env: image.env ?? {},
         files: found(image.files),
         folders: found(image.folders),

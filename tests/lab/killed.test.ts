@@ -8,6 +8,7 @@ import { ALL_TABLES } from "../../lab/aws/aws.ts";
 import { type Lab, startLab } from "../../lab/lab.ts";
 import { pathMatrix } from "../../lab/matrix.ts";
 import { family, processTable } from "../../lab/process-tree.ts";
+import { stackFiles } from "../../lab/project.ts";
 import { BUILD_TIMEOUT, temporaryFolder, whyNoTools } from "./harness.ts";
 
 const CLUSTERS = { clusters: ["cluster1", "cluster2"], meshes: [] };
@@ -28,11 +29,9 @@ describe.skipIf(await whyNoTools())("runs that are killed", { timeout: 900_000 }
 
     beforeAll(async () => {
         console.log(`CLUSTERMESH_SEED=${seed}`);
-        const { clusters, meshes } = readPlan(".");
-        const stacks = Object.fromEntries([...clusters, ...meshes].map(({ stack, config }) => [stack, config]));
         lab = await startLab({
             folder: join(await temporaryFolder(), "lab"),
-            stacks,
+            stacks: stackFiles(readPlan(".")),
             simulatedNodes: true,
             tell: (line) => console.log(line),
         });

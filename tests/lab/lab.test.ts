@@ -13,6 +13,7 @@ import type { CallInfo } from "../../lab/aws/simulation.ts";
 import { type RunningCluster, secretFiles } from "../../lab/clusters.ts";
 import { type Lab, startLab } from "../../lab/lab.ts";
 import { pathMatrix } from "../../lab/matrix.ts";
+import { stackFiles } from "../../lab/project.ts";
 import { verifyLab } from "../../lab/run.ts";
 import { BUILD_TIMEOUT, temporaryFolder, whyNoTools } from "./harness.ts";
 import { filesBelow, watchCommandLines, whereKeysLie } from "./keys.ts";
@@ -64,11 +65,9 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
         });
 
     beforeAll(async () => {
-        const { clusters, meshes } = readPlan(".");
-        const stacks = Object.fromEntries([...clusters, ...meshes].map(({ stack, config }) => [stack, config]));
         lab = await startLab({
             folder: join(await temporaryFolder(), "lab"),
-            stacks,
+            stacks: stackFiles(readPlan(".")),
             simulatedNodes: true,
             tell: (line) => console.log(line),
         });

@@ -4,6 +4,7 @@ import { deployMesh, destroyMesh } from "../../cli/driver.ts";
 import { readPlan } from "../../cli/plan.ts";
 import { ALL_TABLES } from "../../lab/aws/aws.ts";
 import { startLab } from "../../lab/lab.ts";
+import { stackFiles } from "../../lab/project.ts";
 import { until } from "../../lab/until.ts";
 import { BUILD_TIMEOUT, temporaryFolder } from "./harness.ts";
 import { noteTraces } from "./leftovers.ts";
@@ -16,9 +17,9 @@ test.skipIf(await whyNoRealLab())(
     `${RUNS} labs in a row: up, agents ready, down, and nothing left`,
     { timeout: BUILD_TIMEOUT },
     async () => {
-        const { clusters, meshes } = readPlan(".");
-        const small = clusters.map(({ stack, config }) => [stack, { ...config, nodeGroup: { min: 1, desired: 1 } }] as const);
-        const stacks = Object.fromEntries([...small, ...meshes.map(({ stack, config }) => [stack, config] as const)]);
+        const plan = readPlan(".");
+        for (const { config } of plan.clusters) Object.assign(config.nodeGroup, { min: 1, desired: 1 });
+        const stacks = stackFiles(plan);
         for (let run = 1; run <= RUNS; run++) {
             const start = performance.now();
             const seconds = () => ((performance.now() - start) / 1000).toFixed(0);

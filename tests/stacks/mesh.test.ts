@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { type MeshConfig, parseConfig } from "../../config.ts";
 import type { ClusterFacts } from "../../contract.ts";
-import { parseClustermesh } from "../../core/clustermesh-config.ts";
+import { directEntry, kvstoremeshEntry, parseClustermesh, withCertificates } from "../../core/clustermesh-config.ts";
 import { ordered, pairs, peersOf } from "../../core/mesh.ts";
 import { meshStack } from "../../stacks/mesh.ts";
 import { member } from "../members.ts";
@@ -118,6 +118,8 @@ describe.each([2, 5])("a mesh of %i", (size) => {
                 expect(files[`${name}.etcd-client-ca.crt`]).toBe(`CA of ${name}`);
                 expect(files[`${name}.etcd-client.crt`]).toBe(`cert of ${name}`);
                 expect(files[`${name}.etcd-client.key`]).toBe(`PRIVATE KEY of ${name}`);
+                // Else agents would not notice a peer's new certificates.
+                expect(files[name]).toBe(withCertificates(directEntry(name), { ca: `CA of ${name}`, cert: `cert of ${name}` }));
             }
             expect(Object.keys(files)).toHaveLength((size - 1) * 4);
         }
@@ -296,7 +298,9 @@ test("what somebody else has changed is put back, and then the gate passes again
 
 test("KVStoreMesh wiring: remote entries for kvstoremesh, local ones for agents, no DaemonSet patched", async () => {
     const { resources } = await mesh([member(1, { wiring: "kvstoremesh" }), member(2)]);
-    const remote = parseClustermesh(mounted(resources, "c1", "cilium-kvstoremesh"), "c1");
+    const files = mounted(resources, "c1", "cilium-kvstoremesh");
+    expect(files.c2).toBe(withCertificates(kvstoremeshEntry("c2", ["10.2.0.16", "10.2.64.16"]), { ca: "CA of c2", cert: "cert of c2" }));
+    const remote = parseClustermesh(files, "c1");
     expect(remote.get("c2")).toMatchObject({
         endpoints: ["https://c2.mesh.cilium.io:2379"],
         hostAliases: [{ hostname: "c2.mesh.cilium.io", ips: ["10.2.0.16", "10.2.64.16"] }],
