@@ -15,14 +15,7 @@ export type ToolName =
     | CiliumTool;
 
 /** What Cilium's images hold, each called as there, but the operator: a stand-in is. So is the subcommand `clustermesh` of clustermesh-apiserver. */
-export type CiliumTool =
-    | "cilium-agent"
-    | "cilium-dbg"
-    | "cilium-cni"
-    | "cilium-mount"
-    | "cilium-sysctlfix"
-    | "clustermesh-apiserver"
-    | "simulated-operator";
+export type CiliumTool = "cilium-agent" | "cilium-dbg" | "cilium-cni" | "clustermesh-apiserver" | "simulated-operator";
 
 /** A Go module in a folder beside this file; its go.mod and go.sum pin what is built. */
 export interface ToolModule {
@@ -63,19 +56,11 @@ export const MODULES: readonly ToolModule[] = [
     },
     {
         name: "cilium",
-        tools: [
-            "cilium-agent",
-            "cilium-dbg",
-            "cilium-cni",
-            "cilium-mount",
-            "cilium-sysctlfix",
-            "clustermesh-apiserver",
-            "simulated-operator",
-        ],
+        tools: ["cilium-agent", "cilium-dbg", "cilium-cni", "clustermesh-apiserver", "simulated-operator"],
         build: "tool",
         // As Cilium's own Makefiles.
         tags: ["osusergo"],
-        renamed: { daemon: "cilium-agent", mount: "cilium-mount", sysctlfix: "cilium-sysctlfix" },
+        renamed: { daemon: "cilium-agent" },
         // Version, revision and date, in the form without which Cilium takes the version for unknown.
         variables: { "github.com/cilium/cilium/pkg/version.ciliumVersion": "1.20.2 v1.20.2 2026-09-15T20:03:11Z" },
         cpuSeconds: 450,

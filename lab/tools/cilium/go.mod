@@ -203,6 +203,4 @@ tool (
 	github.com/cilium/cilium/cilium-dbg
 	github.com/cilium/cilium/daemon
 	github.com/cilium/cilium/plugins/cilium-cni
-	github.com/cilium/cilium/tools/mount
-	github.com/cilium/cilium/tools/sysctlfix
 )
