@@ -120,7 +120,8 @@ export class EtcdTls extends pulumi.ComponentResource {
             const secret = new kubernetes.core.v1.Secret(
                 `${name}-${role}`,
                 {
-                    metadata: { name: leaf.secretName, namespace: "kube-system" },
+                    // The stack's alone: what somebody has changed by hand would otherwise be a conflict at the next `up`, rather than be put back.
+                    metadata: { name: leaf.secretName, namespace: "kube-system", annotations: { "pulumi.com/patchForce": "true" } },
                     type: "kubernetes.io/tls",
                     data: { "ca.crt": base64(ca.certPem), "tls.crt": base64(cert.certPem), "tls.key": base64(key.privateKeyPem) },
                 },

@@ -30,7 +30,7 @@ export class Member extends pulumi.ComponentResource {
                 etcdClient.apply((client) => withCertificates(directEntry(name), client)),
             );
             const secret = peersSecret("cilium-clustermesh", { ...entries, ...clientFiles });
-            const aliases = resolvePeers(secret);
+            const aliases = resolvePeers(peers, secret);
             this.revision = pulumi.interpolate`${secret.metadata.resourceVersion} ${aliases.metadata.apply((metadata) => metadata?.generation)}`;
         } else {
             const entries = peerEntries(({ name, etcd, etcdClient }) =>
@@ -39,6 +39,8 @@ export class Member extends pulumi.ComponentResource {
             const remote = peersSecret("cilium-kvstoremesh", { ...entries, ...clientFiles });
             // After it: agents would otherwise look for peers in a local etcd that nobody fills yet.
             const cached = peersSecret("cilium-clustermesh", peerEntries(cachedEntry), [remote]);
+            // Empty rather than absent: aliases of an earlier direct wiring would go last of all, and the agents roll after the gate, with nobody waiting.
+            resolvePeers([], cached);
             this.revision = pulumi.interpolate`${remote.metadata.resourceVersion} ${cached.metadata.resourceVersion}`;
         }
         this.registerOutputs({});
@@ -63,8 +65,9 @@ export class Member extends pulumi.ComponentResource {
             );
         }
 
-        /** Agents live in the host's network and dial before any cluster DNS works, so the names stand in their hosts file. Rolls the agents. */
-        function resolvePeers(secret: kubernetes.core.v1.Secret) {
+        /** Agents live in the host's network and dial before any cluster DNS works, so the names stand in their hosts file. Rolls the agents when they change. */
+        function resolvePeers(dialled: readonly Cluster[], secret: kubernetes.core.v1.Secret) {
+            const aliases = hostAliases(dialled);
             return new kubernetes.apps.v1.DaemonSetPatch(
                 `${name}-cilium`,
                 {
@@ -77,7 +80,7 @@ export class Member extends pulumi.ComponentResource {
                             "pulumi.com/timeoutSeconds": "1800",
                         },
                     },
-                    spec: { template: { spec: { hostAliases: hostAliases(peers) } } },
+                    ...(aliases.length > 0 && { spec: { template: { spec: { hostAliases: aliases } } } }),
                 },
                 { parent, dependsOn: secret },
             );
