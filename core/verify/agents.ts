@@ -2,7 +2,7 @@ import { explain } from "../explain.ts";
 import type { Agent } from "../gate.ts";
 import { nodeListProblems } from "../node-list.ts";
 import { parallel } from "../parallel.ts";
-import { firstTrouble, type LaggingPeer, laggingPeers } from "../readiness.ts";
+import { firstTrouble, type LaggingPeer, laggingPeers, type SeenIds, seenIds } from "../readiness.ts";
 import type { Finding, VerifyReport } from "./report.ts";
 import { askAgent, type Course, deadline, MOST_AT_A_TIME, settle } from "./testbed.ts";
 
@@ -37,10 +37,11 @@ export async function checkAgents(course: Course): Promise<AgentsChecked> {
             return { agent, peers, ...last, lagging: await Promise.all(last.lagging.map((one) => explained(agent, one))) };
         },
     );
+    const ids = idProblems(asked);
     const expected = new Map(surveys.map(({ cluster, expected }) => [cluster, expected]));
     const of = (cluster: string) => asked.filter(({ agent }) => agent.cluster === cluster);
     return {
-        agents: [...surveys.flatMap(absent), ...asked.map(readiness)],
+        agents: [...surveys.flatMap(absent), ...asked.map((one) => readiness(one, ids.get(one.agent)))],
         nodes: [...surveys.flatMap(absent), ...asked.map(nodeList)],
         readiness: clusters.flatMap((cluster) =>
             clusters
@@ -60,12 +61,6 @@ export async function checkAgents(course: Course): Promise<AgentsChecked> {
         })),
     };
 
-    interface Look {
-        lagging: LaggingPeer[];
-        /** What is wrong with the node list. */
-        unknown: string | undefined;
-    }
-
     /** An agent's status says that there is no connection, and never why: a certificate, a right, a way that is closed. */
     async function explained(agent: Agent, { peer, why }: LaggingPeer): Promise<LaggingPeer> {
         const trouble = await bed.troubleshoot(agent, peer).then(firstTrouble, () => undefined);
@@ -83,8 +78,20 @@ export async function checkAgents(course: Course): Promise<AgentsChecked> {
                 () => listProblem(value(list), nodes),
                 (why) => why,
             ),
+            ids: attempt(
+                () => seenIds(value(status)),
+                () => undefined,
+            ),
         };
     }
+}
+
+interface Look {
+    lagging: LaggingPeer[];
+    /** What is wrong with the node list. */
+    unknown: string | undefined;
+    /** Undefined: the agent does not answer. */
+    ids: SeenIds | undefined;
 }
 
 interface Survey {
@@ -122,15 +129,33 @@ function absent({ cluster, running, expected, why }: Survey): Finding[] {
     ];
 }
 
-function readiness({ agent, peers, lagging }: { agent: Agent; peers: string[]; lagging: LaggingPeer[] }): Finding {
+/**
+ * Agents that run with another cluster id than peers are told of their cluster: what they announce is not of its range, and peers drop it without a word. Nothing
+ * of the kind shows in any status.
+ */
+function idProblems(asked: readonly (Pick<Look, "ids"> & { agent: Agent })[]): Map<Agent, string> {
+    return new Map(
+        asked.flatMap(({ agent, ids }) => {
+            const { cluster } = agent;
+            const told = asked.map((one) => ({ by: one.agent.cluster, id: one.ids?.peers.get(cluster) }));
+            const other = told.find(({ id }) => id !== undefined && ids?.own !== undefined && id !== ids.own);
+            if (!other) return [];
+            return [[agent, `it runs with cluster id ${ids?.own}, and ${other.by} is told that ${cluster} has ${other.id}`]];
+        }),
+    );
+}
+
+type Asked = Pick<Look, "lagging"> & { agent: Agent; peers: string[] };
+
+function readiness({ agent, peers, lagging }: Asked, wrongId: string | undefined): Finding {
     const about = { subject: `${agent.cluster}/${agent.node}`, tried: `cilium-dbg status: ${peers.join(", ")} ready and synced` };
-    if (lagging.length === 0) return { ...about, outcome: "passed" };
-    return {
-        ...about,
-        outcome: "failed",
-        why: lagging.map(({ peer, why }) => `${peer}: ${why}`).join("; "),
-        next: askAgent(agent, `cilium-dbg troubleshoot clustermesh ${lagging.map(({ peer }) => peer).join(" ")}`),
-    };
+    const why = [...lagging.map(({ peer, why }) => `${peer}: ${why}`), ...(wrongId ? [wrongId] : [])].join("; ");
+    if (!why) return { ...about, outcome: "passed" };
+    // The id is the first thing to put right: a peer that has this agent's own is refused whatever else is well.
+    const next = wrongId
+        ? `in ${agent.cluster}: put cluster-id of the ConfigMap kube-system/cilium-config right, then kubectl -n kube-system rollout restart daemonset/cilium deployment/clustermesh-apiserver deployment/cilium-operator`
+        : askAgent(agent, `cilium-dbg troubleshoot clustermesh ${lagging.map(({ peer }) => peer).join(" ")}`);
+    return { ...about, outcome: "failed", why, next };
 }
 
 function nodeList({ agent, unknown }: { agent: Agent; unknown: string | undefined }): Finding {

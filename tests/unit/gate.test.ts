@@ -15,7 +15,11 @@ const remote = (name: string, over: object = {}) => ({
     ...over,
 });
 const status = (...clusters: object[]) =>
-    JSON.stringify({ cilium: { state: "Ok" }, "cluster-mesh": { clusters, "num-global-services": 0 } });
+    JSON.stringify({
+        cilium: { state: "Ok" },
+        "cluster-mesh": { clusters, "num-global-services": 0 },
+        "identity-range": { "min-identity": 65536, "max-identity": 131071 },
+    });
 
 test("an agent that sees every peer ready and synced lags behind none", () => {
     expect(laggingPeers(status(remote("west"), remote("north")), ["west", "north"])).toEqual([]);
@@ -34,6 +38,11 @@ test.each([
         "a peer half synced",
         status(remote("west", { synced: { nodes: true, endpoints: true } })),
         "its identities, services are not here yet",
+    ],
+    [
+        "a peer that has its own id",
+        status(remote("west", { ready: undefined, config: { required: true, retrieved: true, "cluster-id": 1 }, synced: {} })),
+        "refused: it has cluster id 1, with which this agent runs itself",
     ],
     ["a peer that is just not ready", status(remote("west", { ready: undefined })), "not ready (etcd: 1/1 connected"],
 ])("an agent with %s lags behind", (_, json, why) => {

@@ -83,6 +83,16 @@ test("whatever the number of clusters, each is tried as client, as server and wi
     );
 });
 
+/** The status of an agent of c1 or c2, whose ids are 1 and 2. @param own another id with which it runs */
+function withIds(cluster: string, own = Number(cluster.slice(1))): string {
+    const peer = cluster === "c1" ? "c2" : "c1";
+    const config = { required: true, retrieved: true, "cluster-id": Number(peer.slice(1)) };
+    return JSON.stringify({
+        "cluster-mesh": { clusters: [{ ...remote(peer), config }] },
+        "identity-range": { "min-identity": own * 65536 },
+    });
+}
+
 /** Each fault, and all that must be said of it, by check. */
 const FAULTS: [string, Faults, Partial<Record<keyof typeof CHECKS, string[]>>][] = [
     [
@@ -108,6 +118,11 @@ const FAULTS: [string, Faults, Partial<Record<keyof typeof CHECKS, string[]>>][]
                 "c1/n2: c2: no connection to its etcd after 0 failures (the agent gives no reason): Cannot establish TLS connection to c2: unknown authority",
             ],
         },
+    ],
+    [
+        "an agent that runs with another id than its peers are told",
+        { status: (cluster, node) => withIds(cluster, cluster === "c1" && node === "n2" ? 9 : undefined) },
+        { agents: ["c1/n2: it runs with cluster id 9, and c2 is told that c1 has 1"] },
     ],
     [
         "an agent that does not answer",
