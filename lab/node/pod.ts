@@ -173,6 +173,8 @@ export function runPod(first: V1Pod, node: NodeServices): RunningPod {
             try {
                 return await at.detach();
             } catch (error) {
+                // The node's namespaces have ended meanwhile, and the pod's with them.
+                if (node.off.aborted) return;
                 if (attempt === DETACH_ATTEMPTS) return node.tell(`${node.name}: ${error instanceof Error ? error.message : error}`);
                 await sleep(RETRY_MILLISECONDS);
             }

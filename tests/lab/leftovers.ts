@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const NETWORK_NAMESPACES = "/run/netns";
@@ -13,9 +13,10 @@ const PINS = "/sys/fs/bpf";
  * @throws Error when there is nothing to note, and so nothing could be found later
  */
 export function noteTraces(folder: string, networkId: string): () => string[] {
-    const spaces = namespaces(networkId).map((name) => statSync(join(NETWORK_NAMESPACES, name)).ino);
-    const isOurs = (pid: string) => ofProcess(pid, "cmdline").includes(folder) || spaces.includes(networkOf(pid));
-    const groups = new Set(processes().filter(isOurs).flatMap(groupsOf));
+    const names = (pid: string) => ofProcess(pid, "cmdline").includes(folder);
+    const groups = new Set(processes().filter(names).flatMap(groupsOf));
+    // Not by their network namespace: the kernel gives the number of one that is gone to the next, another lab's.
+    const isOurs = (pid: string) => names(pid) || groupsOf(pid).some((group) => groups.has(group));
     const before = pins();
     if (groups.size === 0 || !mounts(folder)) throw new Error(`no node of the lab in ${folder} runs`);
     return () => [
@@ -45,14 +46,6 @@ function ofProcess(pid: string, file: string): string {
         return readFileSync(`/proc/${pid}/${file}`, "utf8");
     } catch {
         return "";
-    }
-}
-
-function networkOf(pid: string): number {
-    try {
-        return statSync(`/proc/${pid}/ns/net`).ino;
-    } catch {
-        return 0;
     }
 }
 

@@ -12,10 +12,12 @@ import { ALL, handsOn, whyNoRealLab } from "./real-lab.ts";
 
 /** CI makes one, the data plane's own test another. CLUSTERMESH_RUNS=20 npx vitest run tests/lab/runs.test.ts makes twenty in a row. */
 const RUNS = Number(process.env.CLUSTERMESH_RUNS ?? 1);
+/** A minute and a half with nothing beside it. */
+const RUN_TIMEOUT = 300_000;
 
 test.skipIf(await whyNoRealLab())(
     `${RUNS} labs in a row: up, agents ready, down, and nothing left`,
-    { timeout: BUILD_TIMEOUT },
+    { timeout: BUILD_TIMEOUT + RUNS * RUN_TIMEOUT },
     async () => {
         const plan = readPlan(".");
         for (const { config } of plan.clusters) Object.assign(config.nodeGroup, { min: 1, desired: 1 });
