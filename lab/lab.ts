@@ -72,8 +72,22 @@ export interface Lab {
     destroy(): Promise<void>;
 }
 
-/** Starts the lab: the simulated AWS, and the providers to which the engine attaches. Clusters start when the program makes them. */
-export async function startLab({ folder, stacks, tell, real, simulatedNodes = false, aws: simulation }: LabOptions): Promise<Lab> {
+/** Starts the lab: the simulated AWS, and the providers to which the engine attaches. Clusters start when the program makes them. A start that fails leaves its folder alone. */
+export async function startLab(options: LabOptions): Promise<Lab> {
+    const running = new AsyncDisposableStack();
+    try {
+        return await startWith(running, options);
+    } catch (error) {
+        await running.disposeAsync();
+        throw error;
+    }
+}
+
+/** @param started takes what ends each part, the last one first */
+async function startWith(
+    started: AsyncDisposableStack,
+    { folder, stacks, tell, real, simulatedNodes = false, aws: simulation }: LabOptions,
+): Promise<Lab> {
     const plugins = realPlugins(real);
     const [tools, chart] = await Promise.all([ensureTools(TOOLS, { tell }), ciliumChart({ tell })]);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -85,6 +99,7 @@ export async function startLab({ folder, stacks, tell, real, simulatedNodes = fa
     writeFileSync(tokens, "{}", { mode: 0o600 });
     const running = () => clusters.running();
     const dataPlane = await (simulatedNodes ? simulatedDataPlane : startDataPlane)({ aws, running, folder, tell });
+    started.defer(() => dataPlane.close());
     const clusters: Clusters = realClusters({
         folder: join(folder, "clusters"),
         tokens,
@@ -92,7 +107,9 @@ export async function startLab({ folder, stacks, tell, real, simulatedNodes = fa
         tell,
         nodes: dataPlane.nodes,
     });
+    started.defer(() => clusters.stop());
     const serving = serveEks(aws, clusters);
+    started.defer(() => serving.stop());
 
     // `aws eks get-token` of kubeconfigs is asked by the engine's children, by this process and by Helm; the SDK finds the engine on this process's PATH.
     process.env.CLUSTERMESH_LAB_TOKENS = tokens;
@@ -107,7 +124,9 @@ export async function startLab({ folder, stacks, tell, real, simulatedNodes = fa
     ];
     for (const { name, path } of plugins) tell(`${name}: the real plugin, ${path}`);
     const served = await Promise.all(packages.filter(({ name }) => !plugins.some((plugin) => plugin.name === name)).map(serve));
+    for (const { close } of served) started.defer(close);
     const eks = await serveEksComponent(folder);
+    started.defer(eks.close);
 
     const state = join(folder, "state");
     mkdirSync(state, { recursive: true });
@@ -127,10 +146,10 @@ export async function startLab({ folder, stacks, tell, real, simulatedNodes = fa
     };
     const shellFile = join(folder, "env");
     writeShellFile(shellFile, settings, programs);
-    const stop = async () => {
-        await Promise.all([...served.map(({ close }) => close()), eks.close(), serving.stop()]);
-        await clusters.stop();
-        await dataPlane.close();
+    let stopping: Promise<void> | undefined;
+    const stop = () => {
+        stopping ??= started.disposeAsync();
+        return stopping;
     };
     return {
         aws,

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { deployMesh, destroyMesh } from "../../cli/driver.ts";
@@ -15,7 +17,25 @@ const RUNS = Number(process.env.CLUSTERMESH_RUNS ?? 1);
 /** A minute and a half with nothing beside it. */
 const RUN_TIMEOUT = 300_000;
 
-test.skipIf(await whyNoRealLab())(
+const why = await whyNoRealLab();
+
+test.skipIf(why)(
+    "a lab that fails to start ends what it has started",
+    async () => {
+        const folder = await temporaryFolder();
+        const children = () => readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "utf8");
+        const before = children();
+        // Where the lab writes a file, last of all.
+        await mkdir(join(folder, "env"));
+        await expect(startLab({ folder, stacks: {}, tell: () => {} })).rejects.toThrow("EISDIR");
+        const owners = readdirSync("/run/clustermesh").map((network) => readFileSync(join("/run/clustermesh", network), "utf8"));
+        expect(owners.filter((owner) => owner.startsWith(`${process.pid} `))).toEqual([]);
+        expect(children()).toBe(before);
+    },
+    BUILD_TIMEOUT,
+);
+
+test.skipIf(why)(
     `${RUNS} labs in a row: up, agents ready, down, and nothing left`,
     { timeout: BUILD_TIMEOUT + RUNS * RUN_TIMEOUT },
     async () => {
