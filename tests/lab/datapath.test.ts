@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { tryDatapath, whyNoDatapath } from "../../lab/tools/datapath.ts";
 import { ensureDebian } from "../../lab/tools/debian.ts";
+import { fakePrograms } from "./fake-programs.ts";
 
 const run = promisify(execFile);
 const aptIsThere = await run("apt-get", ["--version"]).then(
@@ -14,22 +14,7 @@ const aptIsThere = await run("apt-get", ["--version"]).then(
     () => false,
 );
 
-let folder: string;
-
-beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "clustermesh-"));
-});
-
-afterEach(async () => {
-    vi.unstubAllEnvs();
-    await rm(folder, { recursive: true, force: true });
-});
-
-/** A program that prints a version. */
-async function program(name: string, output: string): Promise<void> {
-    await mkdir(join(folder, "bin"), { recursive: true });
-    await writeFile(join(folder, "bin", name), `#!/bin/sh\necho '${output}'\n`, { mode: 0o755 });
-}
+const { in: inFolder, program } = fakePrograms();
 
 const GOOD = {
     clang: "clang version 18.1.3",
@@ -49,15 +34,15 @@ const GOOD = {
 
 describe("Debian's programs", () => {
     test("that are on the PATH are taken: nothing is fetched", async () => {
-        for (const [name, output] of Object.entries(GOOD)) await program(name, output);
-        await mkdir(join(folder, "old"));
-        await writeFile(join(folder, "old/clang"), "#!/bin/sh\necho clang version 14.0.6\n", { mode: 0o755 });
-        const path = [join(folder, "old"), join(folder, "bin")].join(delimiter);
-        const { file, folders } = await ensureDebian({ path, cache: join(folder, "cache") });
-        expect(file.clang).toBe(join(folder, "bin/clang"));
-        expect(file["ip6tables-restore"]).toBe(join(folder, "bin/ip6tables-restore"));
-        expect(folders).toContain(join(folder, "bin"));
-        expect(existsSync(join(folder, "cache"))).toBe(false);
+        for (const [name, output] of Object.entries(GOOD)) await program("bin", name, output);
+        await mkdir(inFolder("old"));
+        await writeFile(inFolder("old/clang"), "#!/bin/sh\necho clang version 14.0.6\n", { mode: 0o755 });
+        const path = [inFolder("old"), inFolder("bin")].join(delimiter);
+        const { file, folders } = await ensureDebian({ path, cache: inFolder("cache") });
+        expect(file.clang).toBe(inFolder("bin/clang"));
+        expect(file["ip6tables-restore"]).toBe(inFolder("bin/ip6tables-restore"));
+        expect(folders).toContain(inFolder("bin"));
+        expect(existsSync(inFolder("cache"))).toBe(false);
     });
 
     test.each([
@@ -66,12 +51,12 @@ describe("Debian's programs", () => {
         ["ip", "BusyBox v1.35.0 multi-call binary", "install iproute2"],
         ["ip6tables-save", undefined, "install iptables 1.8 or newer"],
     ])("where there is no apt-get and %s is %j: one sentence says what to install", async (name, output, sentence) => {
-        for (const [other, good] of Object.entries(GOOD)) if (other !== name) await program(other, good);
-        if (output) await program(name, output);
-        vi.stubEnv("PATH", join(folder, "none"));
-        const fetched = ensureDebian({ path: join(folder, "bin"), cache: join(folder, "cache") });
+        for (const [other, good] of Object.entries(GOOD)) if (other !== name) await program("bin", other, good);
+        if (output) await program("bin", name, output);
+        vi.stubEnv("PATH", inFolder("none"));
+        const fetched = ensureDebian({ path: inFolder("bin"), cache: inFolder("cache") });
         await expect(fetched).rejects.toThrow(`there is no apt-get to fetch them with: ${sentence}`);
-        expect(existsSync(join(folder, "cache"))).toBe(false);
+        expect(existsSync(inFolder("cache"))).toBe(false);
     });
 
     test.skipIf(!aptIsThere)("are fetched once, and run from the cache", { timeout: 600_000 }, async () => {
@@ -93,29 +78,29 @@ describe("Debian's programs", () => {
 
 describe("whether the datapath can run", () => {
     test("is a sentence where namespaces are not to be had", async () => {
-        await program("unshare", "");
-        await writeFile(join(folder, "bin/unshare"), "#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n");
-        for (const name of ["nsenter", "mount", "sysctl"]) await program(name, "");
-        vi.stubEnv("PATH", join(folder, "bin"));
+        await program("bin", "unshare", "");
+        await writeFile(inFolder("bin/unshare"), "#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n");
+        for (const name of ["nsenter", "mount", "sysctl"]) await program("bin", name, "");
+        vi.stubEnv("PATH", inFolder("bin"));
         const sentence = "this user may not make network namespaces, which takes root: unshare: unshare failed: Operation not permitted";
-        expect(await whyNoDatapath({ cache: folder })).toBe(sentence);
+        expect(await whyNoDatapath({ cache: inFolder() })).toBe(sentence);
     });
 
     test("is a sentence where the machine's own programs lack", async () => {
-        vi.stubEnv("PATH", join(folder, "none"));
-        expect(await whyNoDatapath({ cache: folder })).toContain("the PATH lacks unshare");
+        vi.stubEnv("PATH", inFolder("none"));
+        expect(await whyNoDatapath({ cache: inFolder() })).toContain("the PATH lacks unshare");
     });
 
     test("is tried with what is there: a compiler that cannot make BPF is noticed", async ({ skip }) => {
         const { programs, why } = await tryDatapath();
         skip(why !== undefined, why);
-        const path = join(folder, "bin");
-        for (const [name, good] of Object.entries(GOOD)) await program(name, good);
+        const path = inFolder("bin");
+        for (const [name, good] of Object.entries(GOOD)) await program("bin", name, good);
         for (const [name, file] of Object.entries(programs?.file ?? {}).filter(([name]) => name !== "clang")) {
             await rm(join(path, name));
             await symlink(file, join(path, name));
         }
-        const tried = await whyNoDatapath({ path, cache: join(folder, "cache") });
+        const tried = await whyNoDatapath({ path, cache: inFolder("cache") });
         expect(tried).toMatch(/^this machine does not let the lab load a BPF program/);
     });
 });

@@ -1,11 +1,10 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { cacheFolder } from "../../lab/tools/cache.ts";
 import { MODULES } from "../../lab/tools/catalog.ts";
@@ -14,20 +13,12 @@ import { moduleFolder } from "../../lab/tools/go.ts";
 import { withLock } from "../../lab/tools/lock.ts";
 import { usableOnPath } from "../../lab/tools/on-path.ts";
 import { ensureTools } from "../../lab/tools/tools.ts";
+import { fakePrograms } from "./fake-programs.ts";
 import { BUILD_TIMEOUT, whyNoGo } from "./harness.ts";
 
 const run = promisify(execFile);
 
-let folder: string;
-
-beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "clustermesh-"));
-});
-
-afterEach(async () => {
-    vi.unstubAllEnvs();
-    await rm(folder, { recursive: true, force: true });
-});
+const { in: inFolder, program } = fakePrograms();
 
 describe("a program on the PATH", () => {
     test.each([
@@ -52,7 +43,7 @@ describe("a program on the PATH", () => {
     test("behind one that will not do is found", async () => {
         const old = await program("old", "helm", "v2.17.0");
         const good = await program("good", "helm", "v3.18.0");
-        expect(await usableOnPath("helm", `${dirname(old)}:${join(folder, "none")}:${dirname(good)}`)).toBe(good);
+        expect(await usableOnPath("helm", `${dirname(old)}:${inFolder("none")}:${dirname(good)}`)).toBe(good);
     });
 
     test("brings the language host that lies beside it, and no other", async () => {
@@ -67,23 +58,23 @@ describe("a program on the PATH", () => {
     test("is all that is needed: nothing is built, no Go is asked for", async () => {
         const file = await program("bin", "helm", "v3.18.0");
         vi.stubEnv("PATH", "");
-        expect(await ensureTools(["helm"], { path: dirname(file), cache: join(folder, "cache") })).toEqual({ helm: file });
-        expect(existsSync(join(folder, "cache"))).toBe(false);
+        expect(await ensureTools(["helm"], { path: dirname(file), cache: inFolder("cache") })).toEqual({ helm: file });
+        expect(existsSync(inFolder("cache"))).toBe(false);
     });
 });
 
 describe("without a usable Go", () => {
     test("one sentence says what to install", async () => {
-        vi.stubEnv("PATH", join(folder, "none"));
+        vi.stubEnv("PATH", inFolder("none"));
         const message = "there is no Go on the PATH: install Go 1.26 or newer, which builds what the lab runs (etcd)";
-        await expect(ensureTools(["etcd"], { cache: folder })).rejects.toThrow(message);
-        await expect(ciliumChart({ cache: folder })).rejects.toThrow("install Go 1.26 or newer");
+        await expect(ensureTools(["etcd"], { cache: inFolder() })).rejects.toThrow(message);
+        await expect(ciliumChart({ cache: inFolder() })).rejects.toThrow("install Go 1.26 or newer");
     });
 
     test("an old Go is named", async () => {
         await program("bin", "go", "go1.21.3");
-        vi.stubEnv("PATH", join(folder, "bin"));
-        await expect(ensureTools(["etcd"], { cache: folder })).rejects.toThrow("the PATH has Go 1.21.3: install Go 1.26 or newer");
+        vi.stubEnv("PATH", inFolder("bin"));
+        await expect(ensureTools(["etcd"], { cache: inFolder() })).rejects.toThrow("the PATH has Go 1.21.3: install Go 1.26 or newer");
     });
 });
 
@@ -103,7 +94,7 @@ test.each(MODULES.map(({ name }) => name))("%s downloads modules only, each with
 });
 
 test("a lock keeps work apart, and one whose holder was killed is taken", async () => {
-    const file = join(folder, "lock");
+    const file = inFolder("lock");
     let inside = 0;
     const work = async () => {
         expect(++inside).toBe(1);
@@ -124,30 +115,28 @@ test("a lock keeps work apart, and one whose holder was killed is taken", async 
             async () => "done",
         ),
     ).toBe("done");
-    expect(readdirSync(folder)).toEqual([]);
+    expect(readdirSync(inFolder())).toEqual([]);
 });
 
 describe.skipIf(await whyNoGo())("a build", { timeout: BUILD_TIMEOUT }, () => {
     test("that is killed leaves nothing wrong, and the next one succeeds", async () => {
-        const builder = spawn(process.execPath, ["tests/lab/builder.ts", folder], { stdio: ["ignore", "pipe", "inherit"] });
+        const builder = spawn(process.execPath, ["tests/lab/builder.ts", inFolder()], { stdio: ["ignore", "pipe", "inherit"] });
         await once(builder.stdout, "data");
         const ended = once(builder, "exit");
         builder.kill("SIGKILL");
         await ended;
-        expect(readdirSync(join(folder, "tools")).filter((entry) => entry.startsWith("etcd-"))).toEqual([]);
+        expect(readdirSync(inFolder("tools")).filter((entry) => entry.startsWith("etcd-"))).toEqual([]);
 
         const lines: string[] = [];
-        const { etcd } = await ensureTools(["etcd"], { path: "", cache: folder, tell: (line) => lines.push(line) });
+        const { etcd } = await ensureTools(["etcd"], { path: "", cache: inFolder(), tell: (line) => lines.push(line) });
         expect(lines).toContain("another build is under way, waiting for it");
         expect((await run(etcd, ["--version"])).stdout).toContain("etcd Version: 3.7.3");
-        expect(readdirSync(join(folder, "tools")).filter((entry) => entry.startsWith("unfinished") || entry.startsWith("lock"))).toEqual(
-            [],
-        );
+        expect(readdirSync(inFolder("tools")).filter((entry) => entry.startsWith("unfinished") || entry.startsWith("lock"))).toEqual([]);
     });
 
     test("is done once when two ask for it, and then no more", async () => {
         const lines: string[] = [];
-        const ask = () => ensureTools(["etcd"], { path: "", cache: folder, tell: (line) => lines.push(line) });
+        const ask = () => ensureTools(["etcd"], { path: "", cache: inFolder(), tell: (line) => lines.push(line) });
         const [one, two] = await Promise.all([ask(), ask()]);
         expect(two).toEqual(one);
         expect(await ask()).toEqual(one);
@@ -161,10 +150,3 @@ describe.skipIf(await whyNoGo())("a build", { timeout: BUILD_TIMEOUT }, () => {
         expect(existsSync(join(await ciliumSources(), "bpf/bpf_lxc.c"))).toBe(true);
     });
 });
-
-async function program(under: string, name: string, output: string): Promise<string> {
-    const file = join(folder, under, name);
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, `#!/bin/sh\ncat <<'END'\n${output}\nEND\n`.replace("cat", "/bin/cat"), { mode: 0o755 });
-    return file;
-}

@@ -12,18 +12,16 @@ import { tryDatapath } from "../../../lab/tools/datapath.ts";
 import { ensureTools } from "../../../lab/tools/tools.ts";
 import { until } from "../../../lab/until.ts";
 import { issue } from "../../stacks/issue.ts";
-import { BUILD_TIMEOUT, temporaryFolder, testNode, whyNoGo } from "../harness.ts";
-import { addon, client, exec, isReady, type NodeCluster, nodeCluster, podIs } from "./harness.ts";
+import { BUILD_TIMEOUT, temporaryFolder, testNode } from "../harness.ts";
+import { addon, client, exec, isReady, type NodeCluster, nodeCluster, podIs, whyNoNodes } from "./harness.ts";
 
 const WAIT = 120_000;
 const NAMESPACE = "kube-system";
 const CILIUM = { group: "cilium.io", version: "v2", namespace: "default" };
 const NOT_READY = { key: "node.cilium.io/agent-not-ready", value: "true", effect: "NoExecute" };
 const datapath = await tryDatapath({ tell: console.log });
-const reason = datapath.why ?? (await whyNoGo());
-if (reason) console.warn(`skipped: ${reason}`);
 
-describe.skipIf(reason)("Cilium's chart on the lab's own nodes", { timeout: 300_000 }, () => {
+describe.skipIf(await whyNoNodes())("Cilium's chart on the lab's own nodes", { timeout: 300_000 }, () => {
     let folder: string;
     let cluster: NodeCluster;
     let core: CoreV1Api;

@@ -13,14 +13,22 @@ import { type LabNodesOptions, labNodes } from "../../../lab/node/cluster-nodes.
 import type { NodePrograms } from "../../../lab/node/programs.ts";
 import type { NodeSpec } from "../../../lab/nodes.ts";
 import { type Process, startProcess } from "../../../lab/processes.ts";
+import { tryDatapath } from "../../../lab/tools/datapath.ts";
 import { until } from "../../../lab/until.ts";
-import { testCluster, testNode } from "../harness.ts";
+import { testCluster, testNode, whyNoGo } from "../harness.ts";
 
 const run = promisify(execFile);
 
 export const API_ADDRESS = "10.0.1.200";
 const SERVICE_CIDR = "172.20.0.0/16";
 const ROUTER = "10.0.1.254";
+
+/** Why this machine cannot run nodes of the lab's own; undefined when it can. */
+export async function whyNoNodes(): Promise<string | undefined> {
+    const why = (await tryDatapath({ tell: console.log })).why ?? (await whyNoGo());
+    if (why) console.warn(`skipped: ${why}`);
+    return why;
+}
 
 /** A cluster with nodes of the lab's own, in network namespaces with no link to the machine's network. */
 export interface NodeCluster {

@@ -1,41 +1,26 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { AppsV1Api } from "@kubernetes/client-node";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { nodePrograms } from "../../../lab/node/programs.ts";
-import { tryDatapath } from "../../../lab/tools/datapath.ts";
+import { describe, expect, test } from "vitest";
 import { until } from "../../../lab/until.ts";
-import { BUILD_TIMEOUT, temporaryFolder, testNode, whyNoGo } from "../harness.ts";
-import { addon, client, type NodeCluster, nodeCluster } from "./harness.ts";
-import { podTools, STAY, shell } from "./pods.ts";
+import { testNode } from "../harness.ts";
+import { addon, client, type NodeCluster, whyNoNodes } from "./harness.ts";
+import { type podTools, STAY, shell, withCluster } from "./pods.ts";
 
 const WAIT = 60_000;
 const AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.53";
 const NAMESPACE = "default";
-const datapath = await tryDatapath({ tell: console.log });
-const reason = datapath.why ?? (await whyNoGo());
-if (reason) console.warn(`skipped: ${reason}`);
 
-describe.skipIf(reason)("a node of the lab's own", { timeout: 180_000 }, () => {
+describe.skipIf(await whyNoNodes())("a node of the lab's own", { timeout: 180_000 }, () => {
     let folder: string;
     let cluster: NodeCluster;
     let pods: ReturnType<typeof podTools>;
 
-    beforeAll(async () => {
-        folder = await temporaryFolder();
-        if (!datapath.programs) throw new Error(datapath.why);
-        const programs = await nodePrograms(datapath.programs, { tell: console.log }, ["agnhost", "kube-proxy"]);
-        cluster = await nodeCluster(folder, programs, { backOffMilliseconds: 500 });
-        pods = podTools(cluster);
-    }, BUILD_TIMEOUT);
-    afterEach(() => pods.clear());
-    afterAll(async () => {
-        await cluster?.stop();
-        if (folder) await rm(folder, { recursive: true, force: true });
+    withCluster(async (...started) => {
+        [folder, cluster, pods] = started;
     });
 
     test("is not ready until the VPC CNI has written its conflist, and runs it from its add-on", async () => {

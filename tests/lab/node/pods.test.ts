@@ -1,36 +1,20 @@
-import { rm } from "node:fs/promises";
 import type { V1Container } from "@kubernetes/client-node";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { nodePrograms } from "../../../lab/node/programs.ts";
-import { tryDatapath } from "../../../lab/tools/datapath.ts";
+import { describe, expect, test } from "vitest";
 import { until } from "../../../lab/until.ts";
-import { BUILD_TIMEOUT, temporaryFolder, testNode, whyNoGo } from "../harness.ts";
-import { addon, isReady, type NodeCluster, nodeCluster, podIs } from "./harness.ts";
-import { podTools, STAY, shell } from "./pods.ts";
+import { testNode } from "../harness.ts";
+import { addon, isReady, type NodeCluster, podIs, whyNoNodes } from "./harness.ts";
+import { type podTools, STAY, shell, withCluster } from "./pods.ts";
 
 const NAMESPACE = "default";
-const datapath = await tryDatapath({ tell: console.log });
-const reason = datapath.why ?? (await whyNoGo());
-if (reason) console.warn(`skipped: ${reason}`);
 
-describe.skipIf(reason)("pods on a node of the lab's own", { timeout: 180_000 }, () => {
-    let folder: string;
+describe.skipIf(await whyNoNodes())("pods on a node of the lab's own", { timeout: 180_000 }, () => {
     let cluster: NodeCluster;
     let pods: ReturnType<typeof podTools>;
 
-    beforeAll(async () => {
-        folder = await temporaryFolder();
-        if (!datapath.programs) throw new Error(datapath.why);
-        const programs = await nodePrograms(datapath.programs, { tell: console.log }, ["agnhost", "kube-proxy"]);
-        cluster = await nodeCluster(folder, programs, { backOffMilliseconds: 500 });
-        pods = podTools(cluster);
+    withCluster(async (_, ...started) => {
+        [cluster, pods] = started;
         await addon(cluster, "vpc-cni");
         await cluster.addNode(1);
-    }, BUILD_TIMEOUT);
-    afterEach(() => pods.clear());
-    afterAll(async () => {
-        await cluster?.stop();
-        if (folder) await rm(folder, { recursive: true, force: true });
     });
 
     test("environment, hosts, volumes, and a Secret that changes in its file", async () => {

@@ -1,7 +1,12 @@
+import { rm } from "node:fs/promises";
 import type { V1Container, V1PodSpec } from "@kubernetes/client-node";
 import { CoreV1Api } from "@kubernetes/client-node";
+import { afterAll, afterEach, beforeAll } from "vitest";
+import { nodePrograms } from "../../../lab/node/programs.ts";
+import { tryDatapath } from "../../../lab/tools/datapath.ts";
 import { until } from "../../../lab/until.ts";
-import { client, exec, isReady, type NodeCluster, podIs } from "./harness.ts";
+import { BUILD_TIMEOUT, temporaryFolder } from "../harness.ts";
+import { client, exec, isReady, type NodeCluster, nodeCluster, podIs } from "./harness.ts";
 
 const WAIT = 60_000;
 const NAMESPACE = "default";
@@ -56,4 +61,26 @@ export function podTools(cluster: NodeCluster) {
                     .map((name) => core.deleteNamespacedPod({ name, namespace: NAMESPACE, gracePeriodSeconds: 0 }).catch(() => {})),
             ),
     };
+}
+type Pods = ReturnType<typeof podTools>;
+
+/** Starts a cluster for the tests of a file, whose nodes have no Cilium, and ends it after them. @param started gets it, without a node yet */
+export function withCluster(started: (folder: string, cluster: NodeCluster, pods: Pods) => Promise<void>): void {
+    let folder: string;
+    let cluster: NodeCluster;
+    let pods: Pods;
+    beforeAll(async () => {
+        folder = await temporaryFolder();
+        const datapath = await tryDatapath({ tell: console.log });
+        if (!datapath.programs) throw new Error(datapath.why);
+        const programs = await nodePrograms(datapath.programs, { tell: console.log }, ["agnhost", "kube-proxy"]);
+        cluster = await nodeCluster(folder, programs, { backOffMilliseconds: 500 });
+        pods = podTools(cluster);
+        await started(folder, cluster, pods);
+    }, BUILD_TIMEOUT);
+    afterEach(() => pods.clear());
+    afterAll(async () => {
+        await cluster?.stop();
+        if (folder) await rm(folder, { recursive: true, force: true });
+    });
 }
