@@ -13,6 +13,9 @@ import { ensureTools } from "./tools/tools.ts";
 
 const SAMPLE_MILLISECONDS = 500;
 
+/** As the process table has them. */
+const CONTROL_PLANE = ["etcd", "kube-apiserver", "kube-controller", "kube-scheduler"];
+
 interface Figure {
     name: string;
     value: number;
@@ -79,7 +82,7 @@ async function labRun(): Promise<Figure[]> {
         last = performance.now();
     };
     const memory = watchMemory();
-    let perNode = 0;
+    let parts: { node: number; controlPlane: number } | undefined;
     const code = await inLab({ tell, simulatedNodes }, async (run) => {
         lap("start");
         for (const [phase, work] of Object.entries(PHASES)) {
@@ -88,7 +91,7 @@ async function labRun(): Promise<Figure[]> {
             if (phase !== "mesh" || !run.lab.dataPlane.network) continue;
             if (!allPassed(await verifyLab(run.lab, { tell }))) throw new Error("the mesh is not proven, so its figures say nothing");
             lap("verify");
-            perNode = memoryOfNodes() / run.plan.clusters.reduce((sum, { config }) => sum + config.nodeGroup.desired, 0);
+            parts = memoryOfParts(run.plan);
         }
     });
     if (code !== 0) process.exit(code);
@@ -104,20 +107,28 @@ async function labRun(): Promise<Figure[]> {
         },
         { name: "peak memory of the program: engine, language host, node", value: program / 2 ** 20, unit: "MiB" },
         { name: "peak memory of the lab: control planes, nodes, providers, simulated AWS", value: lab / 2 ** 20, unit: "MiB" },
-        ...(perNode > 0
-            ? [{ name: "memory of a node with what runs on it, a mesh of two", value: perNode / 2 ** 20, unit: "MiB" } as const]
+        ...(parts
+            ? ([
+                  { name: "memory of a cluster's control plane, a mesh of two", value: parts.controlPlane / 2 ** 20, unit: "MiB" },
+                  { name: "memory of a node with what runs on it, a mesh of two", value: parts.node / 2 ** 20, unit: "MiB" },
+              ] as const)
             : []),
     ];
 }
 
-/** What the families of nodes' holders hold. */
-function memoryOfNodes(): number {
+/** What the families of nodes' holders hold, and what the control planes beside them do: on average of a node, of a cluster. */
+function memoryOfParts({ clusters }: Plan): { node: number; controlPlane: number } {
     const table = processTable();
     const all = family(table, process.pid);
     const nodes = new Set(
         all.filter(({ name }) => name === "unshare" || name === "nsenter").flatMap(({ pid }) => family(table, pid).map((one) => one.pid)),
     );
-    return [...nodes].reduce((sum, pid) => sum + proportionalSize(pid), 0);
+    const controlPlanes = all.filter(({ pid, name }) => CONTROL_PLANE.includes(name) && !nodes.has(pid)).map(({ pid }) => pid);
+    const size = (pids: Iterable<number>) => [...pids].reduce((sum, pid) => sum + proportionalSize(pid), 0);
+    return {
+        node: size(nodes) / clusters.reduce((sum, { config }) => sum + config.nodeGroup.desired, 0),
+        controlPlane: size(controlPlanes) / clusters.length,
+    };
 }
 
 /** The time from nothing to a mesh whose gate has passed, with clusters of one node each. */
