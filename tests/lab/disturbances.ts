@@ -66,6 +66,25 @@ export async function propagates({ core, agents, inAgent }: RealLab, from: strin
     return seconds;
 }
 
+/** Waits until no agent of these clusters lists a cluster that has left, nor a node of it. */
+export async function forgotten({ agents, inAgent }: RealLab, left: string, by: readonly string[]): Promise<void> {
+    const listed = async () => {
+        const all = (await Promise.all(by.map(agents))).flat();
+        const looks = all.map(async (agent) => [
+            ...seenPeers(await inAgent(agent, "cilium-dbg", "status", "-o", "json")),
+            ...JSON.parse(await inAgent(agent, "cilium-dbg", "node", "list", "-o", "json")).map(
+                ({ name }: { name: string }) => name.split("/")[0],
+            ),
+        ]);
+        return (await Promise.all(looks)).flat().includes(left) ? undefined : true;
+    };
+    await until(listed, MILLISECONDS, `${by.join(", ")} still know ${left}`);
+}
+
+function seenPeers(statusJson: string): string[] {
+    return (JSON.parse(statusJson)["cluster-mesh"]?.clusters ?? []).map(({ name }: { name: string }) => name);
+}
+
 /** Deletes a replica, and waits until there are as many ready ones as before, all of them others. */
 export async function replaceReplica(real: RealLab, cluster: string): Promise<void> {
     const before = await replicas(real, cluster);

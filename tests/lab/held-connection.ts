@@ -1,7 +1,7 @@
 import type { CoreV1Api, V1Container, V1Pod } from "@kubernetes/client-node";
 import { expect } from "vitest";
 import { until } from "../../lab/until.ts";
-import type { RealLab } from "./real-lab.ts";
+import { nodeOf, type RealLab } from "./real-lab.ts";
 
 const NAMESPACE = "default";
 const PORT = 8080;
@@ -46,8 +46,16 @@ export interface HeldConnection {
     goesOn(): Promise<number>;
 }
 
-/** Connects two pods, by IP, for as long as the lab lasts. */
-export async function holdConnection({ core, clients }: RealLab, from: End, to: End): Promise<HeldConnection> {
+/** Connects two pods, by IP, for as long as the lab lasts. They are on the second nodes of their clusters, which the tests leave alone. */
+export async function holdConnection(real: RealLab, client: string, server: string): Promise<HeldConnection> {
+    const [from, to] = [
+        { cluster: client, node: await nodeOf(real, client, 1) },
+        { cluster: server, node: await nodeOf(real, server, 1) },
+    ];
+    return connect(real, from, to);
+}
+
+async function connect({ core, clients }: RealLab, from: End, to: End): Promise<HeldConnection> {
     const server = await startPod(core(to.cluster), "server", to.node, {
         name: "server",
         image: "registry.k8s.io/e2e-test-images/agnhost:2.53",

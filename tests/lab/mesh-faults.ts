@@ -1,16 +1,7 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
+import { leaves } from "../../components/etcd-tls.ts";
 import { etcdClientFiles, etcdHostname } from "../../core/clustermesh-config.ts";
-import { makeTls } from "../../lab/providers/tls.ts";
-import { until } from "../../lab/until.ts";
+import { ownMaterial, restartAgent, signedBy, tell, type Victim } from "./material.ts";
 import { AGENTS, byHand, PLACE, type RealLab, rolledOut } from "./real-lab.ts";
-
-/** Whom a fault is made for: a cluster, its peer, and a node if only that is to be hit. */
-export interface Victim {
-    cluster: string;
-    peer: string;
-    node: string;
-}
 
 /** What somebody breaks, and all that verify must say of it. */
 export interface Fault {
@@ -26,8 +17,9 @@ export interface Fault {
 const BLOCKS: Record<string, string> = { cluster1: "10.248.0.0/18", cluster2: "192.168.0.0/16" };
 /** Nobody has this one. */
 const WRONG_ADDRESS = "192.168.0.99";
+/** Nor this. */
+const WRONG_DOMAIN = "mesh.example.org";
 const SYSTEM = "kube-system";
-const RESTART_MILLISECONDS = 60_000;
 
 export const SOURCE_NAT: Fault = {
     // As `aws eks update-addon` does.
@@ -97,12 +89,58 @@ export const OTHER_CLIENT_CA: Fault = {
 export const UNKNOWN_USER: Fault = {
     async make(real, victim) {
         const files = etcdClientFiles(victim.peer);
-        const { cert, key } = await signedBy(real, victim.peer, "somebody");
+        const { cert, key } = await signedBy(real, victim.peer, { commonName: "somebody", use: "client_auth" });
         await tell(real, victim, { [files.cert]: btoa(cert), [files.key]: btoa(key) });
     },
     check: "agents",
     subject: oneAgent,
     why: ({ peer }) => `${notConnected(peer)}.*permission denied`,
+};
+
+/** Of the peer's etcd, whose stack it is to be put back by: for all but peers it goes by its right names. */
+export const WRONG_SERVER_NAME: Fault = {
+    async make(real, victim) {
+        const { commonName, use, ipAddresses } = leaves(victim.peer).server;
+        const dnsNames = [commonName, `*.${WRONG_DOMAIN}`];
+        const { cert, key } = await signedBy(real, victim.peer, { commonName, use, dnsNames, ipAddresses: [...ipAddresses] });
+        const metadata = { name: "clustermesh-apiserver-server-cert", namespace: SYSTEM };
+        const data = { "tls.crt": btoa(cert), "tls.key": btoa(key) };
+        await byHand(real, victim.peer, { apiVersion: "v1", kind: "Secret", metadata, data });
+        await restartAgent(real, victim);
+    },
+    check: "agents",
+    subject: oneAgent,
+    why: ({ peer }) =>
+        `${notConnected(peer)}.*certificate is valid for .*${WRONG_DOMAIN.replaceAll(".", "\\.")}, not ${etcdHostname(peer)}`,
+};
+
+/** The agent runs with another cluster id than everything else of its cluster, as after an edit of `cilium-config` and a restart of its node. */
+function runningWith(id: (victim: Victim) => number): Pick<Fault, "make" | "undo" | "check" | "subject"> {
+    const restartWith = async (real: RealLab, victim: Victim, id: number) => {
+        const metadata = { name: "cilium-config", namespace: SYSTEM };
+        await byHand(real, victim.cluster, { apiVersion: "v1", kind: "ConfigMap", metadata, data: { "cluster-id": `${id}` } });
+        await restartAgent(real, victim);
+    };
+    return {
+        make: (real, victim) => restartWith(real, victim, id(victim)),
+        // What Cilium's chart made is in no state: a refresh sees the release alone.
+        undo: (real, victim) => restartWith(real, victim, idOf(victim.cluster)),
+        check: "agents",
+        subject: oneAgent,
+    };
+}
+
+/** Cilium refuses the peer then. */
+export const PEERS_ID: Fault = {
+    ...runningWith(({ peer }) => idOf(peer)),
+    why: ({ cluster, peer }) =>
+        `^${peer}: refused: it has cluster id ${idOf(peer)}, with which this agent runs itself; ${otherId(cluster, peer, idOf(peer))}`,
+};
+
+/** All of Cilium is content; peers drop what the agent announces. */
+export const NOBODYS_ID: Fault = {
+    ...runningWith(() => 9),
+    why: ({ cluster, peer }) => `^${otherId(cluster, peer, 9)}`,
 };
 
 export const WRONG_ALIAS: Fault = {
@@ -127,62 +165,15 @@ function oneAgent({ cluster, node }: Victim): string {
     return `^${cluster}/${node}$`;
 }
 
+function otherId(cluster: string, peer: string, id: number): string {
+    return `it runs with cluster id ${id}, and ${peer} is told that ${cluster} has ${idOf(cluster)}$`;
+}
+
+/** Of the sample stacks. */
+function idOf(cluster: string): number {
+    return Number(cluster.slice(-1));
+}
+
 function notConnected(peer: string): string {
     return `^${peer}: no connection to its etcd after \\d+ failures \\(.*\\): `;
-}
-
-/** What the cluster itself hands out to its peers, base64: easily taken for theirs. */
-async function ownMaterial({ core }: RealLab, { cluster }: Victim): Promise<Record<string, string>> {
-    const { data } = await core(cluster).readNamespacedSecret({ name: "clustermesh-apiserver-remote-cert", namespace: SYSTEM });
-    return data ?? {};
-}
-
-/**
- * Changes what the agents of a cluster are told of their peer, and restarts the one of the node: a connection that is there goes on with what it came about
- * with.
- */
-async function tell(real: RealLab, { cluster, node }: Victim, data: Record<string, string>): Promise<void> {
-    const agent = async () => (await real.agents(cluster)).find((one) => one.node === node);
-    const before = await agent();
-    if (!before) throw new Error(`no agent runs on ${node}`);
-    const metadata = { name: "cilium-clustermesh", namespace: SYSTEM };
-    await byHand(real, cluster, { apiVersion: "v1", kind: "Secret", metadata, data });
-    const [file = "", text = ""] = Object.entries(data)[0] ?? [];
-    const read = async () => btoa(await real.inAgent(before, "cat", `/var/lib/cilium/clustermesh/${file}`)) === text || undefined;
-    await until(read, RESTART_MILLISECONDS, "the agent's files do not follow the Secret");
-    await real.core(cluster).deleteNamespacedPod({ name: before.pod, namespace: SYSTEM });
-    const answers = async () => {
-        const after = await agent();
-        if (!after || after.uid === before.uid) return undefined;
-        return real.inAgent(after, "cilium-dbg", "status", "-o", "json");
-    };
-    await until(answers, RESTART_MILLISECONDS, `the agent of ${node} does not come back`);
-}
-
-/** A client certificate by a cluster's CA, whose key is in its stack. */
-async function signedBy({ driver }: RealLab, cluster: string, commonName: string): Promise<{ cert: string; key: string }> {
-    const args = ["stack", "export", "--show-secrets", "-s", cluster];
-    const { stdout } = await promisify(execFile)("pulumi", args, {
-        cwd: driver.folder,
-        env: { ...process.env, ...driver.env },
-        maxBuffer: 1e8,
-    });
-    const { resources } = JSON.parse(stdout).deployment as {
-        resources: { type: string; urn: string; outputs?: Record<string, unknown> }[];
-    };
-    const ca = (type: string, key: string) => {
-        const found = resources.find((one) => one.type === type && one.urn.endsWith("-ca"))?.outputs?.[key];
-        const plain = typeof found === "object" && found !== null && "plaintext" in found ? JSON.parse(String(found.plaintext)) : found;
-        return String(plain);
-    };
-    const own = await makeTls("tls:index/privateKey:PrivateKey", { algorithm: "ECDSA", ecdsaCurve: "P256" });
-    const request = await makeTls("tls:index/certRequest:CertRequest", { privateKeyPem: own.privateKeyPem, subject: { commonName } });
-    const cert = await makeTls("tls:index/locallySignedCert:LocallySignedCert", {
-        certRequestPem: request.certRequestPem,
-        caCertPem: ca("tls:index/selfSignedCert:SelfSignedCert", "certPem"),
-        caPrivateKeyPem: ca("tls:index/privateKey:PrivateKey", "privateKeyPem"),
-        allowedUses: ["digital_signature", "client_auth"],
-        validityPeriodHours: 24,
-    });
-    return { cert: String(cert.certPem), key: String(own.privateKeyPem) };
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { AppsV1Api, CoreV1Api, type KubernetesObject, KubernetesObjectApi, PatchStrategy } from "@kubernetes/client-node";
-import { type DriverOptions, deployMesh, refreshMesh, type Stacks } from "../../cli/driver.ts";
+import { type DriverOptions, deployMesh, type Stacks } from "../../cli/driver.ts";
 import { readPlan } from "../../cli/plan.ts";
 import { type VerifyOptions, verify } from "../../cli/verify.ts";
 import type { Agent } from "../../core/gate.ts";
@@ -18,6 +18,9 @@ export const CLUSTERS = { clusters: ["cluster1", "cluster2"], meshes: [] };
 export const MESH = { clusters: [], meshes: ["mesh"] };
 export const ALL = { clusters: CLUSTERS.clusters, meshes: MESH.meshes };
 export const PLACE = { account: "111111111111", region: "eu-central-1" };
+
+/** Seconds are enough here to restart an agent that stays behind. */
+export const GATE = { timeoutSeconds: 150, healAfterSeconds: 10 };
 
 const NAMESPACE = "kube-system";
 /** To be changed by hand. */
@@ -50,7 +53,7 @@ export interface RealLab {
     healthy(): Promise<number>;
 }
 
-/** The sample mesh stack. @param gate its settings; seconds are enough here to restart an agent that stays behind */
+/** The sample mesh stack. @param gate its settings */
 export function meshWith(gate: { timeoutSeconds: number; healAfterSeconds: number }): object {
     const [mesh] = readPlan(".").meshes;
     return { ...mesh?.config, gate };
@@ -69,7 +72,7 @@ export function clusterStacks({ kvstoreMesh }: { kvstoreMesh: boolean }): StackF
 
 /** Starts the lab with the sample stacks, two nodes in each cluster. */
 export async function startRealLab(): Promise<RealLab> {
-    const stacks = { ...clusterStacks({ kvstoreMesh: false }), mesh: meshWith({ timeoutSeconds: 150, healAfterSeconds: 10 }) };
+    const stacks = { ...clusterStacks({ kvstoreMesh: false }), mesh: meshWith(GATE) };
     const lab = await startLab({ folder: join(await temporaryFolder(), "lab"), stacks, tell: (line) => console.log(line) });
     return handsOn(lab);
 }
@@ -89,9 +92,9 @@ export function handsOn(lab: Lab): RealLab {
         });
         return (await Promise.all(looks)).includes(false);
     };
-    const up = async (stacks: Stacks) => {
+    const up = async (stacks: Stacks, more: Pick<DriverOptions, "refresh"> = {}) => {
         const said: string[] = [];
-        await deployMesh(stacks, { ...driver, onOutput: (_, text) => said.push(text) });
+        await deployMesh(stacks, { ...driver, ...more, onOutput: (_, text) => said.push(text) });
         return said.join("");
     };
     return {
@@ -103,17 +106,30 @@ export function handsOn(lab: Lab): RealLab {
         agents: async (cluster) => (await kubernetesAgents(clients()).list(cluster)).running,
         inAgent: (agent, ...command) => inAgent(clients(), agent, command),
         verify: (options) => verify(kubeconfigs(), options),
-        up,
-        async putBack(stacks) {
-            await refreshMesh(stacks, driver);
-            return up(stacks);
-        },
+        up: (stacks) => up(stacks),
+        putBack: (stacks) => up(stacks, { refresh: true }),
         async healthy() {
             const start = performance.now();
             await until(async () => ((await behind()) ? undefined : true), HEALTHY_MILLISECONDS, "not every agent sees every cluster");
             return (performance.now() - start) / 1000;
         },
     };
+}
+
+/** Does something, and tells how long it took. @returns seconds */
+export async function timed(what: string, work: () => Promise<unknown>): Promise<number> {
+    const start = performance.now();
+    await work();
+    const seconds = (performance.now() - start) / 1000;
+    console.log(`${what}: ${seconds.toFixed(1)} s`);
+    return seconds;
+}
+
+/** Name of a node of a cluster, in the order in which they came: the first are the first to go. */
+export async function nodeOf({ core }: RealLab, cluster: string, index: number): Promise<string> {
+    const { items } = await core(cluster).listNode();
+    const came = (node: (typeof items)[number]) => Number(node.metadata?.creationTimestamp ?? 0);
+    return items.toSorted((a, b) => came(a) - came(b))[index]?.metadata?.name ?? "";
 }
 
 /** Restarts every agent of a cluster, as `kubectl rollout restart` does, and waits until all are ready. */
