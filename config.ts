@@ -1,4 +1,3 @@
-import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { contains, defaultPool, isCanonical, PRIVATE_RANGES } from "./core/cidr.ts";
 import { CLUSTER_RULES, fullStackName, MESH_RULES } from "./core/config-rules.ts";
@@ -148,9 +147,11 @@ const MeshSchema = z.strictObject({
     network: z.enum(["peering", "transit-gateway"]).default("peering"),
     /** What nodes and pods accept from the other clusters: everything, or these ports (and always what Cilium itself needs). */
     ingress: z.union([z.literal("all"), z.array(Port)], { error: "is neither all nor a list of ports" }).default("all"),
+    /** Changes that restart agents go through one cluster after the other, the next only when the agents of the one before see all clusters again. */
+    rolling: z.boolean().default(false),
     gate: z
         .strictObject({
-            /** Seconds until `up` gives up waiting for the agents. */
+            /** Seconds until `up` gives up waiting for the agents of a cluster. */
             timeoutSeconds: z.int().min(30).max(7200).default(900),
             /** Seconds after which an agent that stays behind is restarted, at most twice. */
             healAfterSeconds: z.int().min(10).max(7200).default(180),
@@ -186,26 +187,6 @@ export interface MeshConfig extends Omit<MeshSettings, "ingress"> {
 }
 
 export type StackConfig = ClusterConfig | MeshConfig;
-
-/**
- * The only reader of `Pulumi.<stack>.yaml`.
- *
- * @throws RunError with everything that is wrong with the file
- */
-export function loadConfig(): StackConfig {
-    const config = new pulumi.Config();
-    const stray = Object.keys(pulumi.runtime.allConfig()).filter(
-        (key) => key.startsWith(`${config.name}:`) && key !== `${config.name}:stack`,
-    );
-    // `organization` is what the file and object-store backends call theirs.
-    const parsed = parseConfig(config.getObject("stack"), `${pulumi.getOrganization()}/${pulumi.getProject()}`);
-    const problems = [...stray.map((key) => `unknown key "${key}": every setting stands under ${config.name}:stack`), ...parsed.problems];
-    if (!parsed.config || problems.length > 0)
-        throw new pulumi.RunError(
-            `Pulumi.${pulumi.getStack()}.yaml cannot be used:\n${problems.map((problem) => `✖ ${problem}`).join("\n")}`,
-        );
-    return parsed.config;
-}
 
 /**
  * Checks the value of `clustermesh:stack`. Reads nothing but, for a chart on disk, its Chart.yaml.

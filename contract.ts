@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
+import { shortStackName } from "./core/config-rules.ts";
 
 /** Raised whenever a cluster stack of an older program can no longer be read. */
 export const CONTRACT_VERSION = 1;
@@ -72,13 +73,24 @@ export interface Cluster extends ClusterFacts {
     etcdClient: pulumi.Output<EtcdClient>;
 }
 
+/** The same with the secrets in plain, for programs outside the engine. */
+export interface PublishedCluster extends ClusterFacts {
+    kubeconfig: string;
+    etcdClient: EtcdClient;
+}
+
+const MeshOutputs = z.object({
+    network: z.enum(["peering", "transit-gateway"]),
+    /** By cluster name. */
+    members: z.record(z.string(), z.object({ ...Facts.shape, stack: z.string() })),
+    /** Ids of peering connections by the two clusters, "a.b", or of Transit Gateways by region. */
+    connections: z.record(z.string(), z.string()),
+});
+
+export type MeshOutputs = z.infer<typeof MeshOutputs>;
+
 /** What `stacks/cluster.ts` returns. Each key is an output of its own, since one secret makes the whole of its top-level output secret. */
 export type ClusterOutputs = { [K in keyof z.infer<typeof Published>]: pulumi.Input<z.infer<typeof Published>[K]> };
-
-/** `cluster1` of `organization/clustermesh/cluster1`. */
-export function shortStackName(stack: string): string {
-    return stack.slice(stack.lastIndexOf("/") + 1);
-}
 
 /**
  * Reads what the cluster stacks publish, in parallel.
@@ -98,21 +110,39 @@ async function readCluster(stack: string): Promise<Cluster | string> {
     const reference = new pulumi.StackReference(stack);
     // Key by key: `outputs` as a whole is secret as soon as one of them is.
     const details = await Promise.all(Keys.map((key) => reference.getOutputDetails(key)));
-    const outputs = Object.fromEntries(Keys.map((key, i) => [key, details[i]?.value ?? details[i]?.secretValue]));
+    const read = parseCluster(stack, Object.fromEntries(Keys.map((key, i) => [key, details[i]?.value ?? details[i]?.secretValue])));
+    if (typeof read === "string") return read;
+    return { ...read, kubeconfig: pulumi.secret(read.kubeconfig), etcdClient: pulumi.secret(read.etcdClient) };
+}
 
+/**
+ * What a cluster stack publishes.
+ *
+ * @param stack its full name
+ * @param outputs of the stack, secrets in plain
+ * @returns why they cannot be used, and what to do, when they cannot
+ */
+export function parseCluster(stack: string, outputs: Record<string, unknown>): PublishedCluster | string {
     const deploy = `run \`pulumi up -s ${shortStackName(stack)}\``;
     if (Object.values(outputs).every((output) => output === undefined)) return `stack ${stack} has no outputs: ${deploy} first`;
     if (outputs.contract !== CONTRACT_VERSION) {
         return `stack ${stack} was deployed by ${age(outputs.contract)} version of this program (contract ${outputs.contract}, here ${CONTRACT_VERSION}): ${deploy} with this one`;
     }
     const parsed = Published.safeParse(outputs);
-    if (!parsed.success) {
-        // Paths and reasons only: a value might be a part of a key.
-        const missing = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-        return `stack ${stack} does not publish what the mesh needs (${missing.join("; ")}): ${deploy} with this version of the program`;
-    }
-    const { kubeconfig, etcdClient, ...facts } = parsed.data;
-    return { ...facts, stack, kubeconfig: pulumi.secret(kubeconfig), etcdClient: pulumi.secret(etcdClient) };
+    return parsed.success ? { ...parsed.data, stack } : unreadable(stack, parsed.error);
+}
+
+/** What a mesh stack publishes: which clusters it has joined, and how. Returns as `parseCluster` does. */
+export function parseMesh(stack: string, outputs: Record<string, unknown>): MeshOutputs | string {
+    if (Object.keys(outputs).length === 0) return `stack ${stack} has no outputs: run \`pulumi up -s ${shortStackName(stack)}\` first`;
+    const parsed = MeshOutputs.safeParse(outputs);
+    return parsed.success ? parsed.data : unreadable(stack, parsed.error);
+}
+
+function unreadable(stack: string, { issues }: z.ZodError): string {
+    // Paths and reasons only: a value might be a part of a key.
+    const missing = issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    return `stack ${stack} does not publish what the mesh needs (${missing.join("; ")}): run \`pulumi up -s ${shortStackName(stack)}\` with this version of the program`;
 }
 
 function age(contract: unknown): string {

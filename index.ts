@@ -1,5 +1,5 @@
-import { loadConfig } from "./config.ts";
 import { clusterStack } from "./stacks/cluster.ts";
+import { loadConfig } from "./stacks/load-config.ts";
 import { meshStack } from "./stacks/mesh.ts";
 
 /** The stack's file says which of the two programs this is. */

@@ -9,7 +9,12 @@ export interface Plan {
     meshes: { stack: string; config: MeshConfig }[];
     /** Everything that is wrong with the stack files, each with its file's name. */
     problems: string[];
+    /** Stacks whose file is wrong: they are in neither list. */
+    wrong?: string[];
 }
+
+/** What completes short stack names where nothing else is said: `organization` is what the file and object-store backends call theirs. */
+export const PROJECT = "organization/clustermesh";
 
 const STACK_FILE = /^Pulumi\.(.+)\.yaml$/;
 
@@ -18,8 +23,8 @@ const STACK_FILE = /^Pulumi\.(.+)\.yaml$/;
  *
  * @param project "<organization>/<project>", which completes short stack names
  */
-export function readPlan(folder: string, project = "organization/clustermesh"): Plan {
-    const plan: Plan = { clusters: [], meshes: [], problems: [] };
+export function readPlan(folder: string, project = PROJECT): Plan {
+    const plan: Plan & { wrong: string[] } = { clusters: [], meshes: [], problems: [], wrong: [] };
     for (const file of readdirSync(folder).toSorted()) {
         const stack = STACK_FILE.exec(file)?.[1];
         if (!stack) continue;
@@ -27,6 +32,7 @@ export function readPlan(folder: string, project = "organization/clustermesh"): 
         if (settings === undefined) continue;
         const { config, problems } = typeof settings === "string" ? { problems: [settings] } : parseConfig(settings.value, project);
         plan.problems.push(...problems.map((problem) => `${file}: ${problem}`));
+        if (!config) plan.wrong.push(stack);
         if (config?.kind === "cluster") plan.clusters.push({ stack, config });
         if (config?.kind === "mesh") plan.meshes.push({ stack, config });
     }

@@ -7,14 +7,10 @@ import { DEFAULT_IMAGE } from "../core/verify/objects.ts";
 import { checkPairs } from "../core/verify/pairs.ts";
 import { type PodSettings, startPods } from "../core/verify/pods.ts";
 import { checkPolicy } from "../core/verify/policy.ts";
-import { CHECKS, type Check, type CheckId, type Finding, tally, type VerifyReport } from "../core/verify/report.ts";
+import { CHECKS, type Check, type CheckId, type Finding, PARTS, type Part, tally, type VerifyReport } from "../core/verify/report.ts";
 import { checkFailover, checkServices } from "../core/verify/services.ts";
 import type { Course, Testbed } from "../core/verify/testbed.ts";
 import { kubernetesTestbed } from "../kubernetes/testbed.ts";
-
-/** Parts of verify that can be left out. All but `agents` start test pods. */
-export const PARTS = ["agents", "pairs", "services", "failover", "policy"] as const;
-export type Part = (typeof PARTS)[number];
 
 export interface VerifyOptions {
     /** What to do; `["agents"]` makes nothing in the clusters. Default: everything. */

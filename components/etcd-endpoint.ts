@@ -1,11 +1,8 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { addressAt } from "../core/cidr.ts";
+import { endpointAddress, endpointBlock } from "../core/cidr.ts";
 import { ETCD_PORT } from "../core/clustermesh-config.ts";
 import { APISERVER_NODE_PORT } from "../core/helm-values.ts";
-
-/** The block of its subnet that an address is taken from: the second /28, since AWS keeps addresses of the first for itself. */
-const RESERVED = { offset: 16, prefix: 28 };
 
 export interface EtcdEndpointArgs {
     vpcId: pulumi.Input<string>;
@@ -15,11 +12,6 @@ export interface EtcdEndpointArgs {
     nodeSecurityGroupId: pulumi.Input<string>;
     /** The nodes: all of them are targets. */
     autoscalingGroupName: pulumi.Input<string>;
-}
-
-/** The address, in each zone, of the endpoint of a subnet's block. Known before anything is made. */
-export function endpointAddress(subnetCidr: string): string {
-    return addressAt(subnetCidr, RESERVED.offset);
 }
 
 /**
@@ -44,7 +36,7 @@ export class EtcdEndpoint extends pulumi.ComponentResource {
                     `${name}-${i}`,
                     {
                         subnetId: id,
-                        cidrBlock: `${endpointAddress(cidr)}/${RESERVED.prefix}`,
+                        cidrBlock: endpointBlock(cidr),
                         reservationType: "explicit",
                         description: "etcd endpoint of the cluster mesh",
                     },

@@ -28,6 +28,23 @@ export function contains(outer: string, inner: string): boolean {
     return x.first <= y.first && y.last <= x.last;
 }
 
+/** Negative when `a` comes before `b`: by first address, and of two with the same one the larger block. */
+export function compare(a: string, b: string): number {
+    const [x, y] = [range(a), range(b)];
+    return x.first - y.first || y.last - x.last;
+}
+
+/** A block's lower and upper half. */
+export function halves(cidr: string): [string, string] {
+    const prefix = new Netmask(cidr).bitmask + 1;
+    return [blockAt(cidr, prefix, 0), blockAt(cidr, prefix, 1)];
+}
+
+/** How many addresses a block has. */
+export function size(cidr: string): number {
+    return new Netmask(cidr).size;
+}
+
 /** First and last address of each block met so far: a mesh of a hundred clusters compares the same few hundred blocks fifty thousand times. */
 const ranges = new Map<string, { first: number; last: number }>();
 
@@ -91,4 +108,17 @@ export function layout(vpcCidr: string, zones: number): Layout | undefined {
 /** Bits that number `count` things. */
 function bits(count: number): number {
     return Math.ceil(Math.log2(count));
+}
+
+/** The block of its subnet that the etcd endpoint's address is taken from: the second /28, since AWS keeps addresses of the first for itself. */
+const RESERVED = { offset: 16, prefix: 28 };
+
+/** Kept free in a private subnet for the etcd endpoint. */
+export function endpointBlock(subnetCidr: string): string {
+    return `${endpointAddress(subnetCidr)}/${RESERVED.prefix}`;
+}
+
+/** The address of the etcd endpoint in a private subnet. Known before anything is made. */
+export function endpointAddress(subnetCidr: string): string {
+    return addressAt(subnetCidr, RESERVED.offset);
 }

@@ -101,6 +101,11 @@ function chartProblems(chart: string, version: string): string[] {
     return found === version ? [] : [`cilium.chart "${chart}" is version ${found}, but cilium.version is ${version}: make them agree`];
 }
 
+/** `cluster1` of `organization/clustermesh/cluster1`. */
+export function shortStackName(stack: string): string {
+    return stack.slice(stack.lastIndexOf("/") + 1);
+}
+
 /** "organization/clustermesh/cluster1" of "cluster1". @param project "<organization>/<project>" */
 export function fullStackName(stack: string, project: string): string {
     return stack.includes("/") ? stack : `${project}/${stack}`;

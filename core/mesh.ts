@@ -39,7 +39,7 @@ const CILIUM_HEALTH: Traffic[] = [
 ];
 
 /** Members in an order that does not depend on the order in the mesh's stack file: reordering that must change no resource. */
-export function ordered<T extends ClusterFacts>(members: readonly T[]): T[] {
+export function ordered<T extends Pick<ClusterFacts, "name">>(members: readonly T[]): T[] {
     return members.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -49,7 +49,7 @@ export function pairs<T>(members: readonly T[]): [T, T][] {
 }
 
 /** All members but this one. */
-export function peersOf<T extends ClusterFacts>(self: ClusterFacts, members: readonly T[]): T[] {
+export function peersOf<T extends Pick<ClusterFacts, "name">>(self: Pick<ClusterFacts, "name">, members: readonly T[]): T[] {
     return members.filter((member) => member.name !== self.name);
 }
 
@@ -59,12 +59,16 @@ export function distinct<T>(values: Iterable<T>): T[] {
 }
 
 /** Routes by which `from` reaches `to`: every block of the one in every table of the other. */
-export function routesTo(from: ClusterFacts, to: ClusterFacts): MeshRoute[] {
+export function routesTo(from: Pick<ClusterFacts, "routeTableIds">, to: Pick<ClusterFacts, "vpcCidrs">): MeshRoute[] {
     return from.routeTableIds.flatMap((routeTableId) => to.vpcCidrs.map((destination) => ({ routeTableId, destination })));
 }
 
 /** Rules by which `self` admits `peer`: its agents to the etcd, and its nodes and pods to the nodes and pods. */
-export function ingressFrom(peer: ClusterFacts, self: ClusterFacts, policy: IngressPolicy): MeshIngressRule[] {
+export function ingressFrom(
+    peer: Pick<ClusterFacts, "name" | "vpcCidrs">,
+    self: Pick<ClusterFacts, "name" | "etcd" | "nodeSecurityGroupIds">,
+    policy: IngressPolicy,
+): MeshIngressRule[] {
     const etcd = { protocol: "tcp", fromPort: self.etcd.port, toPort: self.etcd.port };
     const workload = policy === "all" ? [ALL] : uniqueTraffic([...CILIUM_HEALTH, ...policy]);
     return peer.vpcCidrs.flatMap((source) => [

@@ -1,6 +1,8 @@
 import type { ClusterFacts } from "../contract.ts";
 import { overlap } from "./cidr.ts";
+import { shortStackName } from "./config-rules.ts";
 import { distinct, type IngressPolicy, ingressFrom, type NetworkMode, pairs, peersOf } from "./mesh.ts";
+import type { PlannedFacts } from "./plan/facts.ts";
 import { minor } from "./versions.ts";
 
 /** AWS's limits, as far as a mesh can run into them. The defaults of a new account stand in config.ts. */
@@ -36,22 +38,26 @@ const OTHER_RULES = 2;
  * @param now the time against which certificates are held
  */
 export function meshProblems(members: readonly ClusterFacts[], settings: MeshSettings, now: Date): string[] {
+    return [...fitProblems(members, settings), ...members.flatMap((member) => certificateProblems(member, now))];
+}
+
+/** The same as far as the stack files decide it, so before anything is deployed. */
+export function fitProblems(members: readonly PlannedFacts[], settings: MeshSettings): string[] {
     return [
         ...identityProblems(members),
         ...addressProblems(members),
         ...versionProblems(members),
         ...datapathProblems(members, settings),
         ...quotaProblems(members, settings),
-        ...members.flatMap((member) => certificateProblems(member, now)),
     ];
 }
 
 /** The file in which a member's settings stand. */
-export function stackFile(member: ClusterFacts): string {
-    return `Pulumi.${member.stack.slice(member.stack.lastIndexOf("/") + 1)}.yaml`;
+export function stackFile(member: Pick<PlannedFacts, "stack">): string {
+    return `Pulumi.${shortStackName(member.stack)}.yaml`;
 }
 
-function identityProblems(members: readonly ClusterFacts[]): string[] {
+function identityProblems(members: readonly PlannedFacts[]): string[] {
     return pairs(members).flatMap(([a, b]) => [
         ...(a.name === b.name
             ? [
@@ -67,8 +73,8 @@ function identityProblems(members: readonly ClusterFacts[]): string[] {
 }
 
 /** Address blocks that must differ, by what goes wrong where two overlap. */
-function addressProblems(members: readonly ClusterFacts[]): string[] {
-    const cross = (a: ClusterFacts, b: ClusterFacts) => [
+function addressProblems(members: readonly PlannedFacts[]): string[] {
+    const cross = (a: PlannedFacts, b: PlannedFacts) => [
         ...a.vpcCidrs.flatMap((vpc) => [
             ...clash(
                 overlap(vpc, b.serviceCidr),
@@ -122,14 +128,14 @@ function addressProblems(members: readonly ClusterFacts[]): string[] {
     ]);
 }
 
-function clash(found: boolean, a: ClusterFacts, ofA: string, b: ClusterFacts, ofB: string, consequence: string): string[] {
+function clash(found: boolean, a: PlannedFacts, ofA: string, b: PlannedFacts, ofB: string, consequence: string): string[] {
     return found
         ? [`${ofA} of ${a.name} (${stackFile(a)}) and ${ofB} of ${b.name} (${stackFile(b)}) overlap: ${consequence}; change one of them`]
         : [];
 }
 
 /** More than a minor apart Cilium does not promise to mesh, and Kubernetes may have dropped an API that the other cluster's workloads, failing over, need. */
-function versionProblems(members: readonly ClusterFacts[]): string[] {
+export function versionProblems(members: readonly PlannedFacts[]): string[] {
     const kinds = [
         { what: "Kubernetes", key: "kubernetesVersion" },
         { what: "Cilium", key: "ciliumVersion" },
@@ -145,7 +151,7 @@ function versionProblems(members: readonly ClusterFacts[]): string[] {
     });
 }
 
-function datapathProblems(members: readonly ClusterFacts[], { network }: MeshSettings): string[] {
+function datapathProblems(members: readonly PlannedFacts[], { network }: MeshSettings): string[] {
     const [first] = members;
     if (!first) return [];
     const differs = (key: "datapath" | "maxConnectedClusters") =>
@@ -170,19 +176,29 @@ function datapathProblems(members: readonly ClusterFacts[], { network }: MeshSet
     ];
 }
 
-function quotaProblems(members: readonly ClusterFacts[], { network, ingress, quotas, file }: MeshSettings): string[] {
+/** What the mesh takes of a member's quotas. */
+export function meshNeeds(self: PlannedFacts, members: readonly PlannedFacts[], network: NetworkMode, ingress: IngressPolicy) {
+    const peers = peersOf(self, members);
+    const admitted = peers.flatMap((peer) => ingressFrom(peer, self, ingress));
+    return {
+        /** Peering connections of its VPC. */
+        peerings: network === "peering" ? peers.length : 0,
+        /** Routes in each of its tables. */
+        routes: peers.flatMap((peer) => peer.vpcCidrs).length + OTHER_ROUTES,
+        /** Inbound rules of its largest security group. */
+        rules:
+            OTHER_RULES + Math.max(...self.nodeSecurityGroupIds.map((id) => admitted.filter((rule) => rule.securityGroupId === id).length)),
+    };
+}
+
+function quotaProblems(members: readonly PlannedFacts[], { network, ingress, quotas, file }: MeshSettings): string[] {
     const raise = (key: keyof Quotas) => `raise the quota with AWS and then quotas.${key} in ${file}`;
     return members.flatMap((self) => {
-        const peers = peersOf(self, members);
-        const routes = peers.flatMap((peer) => peer.vpcCidrs).length + OTHER_ROUTES;
-        const rules = peers.flatMap((peer) => ingressFrom(peer, self, ingress));
-        const largestGroup =
-            OTHER_RULES +
-            Math.max(...self.nodeSecurityGroupIds.map((group) => rules.filter((rule) => rule.securityGroupId === group).length));
+        const { peerings, routes, rules } = meshNeeds(self, members, network, ingress);
         return [
-            ...(network === "peering" && peers.length > quotas.peeringsPerVpc
+            ...(peerings > quotas.peeringsPerVpc
                 ? [
-                      `the VPC of ${self.name} would have ${peers.length} peering connections, over the quota of ${quotas.peeringsPerVpc}: ${raise("peeringsPerVpc")} (125 at most), or set network to transit-gateway`,
+                      `the VPC of ${self.name} would have ${peerings} peering connections, over the quota of ${quotas.peeringsPerVpc}: ${raise("peeringsPerVpc")} (125 at most), or set network to transit-gateway`,
                   ]
                 : []),
             ...(routes > quotas.routesPerTable
@@ -190,9 +206,9 @@ function quotaProblems(members: readonly ClusterFacts[], { network, ingress, quo
                       `a route table of ${self.name} would have ${routes} routes, over the quota of ${quotas.routesPerTable}: ${raise("routesPerTable")} (1,000 at most)`,
                   ]
                 : []),
-            ...(largestGroup > quotas.rulesPerSecurityGroup
+            ...(rules > quotas.rulesPerSecurityGroup
                 ? [
-                      `the nodes' security group of ${self.name} would have ${largestGroup} inbound rules, over the quota of ${quotas.rulesPerSecurityGroup}: ${raise("rulesPerSecurityGroup")}, or set ingress to all, which is one rule for each peer`,
+                      `the nodes' security group of ${self.name} would have ${rules} inbound rules, over the quota of ${quotas.rulesPerSecurityGroup}: ${raise("rulesPerSecurityGroup")}, or set ingress to all, which is one rule for each peer`,
                   ]
                 : []),
         ];
@@ -203,11 +219,11 @@ function certificateProblems(member: ClusterFacts, now: Date): string[] {
     const over = new Date(member.etcdCertificatesExpire) <= now;
     return over
         ? [
-              `the etcd certificates of ${member.name} ended on ${member.etcdCertificatesExpire}: run \`pulumi up --refresh -s ${member.stack.slice(member.stack.lastIndexOf("/") + 1)}\`, which renews them`,
+              `the etcd certificates of ${member.name} ended on ${member.etcdCertificatesExpire}: run \`pulumi up --refresh -s ${shortStackName(member.stack)}\`, which renews them`,
           ]
         : [];
 }
 
-function files(a: ClusterFacts, b: ClusterFacts): string {
+function files(a: PlannedFacts, b: PlannedFacts): string {
     return `${stackFile(a)} and ${stackFile(b)}`;
 }

@@ -18,15 +18,16 @@ export async function meshStack(config: MeshConfig) {
     const providerOf = memberProviders(config.tags);
 
     const network = await connectNetworks(config, members, providerOf);
-    const joined = members.map((self) => {
+    let gate: ReadyGate | undefined;
+    for (const self of members) {
         const peers = peersOf(self, members);
         const ingress = new Ingress(self.name, { self, peers, policy: config.ingress, provider: providerOf });
         // Agents that are told of peers whom they cannot reach hold up their own start for a minute each. Each member waits for its own paths only:
         // all for all would be dependencies by the cube of the clusters.
-        const dependsOn = [ingress, ...network.pathsOf(self)];
-        return new Member(self.name, { self, peers }, { providers: [kubernetesProvider(self.name, self)], dependsOn });
-    });
-    new ReadyGate("ready", { members, told: joined.map(({ revision }) => revision), ...config.gate }, { dependsOn: joined });
+        const dependsOn = [ingress, ...network.pathsOf(self), ...(config.rolling && gate ? [gate] : [])];
+        const member = new Member(self.name, { self, peers }, { providers: [kubernetesProvider(self.name, self)], dependsOn });
+        gate = new ReadyGate(self.name, { self, peers, told: member.revision, ...config.gate }, { dependsOn: member });
+    }
 
     return {
         network: config.network,

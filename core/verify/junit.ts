@@ -1,3 +1,4 @@
+import { escapeXml } from "../xml.ts";
 import { type Finding, tally, type VerifyReport } from "./report.ts";
 
 /** The report as JUnit XML, as CI systems read it: a suite for each check, a case for each finding. */
@@ -35,14 +36,4 @@ function testCase(check: string, { subject, tried, outcome, why = "", next }: Fi
 function element(name: string, attributes: Record<string, string | number>, inner: readonly string[]): string {
     const head = [name, ...Object.entries(attributes).map(([key, value]) => `${key}="${escapeXml(`${value}`)}"`)].join(" ");
     return inner.length > 0 ? `<${head}>${inner.join("")}</${name}>\n` : `<${head}/>\n`;
-}
-
-const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;" };
-
-/** For text and for attributes in double quotes. What XML 1.0 has no way to write, such as a terminal's escape character, is replaced. */
-export function escapeXml(text: string): string {
-    return text
-        .toWellFormed()
-        .replaceAll(/[^\t\n\x20-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, "\uFFFD")
-        .replaceAll(/[&<>"\n\t]/g, (character) => ESCAPES[character] ?? "");
 }

@@ -14,6 +14,10 @@ export const CHECKS = {
     cleanup: "the test pods are gone",
 } as const;
 
+/** Parts of verify that can be left out. All but `agents` start test pods. */
+export const PARTS = ["agents", "pairs", "services", "failover", "policy"] as const;
+export type Part = (typeof PARTS)[number];
+
 const CheckId = z.enum(Object.keys(CHECKS) as [keyof typeof CHECKS]);
 
 const Finding = z.strictObject({

@@ -1,3 +1,4 @@
+import { columns } from "../columns.ts";
 import { allPassed, CHECKS, type Finding, tally, type VerifyReport } from "./report.ts";
 
 /** Findings of one kind that are written out; the rest is counted. */
@@ -94,10 +95,4 @@ function counts(findings: readonly Finding[]): string {
 
 function of(some: number, all: number): string {
     return `${some} of ${all}`;
-}
-
-/** Rows under each other, every column as wide as its widest cell. */
-function columns(rows: readonly (readonly string[])[]): string {
-    const widths = rows.reduce<number[]>((widest, row) => row.map((cell, i) => Math.max(widest[i] ?? 0, cell.length)), []);
-    return rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ")}`.trimEnd()).join("\n");
 }

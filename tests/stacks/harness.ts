@@ -28,7 +28,7 @@ export interface Program<T> {
     secretOutputs: string[];
 }
 
-type Stacks = Record<string, { outputs: Record<string, unknown>; secretOutputNames: string[] }>;
+export type Stacks = Record<string, { outputs: Record<string, unknown>; secretOutputNames: string[] }>;
 
 /**
  * Runs a program against mocks. A call that no mock answers fails it. TLS resources get real keys and certificates; an `eks.Cluster` is one resource, as the

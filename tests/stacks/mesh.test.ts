@@ -169,28 +169,28 @@ describe.each([2, 5])("a mesh of %i", (size) => {
             expect(own.length).toBe((size - 1) * (4 + 4 + 2));
             for (const part of own) expect(dependsOn).toContain(`${part.type} ${part.name}`);
         }
-        const [gate] = ofType(resources, "clustermesh:index:ReadyGate");
+        const gates = ofType(resources, "clustermesh:index:ReadyGate");
+        expect(gates.map(({ name }) => name).toSorted()).toEqual(members.map(({ name }) => name).toSorted());
         for (const { type, name } of [...ofType(resources, SECRET), ...ofType(resources, PATCH)])
-            expect(gate?.dependsOn).toContain(`${type} ${name}`);
+            for (const gate of gates.filter((gate) => name.startsWith(`${gate.name}-`)))
+                expect(gate.dependsOn).toContain(`${type} ${name}`);
     });
 
     test("gates on every agent, with kubeconfigs in the environment alone", () => {
-        const { inputs, secrets } = only(resources, "command:local:Command");
-        expect(inputs).toMatchObject({ create: "node gate/main.ts", update: "node gate/main.ts" });
-        expect(inputs).not.toHaveProperty("triggers");
-        const environment = inputs.environment as Record<string, string>;
-        const gate = JSON.parse(environment.CLUSTERMESH_GATE ?? "") as {
-            members: Record<string, { peers: string[]; kubeconfigVariable: string }>;
-        };
         for (const self of members) {
-            expect(gate.members[self.name]?.peers.toSorted()).toEqual(
-                peersOf(self, members)
-                    .map(({ name }) => name)
-                    .toSorted(),
+            const { inputs, secrets } = only(
+                resources.filter(({ name }) => name === self.name),
+                "command:local:Command",
             );
-            expect(environment[gate.members[self.name]?.kubeconfigVariable ?? ""]).toBe(`kubeconfig of ${self.name}`);
+            expect(inputs).toMatchObject({ create: "node gate/main.ts", update: "node gate/main.ts" });
+            expect(inputs).not.toHaveProperty("triggers");
+            const environment = inputs.environment as Record<string, string>;
+            const { cluster, peers } = JSON.parse(environment.CLUSTERMESH_GATE ?? "") as { cluster: string; peers: string[] };
+            expect(cluster).toBe(self.name);
+            expect(peers).toEqual(peersOf(self, ordered(members)).map(({ name }) => name));
+            expect(environment.CLUSTERMESH_KUBECONFIG).toBe(`kubeconfig of ${self.name}`);
+            expect(secrets).toEqual(["environment"]);
         }
-        expect(secrets).toEqual(["environment"]);
     });
 
     test("returns what verify needs, and nothing secret", () => {
@@ -213,6 +213,29 @@ test("no input with a key or a kubeconfig is left unmarked", async () => {
     expect(marked).toBeGreaterThanOrEqual(5);
 });
 
+test("rolling, each member waits for the gate of the one before; else none waits for another's", async () => {
+    const members = [member(1), member(2), member(3)];
+    const waits = async (rolling: boolean) => {
+        const { resources } = await mesh(members, { rolling });
+        // Its children have to wait until it is registered.
+        return ofType(resources, "clustermesh:index:Member").map(({ name, dependsOn }) => [
+            name,
+            dependsOn.filter((one) => one.startsWith("clustermesh:index:ReadyGate") || one.startsWith("command:")).toSorted(),
+        ]);
+    };
+    const gate = (name: string) => expect.arrayContaining([`command:local:Command ${name}`]);
+    expect(await waits(false)).toEqual([
+        ["c1", []],
+        ["c2", []],
+        ["c3", []],
+    ]);
+    expect(await waits(true)).toEqual([
+        ["c1", []],
+        ["c2", gate("c1")],
+        ["c3", gate("c2")],
+    ]);
+});
+
 test("the list's order changes nothing", async () => {
     const members = [member(3), member(1), member(2)];
     const [one, other] = [await mesh(members), await mesh(members.toReversed())];
@@ -228,7 +251,8 @@ test("a third cluster adds resources and updates three of each member, and repla
         .filter((resource) => JSON.stringify(after.get(key(resource))?.inputs) !== JSON.stringify(resource.inputs))
         .map(key);
     expect(changed).toEqual([
-        "command:local:Command ready",
+        "command:local:Command c1",
+        "command:local:Command c2",
         "kubernetes:apps/v1:DaemonSetPatch c1-cilium",
         "kubernetes:apps/v1:DaemonSetPatch c2-cilium",
         "kubernetes:core/v1:Secret c1-cilium-clustermesh",
@@ -278,22 +302,30 @@ test("across regions and accounts each end is made by its own hands", async () =
     });
 });
 
-test("what somebody else has changed is put back, and then the gate passes again", async () => {
+test("what somebody else has changed is put back, and then the gate of that cluster passes again", async () => {
     const members = [member(1, { wiring: "kvstoremesh" }), member(2)];
-    const revision = ({ resources }: Program<object>) =>
-        (only(resources, "command:local:Command").inputs.environment as Record<string, string>).CLUSTERMESH_REVISION;
+    const revisions = ({ resources }: Program<object>) =>
+        Object.fromEntries(
+            ofType(resources, "command:local:Command").map(({ name, inputs }) => [
+                name,
+                (inputs.environment as Record<string, string>).CLUSTERMESH_REVISION,
+            ]),
+        );
     const before = await mesh(members);
     for (const { inputs } of ofType(before.resources, SECRET))
         expect(inputs.metadata).toMatchObject({ annotations: { "pulumi.com/patchForce": "true" } });
-    expect(revision(await mesh(members))).toBe(revision(before));
+    expect(revisions(await mesh(members))).toEqual(revisions(before));
     const changes: [string, object][] = [
         ["c1-cilium-clustermesh", { resourceVersion: "2" }],
         ["c1-cilium-kvstoremesh", { resourceVersion: "2" }],
         ["c2-cilium-clustermesh", { resourceVersion: "2" }],
         ["c2-cilium", { generation: 2 }],
     ];
-    for (const [name, metadata] of changes)
-        expect(revision(await mesh(members, {}, { [name]: { metadata } })), name).not.toBe(revision(before));
+    for (const [name, metadata] of changes) {
+        const after = revisions(await mesh(members, {}, { [name]: { metadata } }));
+        const moved = Object.keys(after).filter((cluster) => after[cluster] !== revisions(before)[cluster]);
+        expect(moved, name).toEqual([name.split("-")[0]]);
+    }
 });
 
 test("KVStoreMesh wiring: remote entries for kvstoremesh, local ones for agents, no host aliases", async () => {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { loadConfig, parseConfig as parseStackConfig } from "../../config.ts";
+import { parseConfig as parseStackConfig } from "../../config.ts";
+import { loadConfig } from "../../stacks/load-config.ts";
 
 const parseConfig = (raw: unknown) => parseStackConfig(raw, "organization/clustermesh");
 
@@ -118,6 +119,7 @@ test("a mesh's defaults, with full stack names", () => {
             "routesPerTable": 500,
             "rulesPerSecurityGroup": 60,
           },
+          "rolling": false,
           "tags": {},
         },
         "problems": [],

@@ -1,0 +1,24 @@
+import * as pulumi from "@pulumi/pulumi";
+import { parseConfig, type StackConfig } from "../config.ts";
+
+/**
+ * The settings of the stack that runs. Apart from config.ts, since the command line checks stack files without the second that Pulumi's SDK takes to load.
+ *
+ * @throws RunError with everything that is wrong with the file
+ */
+export function loadConfig(): StackConfig {
+    const config = new pulumi.Config();
+    const stray = Object.keys(pulumi.runtime.allConfig()).filter(
+        (key) => key.startsWith(`${config.name}:`) && key !== `${config.name}:stack`,
+    );
+    // `organization` is what the file and object-store backends call theirs.
+    const parsed = parseConfig(config.getObject("stack"), `${pulumi.getOrganization()}/${pulumi.getProject()}`);
+    const problems = [...stray.map((key) => `unknown key "${key}": every setting stands under ${config.name}:stack`), ...parsed.problems];
+    if (!parsed.config || problems.length > 0)
+        throw new pulumi.RunError(
+            `Pulumi.${pulumi.getStack()}.yaml cannot be used:\n${problems.map((problem) => `✖ ${problem}`).join("\n")}`,
+        );
+    // What `clustermesh up --rolling` says, for one run.
+    if (parsed.config.kind === "mesh" && process.env.CLUSTERMESH_ROLLING === "true") return { ...parsed.config, rolling: true };
+    return parsed.config;
+}
