@@ -1,6 +1,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { automation } from "@pulumi/pulumi";
+import { parallel } from "../core/parallel.ts";
+import { engine } from "./engine.ts";
 import { interruptedCreations } from "./interrupted.ts";
 
 export type EngineEvent = automation.EngineEvent;
@@ -37,18 +39,37 @@ export type Results = Map<string, Changes>;
 /** A stack whose operation failed. `cause` is what the Automation API threw, with all that the engine printed. */
 export class StackError extends Error {
     readonly stackName: string;
+    /** Why, in the engine's words. */
+    readonly reasons: readonly string[];
     /** @param errors what the engine itself calls errors; none, when it did not come that far */
     constructor(stack: string, errors: readonly string[], cause: unknown) {
-        const reasons = errors.length > 0 ? errors : [cause instanceof Error ? cause.message : String(cause)];
-        super(`stack ${stack} failed:\n${reasons.map((reason) => reason.trimEnd()).join("\n")}`, { cause });
+        const reasons = (errors.length > 0 ? errors : [cause instanceof Error ? cause.message : String(cause)]).map((reason) =>
+            reason.trimEnd(),
+        );
+        super(`stack ${stack} failed:\n${reasons.join("\n")}`, { cause });
         this.stackName = stack;
+        this.reasons = reasons;
+    }
+}
+
+/** What became of a run of several stacks in which not all was well. `errors` are StackErrors, or what the run was interrupted with. */
+export class StacksError extends AggregateError {
+    /** Of those that were done. */
+    readonly results: Results;
+    /** Stacks that were not begun. */
+    readonly untouched: readonly string[];
+    constructor(errors: readonly unknown[], results: Results, untouched: readonly string[]) {
+        super([...errors], `${errors.length} of ${errors.length + results.size + untouched.length} stacks failed`);
+        this.results = results;
+        this.untouched = untouched;
     }
 }
 
 /**
  * Deploys clusters beside each other, then the meshes, which read what those published. What an earlier run was making when it was killed is looked for first.
  *
- * @throws AggregateError of a StackError for each stack that failed; the others have been let finish, but no mesh is touched when a cluster failed
+ * @throws StacksError with a StackError for each stack that failed; the others have been let finish, but no mesh is touched when a cluster failed. After an
+ * abort too, of all that was not begun
  */
 export function deployMesh(stacks: Stacks, options: DriverOptions): Promise<Results> {
     return inOrder([stacks.clusters, stacks.meshes], options, async (stack, common) => {
@@ -83,6 +104,15 @@ export function previewMesh(stacks: Stacks, options: DriverOptions): Promise<Res
     return inOrder([stacks.clusters, stacks.meshes], options, async (stack, common) => (await stack.preview(common)).changeSummary);
 }
 
+/** In what the world differs from the stacks' states, as `refreshMesh` would take it over; nothing is changed. Throws as `deployMesh` does. */
+export function driftOfMesh(stacks: Stacks, { refresh: _, ...options }: DriverOptions): Promise<Results> {
+    return inOrder(
+        [stacks.clusters, stacks.meshes],
+        options,
+        async (stack, { refresh: __, ...common }) => (await stack.previewRefresh(common)).changeSummary,
+    );
+}
+
 /** Takes over into the state what is really there. Throws as `deployMesh` does. */
 export function refreshMesh(stacks: Stacks, { refresh: _, ...options }: DriverOptions): Promise<Results> {
     return inOrder([stacks.clusters, stacks.meshes], options, async (stack, { refresh: __, ...common }) => {
@@ -106,45 +136,46 @@ async function inOrder(
     options: DriverOptions,
     run: (stack: automation.Stack, common: Common) => Promise<Changes>,
 ): Promise<Results> {
+    const { signal, concurrency = Number.POSITIVE_INFINITY } = options;
     const results: Results = new Map();
+    const failures: StackError[] = [];
+    const untouched: string[] = [];
+    const pulumi = await engine();
     for (const names of groups) {
-        await each(names, options.concurrency ?? names.length, async (name, errors) => {
-            options.signal?.throwIfAborted();
-            const stack = await open(name, options);
-            const changes = await run(stack, {
-                color: "never",
-                suppressProgress: true,
-                onEvent: (event) => {
-                    // The SDK's own debugging is among them, whole answers of the engine, keys in plain (seen with SDK 3.270): none of it goes any further.
-                    if (String(event.diagnosticEvent?.severity) === "debug") return;
-                    if (event.diagnosticEvent?.severity === "error") errors.push(event.diagnosticEvent.message);
-                    options.onEvent?.(name, event);
-                },
-                onOutput: (text) => options.onOutput?.(name, text),
-                ...(options.signal && { signal: options.signal }),
-                ...(options.refresh && { refresh: true }),
-            });
-            results.set(name, changes);
+        const begin = failures.length === 0;
+        await parallel(names, concurrency, async (name) => {
+            if (!begin || signal?.aborted) return untouched.push(name);
+            const errors: string[] = [];
+            try {
+                const stack = await open(name, options, pulumi);
+                results.set(name, await run(stack, commonOptions(name, options, errors)));
+            } catch (error) {
+                failures.push(new StackError(name, errors, error));
+            }
         });
     }
+    if (failures.length > 0) throw new StacksError(failures, results, untouched);
+    if (untouched.length > 0) throw new StacksError([signal?.reason], results, untouched);
     return results;
 }
 
-/** Selects the stack, or makes it where there is none. Every later command names it, so stacks of one folder do not get in each other's way. */
-function open(stackName: string, { folder, env }: DriverOptions): Promise<automation.Stack> {
-    return automation.LocalWorkspace.createOrSelectStack({ stackName, workDir: folder }, env ? { envVars: env } : {});
+function commonOptions(name: string, { onEvent, onOutput, signal, refresh }: DriverOptions, errors: string[]): Common {
+    return {
+        color: "never",
+        suppressProgress: true,
+        onEvent: (event) => {
+            // The SDK's own debugging is among them, whole answers of the engine, keys in plain (seen with SDK 3.270): none of it goes any further.
+            if (String(event.diagnosticEvent?.severity) === "debug") return;
+            if (event.diagnosticEvent?.severity === "error") errors.push(event.diagnosticEvent.message);
+            onEvent?.(name, event);
+        },
+        onOutput: (text) => onOutput?.(name, text),
+        ...(signal && { signal }),
+        ...(refresh && { refresh: true }),
+    };
 }
 
-/** Lets every one finish, `limit` at a time, then fails with all failures rather than the first. */
-async function each(names: readonly string[], limit: number, run: (name: string, errors: string[]) => Promise<void>): Promise<void> {
-    const waiting = [...names];
-    const failures: StackError[] = [];
-    const worker = async () => {
-        for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-            const [stack, errors] = [name, [] as string[]];
-            await run(stack, errors).catch((error) => failures.push(new StackError(stack, errors, error)));
-        }
-    };
-    await Promise.all(Array.from({ length: Math.min(limit, names.length) }, worker));
-    if (failures.length > 0) throw new AggregateError(failures, `${failures.length} of ${names.length} stacks failed`);
+/** Selects the stack, or makes it where there is none. Every later command names it, so stacks of one folder do not get in each other's way. */
+function open(stackName: string, { folder, env = {} }: DriverOptions, pulumiCommand: automation.PulumiCommand): Promise<automation.Stack> {
+    return automation.LocalWorkspace.createOrSelectStack({ stackName, workDir: folder }, { envVars: env, pulumiCommand });
 }

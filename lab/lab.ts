@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { type SimulatedAws, simulatedAws } from "./aws/aws.ts";
 import { serveEks } from "./aws/eks-backend.ts";
 import type { SimulationOptions } from "./aws/simulation.ts";
+import { serveAwsCli } from "./aws-cli.ts";
 import { type Clusters, realClusters } from "./clusters.ts";
 import { type DataPlane, startDataPlane } from "./data-plane.ts";
 import { makeProject, type StackFiles, writeStackFiles } from "./project.ts";
@@ -19,7 +20,7 @@ import { linkPlugins, realPlugins } from "./providers/real.ts";
 import { debugProviders, serve } from "./providers/server.ts";
 import { tlsPackage } from "./providers/tls.ts";
 import { simulatedDataPlane } from "./rootless/data-plane.ts";
-import { pulumiInItsOwnSession, writeShellFile } from "./shell.ts";
+import { writeShellFile } from "./shell.ts";
 import { ciliumChart } from "./tools/cilium.ts";
 import { ensureTools } from "./tools/tools.ts";
 
@@ -111,11 +112,13 @@ async function startWith(
     const serving = serveEks(aws, clusters);
     started.defer(() => serving.stop());
 
-    // `aws eks get-token` of kubeconfigs is asked by the engine's children, by this process and by Helm; the SDK finds the engine on this process's PATH.
-    process.env.CLUSTERMESH_LAB_TOKENS = tokens;
+    // `aws` is asked by the engine's children, by this process and by Helm; the SDK finds the engine on this process's PATH.
+    const socket = join(folder, "aws.sock");
+    const commandLine = await serveAwsCli(aws, { account: ACCOUNT, socket });
+    started.defer(() => commandLine.close());
+    Object.assign(process.env, { CLUSTERMESH_LAB_TOKENS: tokens, CLUSTERMESH_LAB_AWS: socket });
     const programs = [BIN, dirname(process.execPath), dirname(tools.pulumi), dirname(tools["pulumi-language-nodejs"])];
-    const pulumi = pulumiInItsOwnSession(join(folder, "bin"), tools.pulumi);
-    process.env.PATH = [...new Set([pulumi, ...programs, ...(process.env.PATH ?? "").split(delimiter)])].join(delimiter);
+    process.env.PATH = [...new Set([...programs, ...(process.env.PATH ?? "").split(delimiter)])].join(delimiter);
     const packages: Package[] = [
         awsPackage({ simulation: aws, account: ACCOUNT }),
         kubernetesPackage({ helm: tools.helm, directory: project }),
@@ -134,6 +137,7 @@ async function startWith(
     linkPlugins(plugins, pulumiHome);
     const settings = {
         CLUSTERMESH_LAB_TOKENS: tokens,
+        CLUSTERMESH_LAB_AWS: socket,
         // Beside each state the backend would keep a file of its attributes, which it truncates before it writes: a kill in between leaves a stack that
         // cannot be opened ("failed to load checkpoint: EOF").
         PULUMI_BACKEND_URL: `file://${state}?metadata=skip`,

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import { type DriverOptions, deployMesh, destroyMesh, previewMesh, type Results, type Stacks } from "../cli/driver.ts";
+import { catchInterrupts } from "../cli/interrupts.ts";
 import { type Plan, readPlan } from "../cli/plan.ts";
 import { type VerifyOptions, verify } from "../cli/verify.ts";
 import type { VerifyReport } from "../core/verify/report.ts";
 import { runs } from "./claim.ts";
-import { catchInterrupts } from "./interrupts.ts";
 import { type Lab, startLab } from "./lab.ts";
 import { stackFiles } from "./project.ts";
 
@@ -60,7 +60,7 @@ export async function inLab(
     { tell, onEvent, real, simulatedNodes = false, change = (plan) => plan }: RunOptions,
     work: (run: Run, interrupted: AbortSignal) => Promise<void>,
 ): Promise<number> {
-    const interrupted = catchInterrupts(tell);
+    const interrupted = catchInterrupts(tell, "then all is removed");
     const folder = makeFolder();
     // The SDK and what it starts leave files there when they are killed, event logs with keys in plain among them.
     const { TMPDIR } = process.env;

@@ -24,6 +24,7 @@ export type ContainerProgram =
     | "cilium-agent"
     | "cilium-cni"
     | "cilium-dbg"
+    | "cilium-health"
     /** The folder of Cilium's sources that its images hold. */
     | "cilium-sources"
     /** The folder in which `cached-clang` keeps objects. */
@@ -69,6 +70,7 @@ const IMAGES: Readonly<Record<string, Image>> = {
         files: {
             "/usr/bin/cilium-agent": "cilium-agent",
             "/usr/bin/cilium-dbg": "cilium-dbg",
+            "/usr/bin/cilium-health": "cilium-health",
             "/opt/cni/bin/cilium-cni": "cilium-cni",
             "/init-container.sh": "cilium-sources/images/cilium/init-container.sh",
             "/install-plugin.sh": "cilium-sources/plugins/cilium-cni/install-plugin.sh",

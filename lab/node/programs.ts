@@ -27,6 +27,7 @@ const BUILT = [
     "etcd",
     "cilium-agent",
     "cilium-dbg",
+    "cilium-health",
     "cilium-cni",
     "simulated-operator",
     "clustermesh-apiserver",

@@ -15,7 +15,7 @@ export type ToolName =
     | CiliumTool;
 
 /** What Cilium's images hold, each called as there, but the operator: a stand-in is. So is the subcommand `clustermesh` of clustermesh-apiserver. */
-export type CiliumTool = "cilium-agent" | "cilium-dbg" | "cilium-cni" | "clustermesh-apiserver" | "simulated-operator";
+export type CiliumTool = "cilium-agent" | "cilium-dbg" | "cilium-health" | "cilium-cni" | "clustermesh-apiserver" | "simulated-operator";
 
 /** A Go module in a folder beside this file; its go.mod and go.sum pin what is built. */
 export interface ToolModule {
@@ -56,7 +56,7 @@ export const MODULES: readonly ToolModule[] = [
     },
     {
         name: "cilium",
-        tools: ["cilium-agent", "cilium-dbg", "cilium-cni", "clustermesh-apiserver", "simulated-operator"],
+        tools: ["cilium-agent", "cilium-dbg", "cilium-health", "cilium-cni", "clustermesh-apiserver", "simulated-operator"],
         build: "tool",
         // As Cilium's own Makefiles.
         tags: ["osusergo"],

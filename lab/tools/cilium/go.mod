@@ -201,6 +201,7 @@ tool (
 	clustermesh/lab/tools/cilium/clustermesh-apiserver
 	clustermesh/lab/tools/cilium/simulated-operator
 	github.com/cilium/cilium/cilium-dbg
+	github.com/cilium/cilium/cilium-health
 	github.com/cilium/cilium/daemon
 	github.com/cilium/cilium/plugins/cilium-cni
 )

@@ -25,6 +25,7 @@ describe("images", () => {
         "cilium-agent": "/cache/cilium-agent",
         "cilium-cni": "/cache/cilium-cni",
         "cilium-dbg": "/cache/cilium-dbg",
+        "cilium-health": "/cache/cilium-health",
         "cached-clang": "/cache/cached-clang",
         "clang-objects": "/cache/objects",
         "cilium-sources": "/cache/sources",

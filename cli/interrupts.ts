@@ -1,4 +1,4 @@
-import { family, processTable } from "./process-tree.ts";
+import { execFileSync } from "node:child_process";
 
 /** npm hands on to its script what the terminal has already sent it: two signals at once are one Ctrl-C. */
 const SAME_MILLISECONDS = 300;
@@ -6,8 +6,10 @@ const SAME_MILLISECONDS = 300;
 /**
  * From now on, SIGINT and SIGTERM no longer end this process. The first aborts the signal that is returned: operations under way end, no further ones start. Each
  * later one goes to the engines that still run, which give up at once.
+ *
+ * @param then what this command does after what is under way has ended, for people: "then all is removed"
  */
-export function catchInterrupts(tell: (line: string) => void): AbortSignal {
+export function catchInterrupts(tell: (line: string) => void, then?: string): AbortSignal {
     const interrupted = new AbortController();
     let last = Number.NEGATIVE_INFINITY;
     const receive = (signal: NodeJS.Signals) => {
@@ -15,14 +17,23 @@ export function catchInterrupts(tell: (line: string) => void): AbortSignal {
         last = performance.now();
         if (since < SAME_MILLISECONDS) return;
         if (!interrupted.signal.aborted) {
-            tell(`${signal}: what is under way ends, then all is removed; once more to give up on it at once`);
+            tell(`${signal}: what is under way ends, ${then ? `${then}; ` : "no more is started; "}once more to give up on it at once`);
             interrupted.abort(new Error(`interrupted by ${signal}`));
             return;
         }
         tell(`${signal} again: giving up on what is under way`);
-        for (const { pid, name } of family(processTable(), process.pid)) if (name === "pulumi") process.kill(pid, "SIGINT");
+        for (const engine of engines()) process.kill(engine, "SIGINT");
     };
     process.on("SIGINT", receive);
     process.on("SIGTERM", receive);
     return interrupted.signal;
+}
+
+/** Engines that this process has started and that still run. */
+function engines(): number[] {
+    const rows = execFileSync("ps", ["-A", "-o", "pid=,ppid=,comm="], { encoding: "utf8" }).split("\n");
+    return rows.flatMap((row) => {
+        const [, pid, parent, program = ""] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(row) ?? [];
+        return Number(parent) === process.pid && /(^|\/)pulumi$/.test(program) ? [Number(pid)] : [];
+    });
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { catchInterrupts } from "../../lab/interrupts.ts";
+import { catchInterrupts } from "../../cli/interrupts.ts";
 
 describe.skipIf(process.platform !== "linux")("an interrupt", () => {
     let folder: string;
