@@ -9,7 +9,7 @@ import { kubernetesClients } from "./clients.ts";
 
 const FIELD_MANAGER = "clustermesh-verify";
 /** Nodes without Cilium's DaemonSet: Fargate has none of any kind, and Cilium runs on Linux alone. */
-const WITH_AGENT = "eks.amazonaws.com/compute-type!=fargate,kubernetes.io/os=linux";
+export const WITH_AGENT = "eks.amazonaws.com/compute-type!=fargate,kubernetes.io/os=linux";
 const LOOK_AGAIN_MILLISECONDS = 500;
 
 export interface TestbedSettings {
