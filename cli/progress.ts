@@ -6,45 +6,63 @@ export interface Work {
     op: string;
     /** Seconds since 1970. */
     since: number;
+    /** What it last said of itself: what it waits for. */
+    says?: string;
 }
 
 /** Where the operation of one stack stands. */
 export interface Progress {
+    /** When it began and ended, seconds since 1970. */
+    began?: number;
+    ended?: number;
     active: ReadonlyMap<string, Work>;
     /** Resources that were changed. */
     done: number;
-    /** Resources that were looked at and left as they are. */
-    same: number;
+    /** URNs of all that were looked at, changed or not. */
+    seen: ReadonlySet<string>;
     failed: readonly string[];
+    /** Whether an error was told, of a resource or of the run itself: that it was cancelled, or that the program failed. */
+    broken: boolean;
     /** What the last event finished, if it did. */
     finished?: { work: Work; seconds: number; failed: boolean };
     /** What the last event had to say: an error, a warning, or a line of a program that it ran. */
     said?: { severity: string; text: string };
 }
 
-export const START: Progress = { active: new Map(), done: 0, same: 0, failed: [] };
+export const START: Progress = { active: new Map(), done: 0, seen: new Set(), failed: [], broken: false };
+
+/** What the engine does to a resource without changing it. */
+const LOOKS = ["same", "read", "refresh"];
 
 /** Pure: one engine event in, the next picture out. */
-export function advance({ active, done, same, failed }: Progress, event: EngineEvent): Progress {
-    const next: Progress = { active, done, same, failed };
+export function advance({ began, ended, active, done, seen, failed, broken }: Progress, event: EngineEvent): Progress {
+    const next: Progress = { began: began ?? event.timestamp, ...(ended !== undefined && { ended }), active, done, seen, failed, broken };
+    // What was under way when it was given up has no end of its own.
+    if (event.summaryEvent || event.cancelEvent) return { ...next, active: new Map(), ended: event.timestamp };
     const begins = event.resourcePreEvent?.metadata;
     if (begins && begins.op !== "same") {
         return { ...next, active: new Map(active).set(begins.urn, { urn: begins.urn, op: begins.op, since: event.timestamp }) };
     }
     const ends = event.resOutputsEvent?.metadata ?? event.resOpFailedEvent?.metadata;
-    if (ends?.op === "same") return { ...next, same: same + 1 };
+    if (ends) next.seen = new Set(seen).add(ends.urn);
     const work = ends && active.get(ends.urn);
     if (work) {
         const left = new Map(active);
         left.delete(work.urn);
-        const broken = event.resOpFailedEvent !== undefined;
-        const finished = { work, seconds: event.timestamp - work.since, failed: broken };
-        return { active: left, same, done: broken ? done : done + 1, failed: broken ? [...failed, work.urn] : failed, finished };
+        const unfinished = event.resOpFailedEvent !== undefined;
+        const finished = { work, seconds: event.timestamp - work.since, failed: unfinished };
+        if (unfinished) return { ...next, active: left, failed: [...failed, work.urn], finished };
+        return { ...next, active: left, done: LOOKS.includes(work.op) ? done : done + 1, finished };
     }
     const said = event.diagnosticEvent;
+    if (!said) return next;
+    const text = plain(said.message);
+    const speaker = said.urn ? active.get(said.urn) : undefined;
+    const line = text.trim().split("\n").at(-1);
+    if (speaker && line) next.active = new Map(active).set(speaker.urn, { ...speaker, says: line });
+    if (said.severity === "error") next.broken = true;
     // Ephemeral ones are drawn and gone again: a log would have thousands.
-    if (said && !said.ephemeral) return { ...next, said: { severity: said.severity, text: plain(said.message) } };
-    return next;
+    return said.ephemeral ? next : { ...next, said: { severity: said.severity, text } };
 }
 
 /** "12 s  cluster1  created aws:ec2/vpc:Vpc cluster1 (3 s)": what the last event brought, for a log; undefined when that was nothing. */

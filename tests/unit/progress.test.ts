@@ -30,9 +30,16 @@ test("events are folded into what is under way, done and failed", () => {
     const pictures: Progress[] = [START];
     for (const one of EVENTS) pictures.push(advance(pictures.at(-1) ?? START, one));
     expect(pictures[3]?.active.size).toBe(2);
-    expect(pictures.at(-1)).toMatchObject({ done: 1, same: 1, failed: [nat] });
-    expect(pictures.at(-1)?.active.size).toBe(0);
-    expect(START).toEqual({ active: new Map(), done: 0, same: 0, failed: [] });
+    expect(pictures[4]?.active.get(nat)?.says).toBe("waiting for the gateway");
+    expect(pictures.at(-1)).toMatchObject({
+        began: 0,
+        done: 1,
+        seen: new Set([vpc, "other", nat]),
+        failed: [nat],
+        broken: true,
+        active: new Map(),
+    });
+    expect(START).toEqual({ active: new Map(), done: 0, seen: new Set(), failed: [], broken: false });
 });
 
 test("a log has one line for each finished resource and each message, and nothing that was only shown for a moment", () => {

@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import type { z } from "zod";
+import { awsEvidence } from "../../../cli/aws-evidence.ts";
+import { member } from "../../members.ts";
+
+test("attachments of Transit Gateways by the gateway; one that was deleted does not hide its successor; a refusal is a part that is not known", async () => {
+    const asked: string[] = [];
+    const aws = async <S extends z.ZodType>(_: unknown, command: string[], answer: S): Promise<z.output<S>> => {
+        asked.push(command.join(" "));
+        if (command[1] === "describe-transit-gateway-vpc-attachments")
+            return answer.parse({
+                TransitGatewayVpcAttachments: [
+                    { TransitGatewayId: "tgw-1", State: "available" },
+                    { TransitGatewayId: "tgw-1", State: "deleted" },
+                ],
+            });
+        throw new Error(`aws ${command[1]} in eu-central-1: An error occurred (UnauthorizedOperation)`);
+    };
+    const cluster = member(1);
+    const mesh = {
+        stack: "mesh",
+        members: [cluster.name],
+        network: "transit-gateway" as const,
+        ingress: "all" as const,
+        connections: {},
+        outdated: [],
+    };
+    const { connections, routes, balancer } = await awsEvidence(aws, cluster, mesh, "doctor");
+    expect(connections).toEqual({ value: { "tgw-1": "available" } });
+    expect(routes).toEqual({ unknown: "aws describe-route-tables in eu-central-1: An error occurred (UnauthorizedOperation)" });
+    expect(balancer).toHaveProperty("unknown");
+    expect(asked).toContain(`ec2 describe-route-tables --filters Name=vpc-id,Values=${cluster.vpcId}`);
+    asked.length = 0;
+    await awsEvidence(aws, cluster, mesh, "status");
+    expect(asked.map((command) => command.split(" ")[1])).toEqual(["describe-transit-gateway-vpc-attachments", "describe-load-balancers"]);
+});
