@@ -19,6 +19,8 @@ const PARTS = [
     "core",
     "gate",
     "kubernetes",
+    "cli",
+    "examples",
 ];
 
 /** Settings of stacks, by name: what stands under `clustermesh:stack` in their files. */

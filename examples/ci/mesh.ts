@@ -1,0 +1,83 @@
+/**
+ * What a pipeline does with the mesh, by the library that the command line is made of: copy it and change it. The environment has the state backend, its
+ * passphrase or key, and AWS credentials, as for `pulumi` itself.
+ *
+ *     node examples/ci/mesh.ts preview [<stack>...]   what a pull request would change
+ *     node examples/ci/mesh.ts up [<stack>...]        deploys: clusters beside each other, then the mesh
+ *     node examples/ci/mesh.ts drift [<stack>...]     ends with 1 if the world is not as the stacks have it: for a nightly run
+ *
+ * Without stacks: all of the folder. Ends with 0 or 1, with 2 for a wrong call, with 130 when the pipeline was cancelled.
+ */
+import { appendFileSync } from "node:fs";
+import { meshesThatWait, readDeployed } from "../../cli/deployed.ts";
+import { type Changes, deployMesh, driftOfMesh, previewMesh, type Results, StacksError } from "../../cli/driver.ts";
+import { follow } from "../../cli/follow.ts";
+import { catchInterrupts } from "../../cli/interrupts.ts";
+import { readPlan } from "../../cli/plan.ts";
+
+const MODES = { preview: previewMesh, up: deployMesh, drift: driftOfMesh };
+
+const [mode = "", ...names] = process.argv.slice(2);
+const plan = readPlan(".");
+const { clusters, meshes, problems } = plan;
+const chosen = (stacks: readonly { stack: string }[]) =>
+    stacks.map(({ stack }) => stack).filter((stack) => names.length === 0 || names.includes(stack));
+const stacks = { clusters: chosen(clusters), meshes: chosen(meshes) };
+const unknown = names.filter((name) => ![...stacks.clusters, ...stacks.meshes].includes(name)).map((name) => `there is no stack ${name}`);
+if (!isMode(mode)) problems.push(`the first word is ${Object.keys(MODES).join(", ")}, not ${JSON.stringify(mode)}`);
+if (!isMode(mode) || problems.length + unknown.length > 0) {
+    console.error([...problems, ...unknown].map((problem) => `✖ ${problem}`).join("\n"));
+    process.exit(2);
+}
+
+const tell = (line: string) => console.log(line);
+// A pipeline that is cancelled gets SIGINT or SIGTERM: what is under way ends, so that nothing is left half made, and no lock.
+const signal = catchInterrupts(tell);
+const { onEvent, stop } = follow({ tell }, [...stacks.clusters, ...stacks.meshes], new Map());
+let code = 0;
+try {
+    const waiting =
+        mode === "preview" ? meshesThatWait(plan, await readDeployed(plan, { folder: ".", env: {} })) : new Map<string, string[]>();
+    for (const [mesh, needs] of waiting) tell(`${mesh} can be previewed once ${needs.join(", ")} are deployed`);
+    const results = await MODES[mode](
+        { ...stacks, meshes: stacks.meshes.filter((mesh) => !waiting.has(mesh)) },
+        { folder: ".", signal, onEvent },
+    );
+    summarize(results);
+    if (mode === "drift" && [...results.values()].some(hasChanges)) {
+        tell("the world is not as the stacks have it: `clustermesh up --refresh` puts it back, `clustermesh refresh` takes it over");
+        code = 1;
+    }
+} catch (error) {
+    if (!(error instanceof StacksError)) throw error;
+    summarize(error.results);
+    for (const failure of error.errors) console.error(failure instanceof Error ? failure.message : failure);
+    if (error.untouched.length > 0) tell(`untouched: ${error.untouched.join(", ")}`);
+    code = signal.aborted ? 130 : 1;
+}
+stop();
+process.exit(code);
+
+/** For people: on the console, and on the run's page where the pipeline is one of GitHub's. */
+function summarize(results: Results): void {
+    const rows = [...results].map(([stack, changes]) => `| ${stack} | ${describe(changes)} |`);
+    const table = [`| stack | ${mode} |`, "|---|---|", ...rows].join("\n");
+    tell(table);
+    if (process.env.GITHUB_STEP_SUMMARY) appendFileSync(process.env.GITHUB_STEP_SUMMARY, `${table}\n`);
+}
+
+function describe(changes: Changes): string {
+    return (
+        Object.entries(changes)
+            .map(([op, count]) => `${count} ${op}`)
+            .join(", ") || "nothing"
+    );
+}
+
+function hasChanges(changes: Changes): boolean {
+    return Object.keys(changes).some((op) => op !== "same" && op !== "read");
+}
+
+function isMode(word: string): word is keyof typeof MODES {
+    return word in MODES;
+}
