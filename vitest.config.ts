@@ -7,7 +7,7 @@ const BYTES_PER_FILE = 5 * 2 ** 30;
 const FILES_PER_CORE = 2;
 
 /** Files that take minutes, the longest first: one that begins last holds up the end. On a fresh clone vitest knows no more of them than their size. */
-const SLOWEST = ["data-plane", "data-plane-faults", "killed", "doctor", "lab", "runs", "run", "verify", "mesh-client"].map(
+const SLOWEST = ["data-plane", "data-plane-faults", "killed", "cli", "doctor", "lab", "runs", "run", "verify", "mesh-client"].map(
     (name) => `/tests/lab/${name}.test.ts`,
 );
 

@@ -34,17 +34,21 @@ export const START: Progress = { active: new Map(), done: 0, seen: new Set(), fa
 /** What the engine does to a resource without changing it. */
 const LOOKS = ["same", "read", "refresh"];
 
+/** The engine makes them for itself, and leaves them out of its own counts. */
+const DEFAULT_PROVIDER = /::pulumi:providers:[\w-]+::default(_|$)/;
+
 /** Pure: one engine event in, the next picture out. */
 export function advance({ began, ended, active, done, seen, failed, broken }: Progress, event: EngineEvent): Progress {
     const next: Progress = { began: began ?? event.timestamp, ...(ended !== undefined && { ended }), active, done, seen, failed, broken };
     // What was under way when it was given up has no end of its own.
     if (event.summaryEvent || event.cancelEvent) return { ...next, active: new Map(), ended: event.timestamp };
     const begins = event.resourcePreEvent?.metadata;
+    if (begins && DEFAULT_PROVIDER.test(begins.urn)) return next;
     if (begins && begins.op !== "same") {
         return { ...next, active: new Map(active).set(begins.urn, { urn: begins.urn, op: begins.op, since: event.timestamp }) };
     }
     const ends = event.resOutputsEvent?.metadata ?? event.resOpFailedEvent?.metadata;
-    if (ends) next.seen = new Set(seen).add(ends.urn);
+    if (ends && !DEFAULT_PROVIDER.test(ends.urn)) next.seen = new Set(seen).add(ends.urn);
     const work = ends && active.get(ends.urn);
     if (work) {
         const left = new Map(active);
@@ -67,7 +71,7 @@ export function advance({ began, ended, active, done, seen, failed, broken }: Pr
 
 /** "12 s  cluster1  created aws:ec2/vpc:Vpc cluster1 (3 s)": what the last event brought, for a log; undefined when that was nothing. */
 export function logLine(stack: string, { finished, said }: Progress, elapsedSeconds: number): string | undefined {
-    const prefix = `${String(Math.round(elapsedSeconds)).padStart(4)} s  ${stack.padEnd(10)}`;
+    const prefix = `${String(Math.round(elapsedSeconds)).padStart(4)} s  ${stack.padEnd(9)} `;
     if (said)
         return said.text
             .trimEnd()

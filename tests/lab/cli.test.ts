@@ -37,6 +37,8 @@ interface Done {
 
 describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, () => {
     let lab: Lab;
+    /** Whatever AWS is asked waits for it. */
+    let aws = async () => {};
     beforeAll(async () => {
         lab = await startLab({
             folder: join(await temporaryFolder(), "lab"),
@@ -47,6 +49,7 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
                 mesh: settings("mesh"),
             },
             tell: (line) => console.log(line),
+            aws: { hook: () => aws().then(() => undefined) },
         });
     }, BUILD_TIMEOUT);
     afterAll(() => lab?.destroy(), 120_000);
@@ -151,9 +154,18 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
     });
 
     test("two at once on one stack: one of them is told that it is locked, and what to do", async () => {
+        const [reached, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+        aws = () => {
+            reached.resolve();
+            return release.promise;
+        };
         const first = start("npx clustermesh up cluster1 --refresh");
-        await first.says(/cluster1/);
-        const second = await json<OperationReport>("up cluster1");
+        // It works on the stack now, and goes on when it is let.
+        await reached.promise;
+        const second = await json<OperationReport>("up cluster1").finally(() => {
+            aws = async () => {};
+            release.resolve();
+        });
         expect(second.code).toBe(1);
         expect(second.report.stacks[0]).toMatchObject({ stack: "cluster1", result: "failed" });
         expect(second.report.stacks[0]?.remedies.join()).toMatch(/somebody else works on the stack/);

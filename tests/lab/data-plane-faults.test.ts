@@ -77,23 +77,26 @@ describe.skipIf(await whyNoRealLab())("what is broken on a mesh of real agents",
                 return { fault, victim };
             }),
         );
-        await real.lab.dataPlane.network?.settled();
         const only = made.map(([{ check }]) => check);
-        const { checks } = await real.verify({ only, settleSeconds: 3 });
-        const said = checks
-            .filter(({ id }) => only.some((check) => check === id))
-            .flatMap(({ findings }) => findings)
-            .filter(({ outcome }) => outcome !== "passed");
-        const expected = victims.map(({ fault, victim }) => new RegExp(`${fault.subject(victim)}`));
-        for (const [index, { fault, victim }] of victims.entries()) {
-            const own = said.filter(({ subject }) => expected[index]?.test(subject));
-            expect(own.length, name).toBeGreaterThan(0);
-            for (const { why } of own) expect(why).toMatch(new RegExp(fault.why(victim)));
+        try {
+            await real.lab.dataPlane.network?.settled();
+            const { checks } = await real.verify({ only, settleSeconds: 3 });
+            const said = checks
+                .filter(({ id }) => only.some((check) => check === id))
+                .flatMap(({ findings }) => findings)
+                .filter(({ outcome }) => outcome !== "passed");
+            const expected = victims.map(({ fault, victim }) => new RegExp(`${fault.subject(victim)}`));
+            for (const [index, { fault, victim }] of victims.entries()) {
+                const own = said.filter(({ subject }) => expected[index]?.test(subject));
+                expect(own.length, name).toBeGreaterThan(0);
+                for (const { why } of own) expect(why).toMatch(new RegExp(fault.why(victim)));
+            }
+            expect(said.filter(({ subject }) => !expected.some((one) => one.test(subject)))).toEqual([]);
+        } finally {
+            // Whatever was said: the next fault must be the only one.
+            await timed(`${name}, put back`, () => real.putBack(stacks));
+            for (const { fault, victim } of victims) await fault.undo?.(real, victim);
         }
-        expect(said.filter(({ subject }) => !expected.some((one) => one.test(subject)))).toEqual([]);
-
-        await timed(`${name}, put back`, () => real.putBack(stacks));
-        for (const { fault, victim } of victims) await fault.undo?.(real, victim);
         const again = await real.verify({ only });
         expect(again.checks.flatMap(({ findings }) => findings).filter(({ outcome }) => outcome !== "passed")).toEqual([]);
         await held.goesOn();

@@ -140,7 +140,7 @@ export const PEERS_ID: Fault = {
 /** All of Cilium is content; peers drop what the agent announces. */
 export const NOBODYS_ID: Fault = {
     ...runningWith(() => 9),
-    why: ({ cluster, peer }) => `^${otherId(cluster, peer, 9)}`,
+    why: ({ cluster, peer }) => `${otherId(cluster, peer, 9)}`,
 };
 
 export const WRONG_ALIAS: Fault = {

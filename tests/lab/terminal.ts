@@ -53,9 +53,10 @@ export async function onTerminal(
         },
         type: (text) => child.stdin.write(text),
         async resize(newColumns, newRows) {
+            // The program first: what it draws for a wider screen than there is leaves lines that nobody wipes out.
+            execFileSync("stty", ["-F", readFileSync(nameFile, "utf8").trim(), "cols", `${newColumns}`, "rows", `${newRows}`]);
             await written;
             screen.resize(newColumns, newRows);
-            execFileSync("stty", ["-F", readFileSync(nameFile, "utf8").trim(), "cols", `${newColumns}`, "rows", `${newRows}`]);
         },
         ended,
     };

@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
 import type { EngineEvent } from "../../cli/driver.ts";
 import { advance, logLine, type Progress, START } from "../../cli/progress.ts";
 
@@ -55,4 +56,38 @@ test("a log has one line for each finished resource and each message, and nothin
         "   9 s  cluster1  failed to create aws:ec2/natGateway:NatGateway cluster1-a (8 s)",
       ]
     `);
+});
+
+/** Of the lab's engine, without what is not read: a cluster of which AWS refused the NAT gateway, and a mesh stack. */
+describe.each(["up-without-nat", "up-mesh"])("the recorded events of %s", (name) => {
+    const events = readFileSync(`tests/unit/recorded/${name}.jsonl`, "utf8")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as EngineEvent);
+    const pictures = events.reduce<Progress[]>((all, one) => all.concat(advance(all.at(-1) ?? START, one)), []);
+    const last = pictures.at(-1) ?? START;
+
+    test("come to what the engine counts itself", () => {
+        const { same: _, read: __, ...changes } = events.find(({ summaryEvent }) => summaryEvent)?.summaryEvent?.resourceChanges ?? {};
+        expect(last.done + last.failed.length).toBe(Object.values(changes).reduce((sum, count) => sum + (count ?? 0), 0));
+        expect(last.active.size).toBe(0);
+        expect(last.ended).toBe(events.at(-1)?.timestamp);
+    });
+
+    test("never take back what was seen, and show at every moment what is begun and not ended", () => {
+        for (const [index, { active, seen, done, failed }] of pictures.entries()) {
+            const before = pictures[index - 1] ?? START;
+            expect(seen.size).toBeGreaterThanOrEqual(before.seen.size);
+            for (const urn of active.keys()) expect(failed).not.toContain(urn);
+            const begun = new Set(events.slice(0, index + 1).flatMap(({ resourcePreEvent }) => resourcePreEvent?.metadata.urn ?? []));
+            expect(active.size + done + failed.length).toBeLessThanOrEqual(begun.size);
+        }
+    });
+
+    test("are a log of a line for each resource, and of what failed and why", () => {
+        const began = events[0]?.timestamp ?? 0;
+        const lines = events.flatMap(({ timestamp }, i) => logLine(name, pictures[i] ?? START, timestamp - began)?.split("\n") ?? []);
+        expect(lines.filter((line) => / created /.test(line))).toHaveLength(last.done);
+        expect(lines.filter((line) => /failed to|error:/.test(line)).map((line) => line.replace(/^ *\d+ s +\S+ +/, ""))).toMatchSnapshot();
+    });
 });
