@@ -10,6 +10,9 @@ import type { Command } from "../../cli/command.ts";
 import { COMMANDS } from "../../cli/commands.ts";
 import type { OperationReport } from "../../cli/operation.ts";
 import { ALL_TABLES } from "../../lab/aws/aws.ts";
+import { AwsError } from "../../lab/aws/error.ts";
+import { fault } from "../../lab/aws/faults.ts";
+import type { SimulationOptions } from "../../lab/aws/simulation.ts";
 import { type Lab, startLab } from "../../lab/lab.ts";
 import { family, processTable } from "../../lab/process-tree.ts";
 import { until } from "../../lab/until.ts";
@@ -38,7 +41,7 @@ interface Done {
 describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, () => {
     let lab: Lab;
     /** Whatever AWS is asked waits for it. */
-    let aws = async () => {};
+    let aws: NonNullable<SimulationOptions["hook"]> = () => undefined;
     beforeAll(async () => {
         lab = await startLab({
             folder: join(await temporaryFolder(), "lab"),
@@ -49,7 +52,7 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
                 mesh: settings("mesh"),
             },
             tell: (line) => console.log(line),
-            aws: { hook: () => aws().then(() => undefined) },
+            aws: { hook: (call) => aws(call) },
         });
     }, BUILD_TIMEOUT);
     afterAll(() => lab?.destroy(), 120_000);
@@ -108,12 +111,29 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
         expect(screen.join("\n")).toMatch(/- mesh +untouched: interrupted by SIGINT/);
     });
 
+    test("a cluster that fails does not hide the other, nor that the mesh was left alone; what to do is told", async () => {
+        aws = fault(
+            { action: "createNatGateway", at: 1 },
+            { error: new AwsError("NatGatewayLimitExceeded", "The limit has been reached.") },
+        );
+        const { code, report } = await json<OperationReport>("up").finally(() => {
+            aws = () => undefined;
+        });
+        expect(code).toBe(1);
+        const [failed, ...more] = report.stacks.filter(({ result }) => result === "failed");
+        expect(more).toEqual([]);
+        expect(failed?.reasons.join()).toContain("NatGatewayLimitExceeded");
+        expect(failed?.remedies.join()).toContain("clustermesh plan");
+        expect(report.stacks.map(({ result }) => result).toSorted()).toEqual(["failed", "succeeded", "untouched"]);
+        expect(report.stacks.at(-1)).toMatchObject({ stack: "mesh", result: "untouched", reasons: [`${failed?.stack} failed`] });
+    });
+
     test("the pipeline's script finishes what was interrupted, and finds no drift then", async () => {
         const summary = join(lab.project, "summary.md");
         const up = await run(`env GITHUB_STEP_SUMMARY=${summary} npx node examples/ci/mesh.ts up cluster1 cluster2`);
         expect(up.code, up.err + up.out).toBe(0);
         expect(up.out).not.toContain("\x1b");
-        expect(readFileSync(summary, "utf8")).toMatch(/\| cluster1 \| \d+ create/);
+        expect(readFileSync(summary, "utf8")).toMatch(/\| cluster1 \| .*\d+ (create|same)/);
         expect(await run("npx node examples/ci/mesh.ts preview")).toMatchObject({ code: 0 });
         expect(await run("npx node examples/ci/mesh.ts drift cluster1")).toMatchObject({ code: 0 });
         expect(await run("npx node examples/ci/mesh.ts drift cluster9")).toMatchObject({ code: 2, err: "✖ there is no stack cluster9" });
@@ -137,9 +157,12 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
     });
 
     test("every command that only looks tells the same as JSON, by its schema", async () => {
-        const lines = ["plan", "preview --expect-no-changes", "status", "doctor", "topology", "verify --only agents"];
+        const lines = ["plan", "preview --expect-no-changes", "status", "doctor", "topology", "verify --only agents --junit junit.xml"];
         const all = await Promise.all(lines.map(async (line) => ({ line, ...(await json(line)) })));
         for (const { line, code, err } of all) expect(code, `${line}\n${err}`).toBe(0);
+        expect(readFileSync(join(lab.project, "junit.xml"), "utf8")).toMatch(
+            /<testsuites name="clustermesh verify" tests="\d+" failures="0"/,
+        );
     });
 
     test("what was changed by hand is drift, which doctor names, and `up --refresh` puts back", async () => {
@@ -155,15 +178,16 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
 
     test("two at once on one stack: one of them is told that it is locked, and what to do", async () => {
         const [reached, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-        aws = () => {
+        aws = async () => {
             reached.resolve();
-            return release.promise;
+            await release.promise;
+            return undefined;
         };
         const first = start("npx clustermesh up cluster1 --refresh");
         // It works on the stack now, and goes on when it is let.
         await reached.promise;
         const second = await json<OperationReport>("up cluster1").finally(() => {
-            aws = async () => {};
+            aws = () => undefined;
             release.resolve();
         });
         expect(second.code).toBe(1);
