@@ -1,5 +1,14 @@
 import { join } from "node:path";
-import { automation } from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
+import { automation, log } from "@pulumi/pulumi";
+
+// With engines up to 3.205 the SDK reads events from a file that is being written, now and then half a line (pulumi/pulumi 6768), and prints what it cannot
+// read, or what a listener fails at, whole. Events of debugging have the engine's answers in plain, private keys among them.
+const { warn } = log;
+Object.assign(log, {
+    warn: (message: string, ...more: [pulumi.Resource?, number?, boolean?]) =>
+        message.startsWith("Failed to parse engine event") ? Promise.resolve() : warn(message, ...more),
+});
 
 /**
  * The `pulumi` of the PATH, run in a session of its own (engine/bin/pulumi says why).

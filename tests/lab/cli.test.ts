@@ -11,7 +11,6 @@ import { COMMANDS } from "../../cli/commands.ts";
 import type { OperationReport } from "../../cli/operation.ts";
 import { ALL_TABLES } from "../../lab/aws/aws.ts";
 import { AwsError } from "../../lab/aws/error.ts";
-import { fault } from "../../lab/aws/faults.ts";
 import type { SimulationOptions } from "../../lab/aws/simulation.ts";
 import { type Lab, startLab } from "../../lab/lab.ts";
 import { family, processTable } from "../../lab/process-tree.ts";
@@ -112,17 +111,16 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
     });
 
     test("a cluster that fails does not hide the other, nor that the mesh was left alone; what to do is told", async () => {
-        aws = fault(
-            { action: "createNatGateway", at: 1 },
-            { error: new AwsError("NatGatewayLimitExceeded", "The limit has been reached.") },
-        );
+        let calls = 0;
+        const refused = new AwsError("ResourceLimitExceededException", "You've reached the limit of node groups.");
+        aws = ({ action }) => (action === "createNodegroup" && ++calls === 1 ? { error: refused } : undefined);
         const { code, report } = await json<OperationReport>("up").finally(() => {
             aws = () => undefined;
         });
         expect(code).toBe(1);
         const [failed, ...more] = report.stacks.filter(({ result }) => result === "failed");
         expect(more).toEqual([]);
-        expect(failed?.reasons.join()).toContain("NatGatewayLimitExceeded");
+        expect(failed?.reasons.join()).toContain("ResourceLimitExceeded");
         expect(failed?.remedies.join()).toContain("clustermesh plan");
         expect(report.stacks.map(({ result }) => result).toSorted()).toEqual(["failed", "succeeded", "untouched"]);
         expect(report.stacks.at(-1)).toMatchObject({ stack: "mesh", result: "untouched", reasons: [`${failed?.stack} failed`] });

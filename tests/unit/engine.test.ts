@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { automation, log } from "@pulumi/pulumi";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { until } from "../../lab/until.ts";
 
 const ENGINE = resolve("cli/engine/bin");
@@ -57,4 +58,22 @@ describe.skipIf(process.platform !== "linux")("the engine", () => {
         await gone(pid);
         await gone(plugin);
     });
+});
+
+test("an event that the SDK cannot read is not printed: it may have keys in it", async () => {
+    await import("../../cli/engine.ts");
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const file = join(folder, "eventlog.txt");
+    writeFileSync(file, '{"sequence":1}\n"-----BEGIN EC PRIVATE KEY-----"}}\n{"sequence":2}\n');
+    const seen: unknown[] = [];
+    const read = automation.Stack.prototype as unknown as {
+        readLines(path: string, listener: (event: unknown) => void): Promise<{ tail: { quit(): Promise<void> } }>;
+    };
+    const { tail } = await read.readLines(file, (event) => seen.push(event));
+    await until(async () => seen.length === 2 || undefined, 10_000, "the events were not read");
+    await tail.quit();
+    expect(warn).not.toHaveBeenCalled();
+    log.warn("another warning");
+    expect(warn).toHaveBeenCalledOnce();
+    warn.mockRestore();
 });
