@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** What a file takes that runs a lab; they mostly wait, so that there is work for more of them than cores. */
 const BYTES_PER_FILE = 5 * 2 ** 30;
-const FILES_PER_CORE = 2;
+const FILES_PER_CORE = 1.5;
 
 /** Files that take minutes, the longest first: one that begins last holds up the end. On a fresh clone vitest knows no more of them than their size. */
 const SLOWEST = ["data-plane", "data-plane-faults", "killed", "cli", "doctor", "lab", "runs", "run", "verify", "mesh-client"].map(
@@ -26,7 +26,7 @@ export default defineConfig({
         include: ["tests/**/*.test.ts"],
         // Loading @pulumi/aws takes seconds on two cores; no test waits for anything else.
         testTimeout: 30_000,
-        maxWorkers: Math.max(1, Math.min(FILES_PER_CORE * availableParallelism(), Math.floor(totalmem() / BYTES_PER_FILE))),
+        maxWorkers: Math.max(1, Math.floor(Math.min(FILES_PER_CORE * availableParallelism(), totalmem() / BYTES_PER_FILE))),
         sequence: { sequencer: SlowestFirst },
         reporters: process.env.CLUSTERMESH_TEST_REPORT
             ? ["default", ["json", { outputFile: process.env.CLUSTERMESH_TEST_REPORT }]]
