@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { shortStackName } from "./config-rules.ts";
 import { diagnose } from "./doctor/diagnose.ts";
 import type { ClusterEvidence, Evidence, Known } from "./doctor/evidence.ts";
 import { links } from "./doctor/rule.ts";
@@ -51,7 +52,7 @@ export function statusReport(evidence: Evidence): StatusReport {
             const balancer = value(aws.balancer);
             return {
                 cluster: facts.name,
-                stack: facts.stack.slice(facts.stack.lastIndexOf("/") + 1),
+                stack: shortStackName(facts.stack),
                 agents: count(value(kubernetes.daemonSet), ({ ready, desired }) => [ready, desired]),
                 replicas: count(value(kubernetes.apiserver), ({ ready, replicas }) => [ready, replicas]),
                 balancer: balancer === undefined ? null : (balancer?.state ?? "gone"),
