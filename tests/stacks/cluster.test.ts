@@ -435,6 +435,31 @@ describe("what may be chosen", () => {
         expect(outputs.kubeconfig).toContain('"--role-arn","arn:aws:iam::222222222222:role/deploy"');
     });
 
+    test("what the mesh decides on is published as the file has it", async () => {
+        const { outputs } = await deploy({
+            id: 7,
+            mtu: 9001,
+            serviceCidr: "172.16.0.0/16",
+            kubernetesVersion: "1.34",
+            cilium: { version: "1.20.1", poolCidr: "100.80.0.0/17" },
+        });
+        expect(outputs).toMatchObject({
+            name: "cluster1",
+            id: 7,
+            region: "eu-central-1",
+            kubernetesVersion: "1.34",
+            ciliumVersion: "1.20.1",
+            datapath: "aws-cni",
+            maxConnectedClusters: 255,
+            wiring: "direct",
+            mtu: 9001,
+            vpcCidrs: ["10.248.0.0/18"],
+            serviceCidr: "172.16.0.0/16",
+            ciliumPoolCidr: "100.80.0.0/17",
+        });
+        expect(outputs).not.toHaveProperty("assumeRole");
+    });
+
     test("more zones than the region has are refused with the ones that it has", async () => {
         const { config } = parseConfig({ ...settings, vpcCidr: "10.0.0.0/16", zones: 5 }, "organization/clustermesh");
         await expect(run(() => clusterStack(config as ClusterConfig), { stack: "cluster1" })).rejects.toThrow(
