@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { explain } from "../core/explain.ts";
+import { changed, describeChanges } from "./changes.ts";
 import type { Context, Outcome } from "./command.ts";
-import type { Changes, DriverOptions, Results, Stacks } from "./driver.ts";
+import type { DriverOptions, Results, Stacks } from "./driver.ts";
 import { follow } from "./follow.ts";
 import { remedies } from "./remedies.ts";
 
@@ -101,11 +102,6 @@ export async function operate(context: Context, operation: Operation): Promise<O
     };
 }
 
-/** Whether anything was done to a resource but looking at it. */
-export function changed(changes: Changes): boolean {
-    return Object.keys(changes).some((op) => op !== "same" && op !== "read");
-}
-
 async function settled(error: unknown, signal: AbortSignal) {
     // Not before: the driver brings Pulumi's SDK, a second that commands without an engine need not wait.
     const { StackError, StacksError } = await import("./driver.ts");
@@ -121,17 +117,11 @@ function operationText({ operation, stacks, seconds }: OperationReport, unexpect
     const width = Math.max(0, ...stacks.map(({ stack }) => stack.length));
     const lines = stacks.flatMap(({ stack, result, changes, reasons, remedies: todo }) => {
         const head = `${MARKS[result]} ${stack.padEnd(width)}  `;
-        if (result === "succeeded") return [`${head}${counts(changes)}`];
+        if (result === "succeeded") return [`${head}${describeChanges(changes) ?? "nothing to do"}`];
         if (result === "untouched") return [`${head}untouched: ${reasons.join("; ")}`];
         const detail = reasons.flatMap((reason) => reason.trimEnd().split("\n"));
         return [`${head}failed`, ...[...detail, ...todo].map((line) => `    ${line}`)];
     });
     const surprise = unexpected.length > 0 ? [`✖ changes were expected in none, but ${unexpected.join(", ")} would have or has some`] : [];
     return [...lines, ...surprise, `${operation} took ${Math.round(seconds)} s`].join("\n");
-}
-
-/** "3 create, 40 same". */
-function counts(changes: Record<string, number>): string {
-    const all = Object.entries(changes).filter(([, count]) => count > 0);
-    return all.length === 0 ? "nothing to do" : all.map(([op, count]) => `${count} ${op}`).join(", ");
 }

@@ -16,6 +16,13 @@ export interface Plan {
 /** What completes short stack names where nothing else is said: `organization` is what the file and object-store backends call theirs. */
 export const PROJECT = "organization/clustermesh";
 
+/** The names of a plan's stacks, or of some of them. @param some none: of all */
+export function stackNames({ clusters, meshes }: Plan, some: readonly string[] = []): { clusters: string[]; meshes: string[] } {
+    const names = (stacks: readonly { stack: string }[]) =>
+        stacks.map(({ stack }) => stack).filter((stack) => some.length === 0 || some.includes(stack));
+    return { clusters: names(clusters), meshes: names(meshes) };
+}
+
 const STACK_FILE = /^Pulumi\.(.+)\.yaml$/;
 
 /**

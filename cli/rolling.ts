@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { awaitMesh } from "../core/gate.ts";
+import { awaitMesh, machineClock } from "../core/gate.ts";
 import { kubernetesAgents } from "../kubernetes/agents.ts";
 import { kubernetesClients } from "../kubernetes/clients.ts";
+import { changed } from "./changes.ts";
 import { membersOf, meshesThatWait, readDeployed } from "./deployed.ts";
 import { type Changes, type DriverOptions, deployMesh, type Results, type Stacks, StacksError } from "./driver.ts";
-import { changed } from "./operation.ts";
 import type { Plan } from "./plan.ts";
 
 /**
@@ -61,12 +60,8 @@ export async function deployRolling(plan: Plan, stacks: Stacks, options: DriverO
         const names = members.map(({ name }) => name);
         const peers = Object.fromEntries(names.map((name) => [name, names.filter((peer) => peer !== name)]));
         const { timeoutSeconds, healAfterSeconds } = plan.meshes[0]?.config.gate ?? { timeoutSeconds: 900, healAfterSeconds: 180 };
-        const clock = {
-            now: Date.now,
-            sleep: (milliseconds: number) => sleep(milliseconds, undefined, { ...(options.signal && { signal: options.signal }) }),
-        };
         tell(`${after} is done; waiting until the mesh is whole`);
-        await awaitMesh({ peers, timeoutSeconds, healAfterSeconds }, agents, clock, tell);
+        await awaitMesh({ peers, timeoutSeconds, healAfterSeconds }, agents, machineClock(options.signal), tell);
     }
 }
 

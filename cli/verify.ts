@@ -1,7 +1,6 @@
 import { randomInt } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { explain } from "../core/explain.ts";
-import type { Clock } from "../core/gate.ts";
+import { type Clock, machineClock } from "../core/gate.ts";
 import { checkAgents } from "../core/verify/agents.ts";
 import { DEFAULT_IMAGE } from "../core/verify/objects.ts";
 import { checkPairs } from "../core/verify/pairs.ts";
@@ -57,8 +56,7 @@ export async function verify(kubeconfigs: Record<string, string>, options: Verif
         .padStart(6, "0")}`;
     const expires = new Date(Date.now() + EXPIRY_HOURS * 3_600_000);
     const bed = kubernetesTestbed({ kubeconfigs, namespace, expires, removeSeconds, signal });
-    const clock = { now: Date.now, sleep: (milliseconds: number) => sleep(milliseconds, undefined, { ...(signal && { signal }) }) };
-    return verifyMesh(bed, Object.keys(kubeconfigs), namespace, options, clock);
+    return verifyMesh(bed, Object.keys(kubeconfigs), namespace, options, machineClock(signal));
 }
 
 /** The same over any testbed. @param namespace of the test pods @param clock its `sleep` rejects after an abort */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { explain } from "./explain.ts";
 import { parallel } from "./parallel.ts";
 import { type LaggingPeer, laggingPeers } from "./readiness.ts";
@@ -31,6 +32,11 @@ export interface Clock {
     /** Milliseconds. */
     now(): number;
     sleep(milliseconds: number): Promise<void>;
+}
+
+/** The machine's own clock. @param signal once aborted, sleepers are woken by its reason */
+export function machineClock(signal?: AbortSignal): Clock {
+    return { now: Date.now, sleep: (milliseconds) => sleep(milliseconds, undefined, { ...(signal && { signal }) }) };
 }
 
 const POLL_MILLISECONDS = 3000;

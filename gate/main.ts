@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { awaitMesh } from "../core/gate.ts";
+import { awaitMesh, machineClock } from "../core/gate.ts";
 import { kubernetesAgents } from "../kubernetes/agents.ts";
 import { kubernetesClients } from "../kubernetes/clients.ts";
 
@@ -14,7 +13,7 @@ const { cluster, peers, ...times } = Settings.parse(JSON.parse(process.env.CLUST
 const agents = kubernetesAgents(kubernetesClients({ [cluster]: process.env.CLUSTERMESH_KUBECONFIG ?? "" }));
 
 try {
-    await awaitMesh({ ...times, peers: { [cluster]: peers } }, agents, { now: Date.now, sleep }, (line) => console.log(line));
+    await awaitMesh({ ...times, peers: { [cluster]: peers } }, agents, machineClock(), (line) => console.log(line));
 } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exit(1);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import { type DriverOptions, deployMesh, destroyMesh, previewMesh, type Results, type Stacks } from "../cli/driver.ts";
 import { catchInterrupts } from "../cli/interrupts.ts";
-import { type Plan, readPlan } from "../cli/plan.ts";
+import { type Plan, readPlan, stackNames } from "../cli/plan.ts";
 import { type VerifyOptions, verify } from "../cli/verify.ts";
 import type { VerifyReport } from "../core/verify/report.ts";
 import { runs } from "./claim.ts";
@@ -70,11 +70,11 @@ export async function inLab(
     let lab: Lab | undefined;
     try {
         const plan = change(readPlan("."));
-        const { clusters, meshes, problems } = plan;
+        const { problems } = plan;
         if (problems.length > 0) throw new Error(problems.map((problem) => `✖ ${problem}`).join("\n"));
         lab = await unlessAborted(interrupted, startLab({ folder, stacks: stackFiles(plan), tell, simulatedNodes, ...(real && { real }) }));
         const driver: DriverOptions = { folder: lab.project, env: lab.env, signal: interrupted, ...(onEvent && { onEvent }) };
-        await work({ lab, plan, stacks: { clusters: names(clusters), meshes: names(meshes) }, driver }, interrupted);
+        await work({ lab, plan, stacks: stackNames(plan), driver }, interrupted);
     } catch (error) {
         code = interrupted.aborted ? 130 : 1;
         const failures = interrupted.aborted ? [interrupted.reason] : error instanceof AggregateError ? error.errors : [error];
@@ -92,8 +92,6 @@ export async function inLab(
 export function verifyLab({ clusters }: Lab, options: VerifyOptions): Promise<VerifyReport> {
     return verify(Object.fromEntries(clusters.running().map(({ name, config }) => [name, config.exportConfig()])), options);
 }
-
-const names = (stacks: readonly { stack: string }[]) => stacks.map(({ stack }) => stack);
 
 /** A new folder in the temporary directory. Those of labs that were killed are removed: the folder's name says whose it is. */
 export function makeFolder(): string {

@@ -10,7 +10,8 @@ import type { ClusterConfig } from "../config.ts";
 import { type ClusterOutputs, CONTRACT_VERSION } from "../contract.ts";
 import { layout } from "../core/cidr.ts";
 import { ETCD_PORT } from "../core/clustermesh-config.ts";
-import { ciliumValues, type HelmValues, MAX_CONNECTED_CLUSTERS } from "../core/helm-values.ts";
+import { ciliumValues, type HelmValues } from "../core/helm-values.ts";
+import { decidedFacts } from "../core/plan/facts.ts";
 
 /** A cluster: VPC, EKS, Cilium and the endpoint of its etcd. Returns what the mesh stack reads. */
 export async function clusterStack(config: ClusterConfig): Promise<ClusterOutputs> {
@@ -110,26 +111,13 @@ export async function clusterStack(config: ClusterConfig): Promise<ClusterOutput
     );
 
     return {
+        ...decidedFacts(config),
         contract: CONTRACT_VERSION,
-        name,
-        id: config.id,
-        region,
         accountId,
-        // Left out where there is none: the engine warns of an output that is undefined.
-        ...(assumeRole && { assumeRole }),
         clusterArn: eks.clusterArn,
-        kubernetesVersion: config.kubernetesVersion,
-        ciliumVersion: cilium.version,
-        datapath: "aws-cni",
-        maxConnectedClusters: MAX_CONNECTED_CLUSTERS,
-        wiring: cilium.kvstoreMesh ? "kvstoremesh" : "direct",
-        mtu: config.mtu,
         vpcId: network.vpcId,
-        vpcCidrs: [config.vpcCidr],
         routeTableIds: pulumi.all(network.routeTableIds),
         attachmentSubnetIds: pulumi.all(network.privateSubnetIds),
-        serviceCidr: config.serviceCidr,
-        ciliumPoolCidr: cilium.poolCidr,
         nodeSecurityGroupIds: pulumi.all([eks.nodeSecurityGroupId]),
         etcd: pulumi.output({ addresses: endpoint.addresses, port: ETCD_PORT, securityGroupId: endpoint.securityGroupId }),
         etcdCertificatesExpire: etcdTls.expire,

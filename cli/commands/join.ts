@@ -57,8 +57,10 @@ export function oneCluster(
 ): { cluster: string; mesh: string; members: string[] } {
     const [cluster] = operands;
     if (!cluster || operands.length > 1) throw new UsageError(`name one cluster stack, not ${operands.length}`);
-    const { plan } = choose(context, [], { fit: false });
-    const [clusters, meshes] = [plan.clusters, plan.meshes].map((stacks) => stacks.map(({ stack }) => stack)) as [string[], string[]];
+    const {
+        plan,
+        stacks: { clusters, meshes },
+    } = choose(context, [], { fit: false });
     if (!clusters.includes(cluster)) throw new UsageError(`there is no cluster stack ${cluster}${didYouMean(cluster, clusters)}`);
     const mesh = typeof given === "string" ? given : meshes.length === 1 ? meshes[0] : undefined;
     if (!mesh)

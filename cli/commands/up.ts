@@ -5,7 +5,7 @@ import type { Command, Context, OptionValues } from "../command.ts";
 import { didYouMean, numberOption, type Option, UsageError } from "../command.ts";
 import type { Stacks } from "../driver.ts";
 import { type Operation, OperationReport, operate } from "../operation.ts";
-import { type Plan, PROJECT, readPlan } from "../plan.ts";
+import { type Plan, PROJECT, readPlan, stackNames } from "../plan.ts";
 
 const CONCURRENCY: Record<string, Option> = {
     concurrency: { type: "string", value: "<n>", help: "clusters that run at a time (default: all)" },
@@ -156,7 +156,7 @@ export function choose(
     { fit }: { fit: boolean },
 ): { plan: Plan; stacks: Stacks } {
     const plan = readPlan(folder);
-    const [clusters, meshes] = [plan.clusters, plan.meshes].map((stacks) => stacks.map(({ stack }) => stack)) as [string[], string[]];
+    const { clusters, meshes } = stackNames(plan);
     const all = [...clusters, ...meshes];
     const wrong = [...plan.problems, ...(fit ? planReport(plan, PROJECT).problems : [])].map((problem) => `✖ ${problem}`);
     // A stack whose file is wrong would be called unknown.
@@ -165,6 +165,5 @@ export function choose(
     if (problems.length === 0 && all.length === 0)
         problems.push(`${folder} has no stack file: README.md tells how to write the first ones`);
     if (problems.length > 0) throw new UsageError(problems.join("\n"));
-    const chosen = (stacks: string[]) => (names.length > 0 ? stacks.filter((stack) => names.includes(stack)) : stacks);
-    return { plan, stacks: { clusters: chosen(clusters), meshes: chosen(meshes) } };
+    return { plan, stacks: stackNames(plan, names) };
 }

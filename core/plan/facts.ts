@@ -10,6 +10,27 @@ export type PlannedFacts = Omit<
     "contract" | "accountId" | "clusterArn" | "vpcId" | "attachmentSubnetIds" | "etcdCertificatesExpire"
 >;
 
+/** What of it the file alone decides: published by the stack, and planned, as one and the same. */
+export function decidedFacts(config: ClusterConfig) {
+    const { name, cilium } = config;
+    return {
+        name,
+        id: config.id,
+        region: config.region,
+        // Left out where there is none: the engine warns of an output that is undefined.
+        ...(config.assumeRole && { assumeRole: config.assumeRole }),
+        kubernetesVersion: config.kubernetesVersion,
+        ciliumVersion: cilium.version,
+        datapath: "aws-cni",
+        maxConnectedClusters: MAX_CONNECTED_CLUSTERS,
+        wiring: cilium.kvstoreMesh ? ("kvstoremesh" as const) : ("direct" as const),
+        mtu: config.mtu,
+        vpcCidrs: [config.vpcCidr],
+        serviceCidr: config.serviceCidr,
+        ciliumPoolCidr: cilium.poolCidr,
+    };
+}
+
 /**
  * What the stack will publish. Where AWS will give an id, a name of ours stands, a different one for each thing: so routes and rules can be counted with the
  * functions that make them.
@@ -17,24 +38,12 @@ export type PlannedFacts = Omit<
  * @param stack full name
  */
 export function plannedFacts(config: ClusterConfig, stack: string): PlannedFacts {
-    const { name, cilium } = config;
+    const { name } = config;
     const zones = zoneNames(config);
     return {
+        ...decidedFacts(config),
         stack,
-        name,
-        id: config.id,
-        region: config.region,
-        ...(config.assumeRole && { assumeRole: config.assumeRole }),
-        kubernetesVersion: config.kubernetesVersion,
-        ciliumVersion: cilium.version,
-        datapath: "aws-cni",
-        maxConnectedClusters: MAX_CONNECTED_CLUSTERS,
-        wiring: cilium.kvstoreMesh ? "kvstoremesh" : "direct",
-        mtu: config.mtu,
-        vpcCidrs: [config.vpcCidr],
         routeTableIds: ["public", ...zones.map((zone) => `private ${zone}`)].map((table) => `${table} of ${name}`),
-        serviceCidr: config.serviceCidr,
-        ciliumPoolCidr: cilium.poolCidr,
         nodeSecurityGroupIds: [`nodes of ${name}`],
         etcd: { addresses: subnets(config).private.map(endpointAddress), port: ETCD_PORT, securityGroupId: `etcd of ${name}` },
     };

@@ -9,20 +9,19 @@
  * Without stacks: all of the folder. Ends with 0 or 1, with 2 for a wrong call, with 130 when the pipeline was cancelled.
  */
 import { appendFileSync } from "node:fs";
+import { changed, describeChanges } from "../../cli/changes.ts";
 import { meshesThatWait, readDeployed } from "../../cli/deployed.ts";
-import { type Changes, deployMesh, driftOfMesh, previewMesh, type Results, StacksError } from "../../cli/driver.ts";
+import { deployMesh, driftOfMesh, previewMesh, type Results, StacksError } from "../../cli/driver.ts";
 import { follow } from "../../cli/follow.ts";
 import { catchInterrupts } from "../../cli/interrupts.ts";
-import { readPlan } from "../../cli/plan.ts";
+import { readPlan, stackNames } from "../../cli/plan.ts";
 
 const MODES = { preview: previewMesh, up: deployMesh, drift: driftOfMesh };
 
 const [mode = "", ...names] = process.argv.slice(2);
 const plan = readPlan(".");
-const { clusters, meshes, problems } = plan;
-const chosen = (stacks: readonly { stack: string }[]) =>
-    stacks.map(({ stack }) => stack).filter((stack) => names.length === 0 || names.includes(stack));
-const stacks = { clusters: chosen(clusters), meshes: chosen(meshes) };
+const { problems } = plan;
+const stacks = stackNames(plan, names);
 const unknown = names.filter((name) => ![...stacks.clusters, ...stacks.meshes].includes(name)).map((name) => `there is no stack ${name}`);
 if (!isMode(mode)) problems.push(`the first word is ${Object.keys(MODES).join(", ")}, not ${JSON.stringify(mode)}`);
 if (!isMode(mode) || problems.length + unknown.length > 0) {
@@ -44,7 +43,7 @@ try {
         { folder: ".", signal, onEvent },
     );
     summarize(results);
-    if (mode === "drift" && [...results.values()].some(hasChanges)) {
+    if (mode === "drift" && [...results.values()].some(changed)) {
         tell("the world is not as the stacks have it: `clustermesh up --refresh` puts it back, `clustermesh refresh` takes it over");
         code = 1;
     }
@@ -60,22 +59,10 @@ process.exit(code);
 
 /** For people: on the console, and on the run's page where the pipeline is one of GitHub's. */
 function summarize(results: Results): void {
-    const rows = [...results].map(([stack, changes]) => `| ${stack} | ${describe(changes)} |`);
+    const rows = [...results].map(([stack, changes]) => `| ${stack} | ${describeChanges(changes) ?? "nothing"} |`);
     const table = [`| stack | ${mode} |`, "|---|---|", ...rows].join("\n");
     tell(table);
     if (process.env.GITHUB_STEP_SUMMARY) appendFileSync(process.env.GITHUB_STEP_SUMMARY, `${table}\n`);
-}
-
-function describe(changes: Changes): string {
-    return (
-        Object.entries(changes)
-            .map(([op, count]) => `${count} ${op}`)
-            .join(", ") || "nothing"
-    );
-}
-
-function hasChanges(changes: Changes): boolean {
-    return Object.keys(changes).some((op) => op !== "same" && op !== "read");
 }
 
 function isMode(word: string): word is keyof typeof MODES {
