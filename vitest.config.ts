@@ -7,9 +7,18 @@ const BYTES_PER_FILE = 5 * 2 ** 30;
 const FILES_PER_CORE = 1.5;
 
 /** Files that take minutes, the longest first: one that begins last holds up the end. On a fresh clone vitest knows no more of them than their size. */
-const SLOWEST = ["data-plane", "data-plane-faults", "killed", "cli", "doctor", "lab", "runs", "run", "verify", "mesh-client"].map(
-    (name) => `/tests/lab/${name}.test.ts`,
-);
+const SLOWEST = [
+    "tests/e2e/data-plane",
+    "tests/e2e/data-plane-faults",
+    "tests/e2e/killed",
+    "tests/e2e/cli",
+    "tests/e2e/doctor",
+    "tests/e2e/lab",
+    "tests/e2e/runs",
+    "packages/lab/tests/run",
+    "tests/e2e/verify",
+    "packages/lab/tests/nodes-simulated/mesh-client",
+].map((name) => `/${name}.test.ts`);
 
 class SlowestFirst extends BaseSequencer {
     override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -23,7 +32,7 @@ class SlowestFirst extends BaseSequencer {
 
 export default defineConfig({
     test: {
-        include: ["tests/**/*.test.ts"],
+        include: ["tests/**/*.test.ts", "packages/*/tests/**/*.test.ts"],
         // Loading @pulumi/aws takes seconds on two cores; no test waits for anything else.
         testTimeout: 30_000,
         maxWorkers: Math.max(1, Math.floor(Math.min(FILES_PER_CORE * availableParallelism(), totalmem() / BYTES_PER_FILE))),

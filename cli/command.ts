@@ -1,7 +1,7 @@
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import { closest, distance } from "fastest-levenshtein";
 import type { z } from "zod";
-import type { Terminal } from "./terminal.ts";
+import type { Terminal } from "./ui/terminal.ts";
 
 export interface Option {
     type: "boolean" | "string";

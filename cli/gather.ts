@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from "node:util";
-import type { ClusterFacts, PublishedCluster } from "../contract.ts";
-import { certificatesIn } from "../core/certificates.ts";
-import { shortStackName } from "../core/config-rules.ts";
+import { certificatesIn } from "../core/cilium/certificates.ts";
 import type { ClusterEvidence, Evidence, MeshEvidence, StackEvidence } from "../core/doctor/evidence.ts";
-import { explain } from "../core/explain.ts";
+import type { ClusterFacts, PublishedCluster } from "../core/facts/published.ts";
+import { shortStackName } from "../core/settings/rules.ts";
+import { explain } from "../core/text/explain.ts";
 import { kubernetesClients } from "../kubernetes/clients.ts";
 import { type Depth, kubernetesEvidence, nodeNames, unanswered } from "../kubernetes/evidence.ts";
-import { awsCommandLine } from "./aws.ts";
-import { awsEvidence } from "./aws-evidence.ts";
+import { awsCommandLine } from "./aws/command-line.ts";
+import { awsEvidence } from "./aws/evidence.ts";
 import type { Context } from "./command.ts";
-import type { DeployedStack } from "./deployed.ts";
-import type { Plan } from "./plan.ts";
+import type { DeployedStack } from "./engine/deployed.ts";
+import type { Plan } from "./project/stack-files.ts";
 
 /**
  * Asks everybody who knows something of the mesh, all beside each other: stacks (which `deployed` has read already), AWS, API servers, agents. What could not be

@@ -4,9 +4,9 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { type Command, type Context, commandHelp, didYouMean, overview, parseOptions, UsageError } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
-import { catchInterrupts } from "./interrupts.ts";
-import { remedies } from "./remedies.ts";
-import { terminalOn } from "./terminal.ts";
+import { catchInterrupts } from "./ui/interrupts.ts";
+import { remedies } from "./ui/remedies.ts";
+import { terminalOn } from "./ui/terminal.ts";
 
 /** What `--json` prints when a command could not do its work. */
 const Failure = z.strictObject({ version: z.literal(1), problems: z.array(z.string()) });

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { explain } from "../core/explain.ts";
-import { changed, describeChanges } from "./changes.ts";
+import { explain } from "../core/text/explain.ts";
 import type { Context, Outcome } from "./command.ts";
-import type { DriverOptions, Results, Stacks } from "./driver.ts";
-import { follow } from "./follow.ts";
-import { remedies } from "./remedies.ts";
+import { changed, describeChanges } from "./engine/changes.ts";
+import type { DriverOptions, Results, Stacks } from "./engine/driver.ts";
+import { follow } from "./ui/follow.ts";
+import { remedies } from "./ui/remedies.ts";
 
 /** What an operation did to several stacks, as `--json` prints it. */
 export const OperationReport = z.strictObject({
@@ -104,7 +104,7 @@ export async function operate(context: Context, operation: Operation): Promise<O
 
 async function settled(error: unknown, signal: AbortSignal) {
     // Not before: the driver brings Pulumi's SDK, a second that commands without an engine need not wait.
-    const { StackError, StacksError } = await import("./driver.ts");
+    const { StackError, StacksError } = await import("./engine/driver.ts");
     if (!(error instanceof StacksError)) throw error;
     const failures = error.errors.filter((one) => one instanceof StackError);
     const why = signal.aborted ? explain(signal.reason) : `${failures.map(({ stackName }) => stackName).join(", ")} failed`;

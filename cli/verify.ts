@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
-import { explain } from "../core/explain.ts";
 import { type Clock, machineClock } from "../core/gate.ts";
+import { explain } from "../core/text/explain.ts";
 import { checkAgents } from "../core/verify/agents.ts";
 import { DEFAULT_IMAGE } from "../core/verify/objects.ts";
 import { checkPairs } from "../core/verify/pairs.ts";

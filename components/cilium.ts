@@ -1,6 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { HelmValues } from "../core/helm-values.ts";
+import type { HelmValues } from "../core/cilium/helm-values.ts";
 
 /** Seconds that Helm waits for agents on all nodes, which may still be starting. */
 const TIMEOUT_SECONDS = 1200;

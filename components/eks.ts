@@ -1,8 +1,8 @@
 import * as aws from "@pulumi/aws";
 import * as eks from "@pulumi/eks";
 import * as pulumi from "@pulumi/pulumi";
-import { PRIVATE_RANGES } from "../core/cidr.ts";
 import { eksKubeconfig } from "../core/kubeconfig.ts";
+import { PRIVATE_RANGES } from "../core/network/cidr.ts";
 import type { AddonVersions } from "../core/versions.ts";
 
 /** Keeps workloads off a node until Cilium runs there: pods from before would be unknown to it (cilium#29405). Cilium takes it away itself. */

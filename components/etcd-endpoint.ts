@@ -1,8 +1,8 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { endpointAddress, endpointBlock } from "../core/cidr.ts";
-import { ETCD_PORT } from "../core/clustermesh-config.ts";
-import { APISERVER_NODE_PORT } from "../core/helm-values.ts";
+import { ETCD_PORT } from "../core/cilium/clustermesh-config.ts";
+import { APISERVER_NODE_PORT } from "../core/cilium/helm-values.ts";
+import { endpointAddress, endpointBlock } from "../core/network/cidr.ts";
 
 export interface EtcdEndpointArgs {
     vpcId: pulumi.Input<string>;

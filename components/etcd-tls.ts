@@ -1,7 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
-import { LOCAL_ETCD_HOSTNAME } from "../core/clustermesh-config.ts";
+import { LOCAL_ETCD_HOSTNAME } from "../core/cilium/clustermesh-config.ts";
 
 const HOURS_A_DAY = 24;
 const CA_DAYS = 3650;

@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterFacts } from "../contract.ts";
-import { describeTraffic, type IngressPolicy, ingressFrom } from "../core/mesh.ts";
+import type { ClusterFacts } from "../core/facts/published.ts";
+import { describeTraffic, type IngressPolicy, ingressFrom } from "../core/network/mesh.ts";
 
 export interface IngressArgs {
     self: ClusterFacts;

@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import type { Layout } from "../core/cidr.ts";
+import type { Layout } from "../core/network/cidr.ts";
 
 export interface NetworkArgs {
     /** IPv4 block of the VPC. */

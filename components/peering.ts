@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterFacts } from "../contract.ts";
-import { routesTo } from "../core/mesh.ts";
+import type { ClusterFacts } from "../core/facts/published.ts";
+import { routesTo } from "../core/network/mesh.ts";
 
 /** One end of a connection, with the provider of its account and region. */
 export interface PeeringSide {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { explain } from "./explain.ts";
+import { type LaggingPeer, laggingPeers } from "./cilium/readiness.ts";
 import { parallel } from "./parallel.ts";
-import { type LaggingPeer, laggingPeers } from "./readiness.ts";
+import { explain } from "./text/explain.ts";
 
 /** A Cilium agent of some node. */
 export interface Agent {

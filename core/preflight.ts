@@ -1,8 +1,8 @@
-import type { ClusterFacts } from "../contract.ts";
-import { overlap } from "./cidr.ts";
-import { shortStackName } from "./config-rules.ts";
-import { distinct, type IngressPolicy, ingressFrom, type NetworkMode, pairs, peersOf } from "./mesh.ts";
-import type { PlannedFacts } from "./plan/facts.ts";
+import type { PlannedFacts } from "./facts/planned.ts";
+import type { ClusterFacts } from "./facts/published.ts";
+import { overlap } from "./network/cidr.ts";
+import { distinct, type IngressPolicy, ingressFrom, type NetworkMode, pairs, peersOf } from "./network/mesh.ts";
+import { shortStackName } from "./settings/rules.ts";
 import { minor } from "./versions.ts";
 
 /** AWS's limits, as far as a mesh can run into them. The defaults of a new account stand in config.ts. */

@@ -1,11 +1,11 @@
 import { CoreV1Api, type V1Pod } from "@kubernetes/client-node";
+import { failedProbes } from "../core/cilium/health.ts";
+import { nodeListProblems } from "../core/cilium/node-list.ts";
+import { firstTrouble, laggingPeers, seenIds } from "../core/cilium/readiness.ts";
 import { type AgentEvidence, attempt, type Known, LEFT_OUT } from "../core/doctor/evidence.ts";
-import { explain } from "../core/explain.ts";
 import type { Agent } from "../core/gate.ts";
-import { failedProbes } from "../core/health.ts";
-import { nodeListProblems } from "../core/node-list.ts";
 import { parallel } from "../core/parallel.ts";
-import { firstTrouble, laggingPeers, seenIds } from "../core/readiness.ts";
+import { explain } from "../core/text/explain.ts";
 import { MOST_AT_A_TIME } from "../core/verify/testbed.ts";
 import { inAgent } from "./agents.ts";
 import type { Clients } from "./clients.ts";

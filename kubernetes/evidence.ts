@@ -1,9 +1,9 @@
 import { AppsV1Api, CoreV1Api, CustomObjectsApi, VersionApi } from "@kubernetes/client-node";
 import { z } from "zod";
-import type { ClusterFacts } from "../contract.ts";
 import { attempt, type Known, type KubernetesEvidence, LEFT_OUT } from "../core/doctor/evidence.ts";
 import { readMaterial, readPeers } from "../core/doctor/secrets.ts";
-import { explain } from "../core/explain.ts";
+import type { ClusterFacts } from "../core/facts/published.ts";
+import { explain } from "../core/text/explain.ts";
 import { agentsOf } from "./agent-evidence.ts";
 import type { Clients } from "./clients.ts";
 import { WITH_AGENT } from "./testbed.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CoreV1Api, KubernetesObjectApi, PatchStrategy, type V1Node, type V1Pod } from "@kubernetes/client-node";
-import { explain } from "../core/explain.ts";
+import { explain } from "../core/text/explain.ts";
 import { EXPIRES, namespaceObject, OWNER, ROLE, type Role } from "../core/verify/objects.ts";
 import { parseProbe, probeCommand, probeSeconds } from "../core/verify/probe.ts";
 import type { MeshNode, Testbed, TestPod } from "../core/verify/testbed.ts";

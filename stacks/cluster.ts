@@ -6,12 +6,12 @@ import { EtcdEndpoint } from "../components/etcd-endpoint.ts";
 import { EtcdTls } from "../components/etcd-tls.ts";
 import { Network } from "../components/network.ts";
 import { answered, awsProvider, kubernetesProvider } from "../components/providers.ts";
-import type { ClusterConfig } from "../config.ts";
-import { type ClusterOutputs, CONTRACT_VERSION } from "../contract.ts";
-import { layout } from "../core/cidr.ts";
-import { ETCD_PORT } from "../core/clustermesh-config.ts";
-import { ciliumValues, type HelmValues } from "../core/helm-values.ts";
-import { decidedFacts } from "../core/plan/facts.ts";
+import { ETCD_PORT } from "../core/cilium/clustermesh-config.ts";
+import { ciliumValues, type HelmValues } from "../core/cilium/helm-values.ts";
+import { decidedFacts } from "../core/facts/planned.ts";
+import { type ClusterOutputs, CONTRACT_VERSION } from "../core/facts/published.ts";
+import { layout } from "../core/network/cidr.ts";
+import type { ClusterConfig } from "../core/settings/parse.ts";
 
 /** A cluster: VPC, EKS, Cilium and the endpoint of its etcd. Returns what the mesh stack reads. */
 export async function clusterStack(config: ClusterConfig): Promise<ClusterOutputs> {

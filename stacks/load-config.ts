@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { parseConfig, type StackConfig } from "../config.ts";
+import { parseConfig, type StackConfig } from "../core/settings/parse.ts";
 
 /**
  * The settings of the stack that runs. Apart from config.ts, since the command line checks stack files without the second that Pulumi's SDK takes to load.

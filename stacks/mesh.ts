@@ -6,10 +6,10 @@ import { Peering } from "../components/peering.ts";
 import { answered, awsProvider, kubernetesProvider } from "../components/providers.ts";
 import { ReadyGate } from "../components/ready-gate.ts";
 import { TransitGateways } from "../components/transit-gateway.ts";
-import type { MeshConfig } from "../config.ts";
-import { type Cluster, type ClusterFacts, readClusters } from "../contract.ts";
-import { ordered, pairs, peersOf } from "../core/mesh.ts";
+import { type Cluster, type ClusterFacts, readClusters } from "../core/facts/published.ts";
+import { ordered, pairs, peersOf } from "../core/network/mesh.ts";
 import { meshProblems } from "../core/preflight.ts";
+import type { MeshConfig } from "../core/settings/parse.ts";
 
 /** Joins the clusters into one mesh: networks, then what the agents are told, then the wait until all of them see each other. */
 export async function meshStack(config: MeshConfig) {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { type ClusterFacts, CONTRACT_VERSION } from "../contract.ts";
-import { defaultPool } from "../core/cidr.ts";
+import { type ClusterFacts, CONTRACT_VERSION } from "../core/facts/published.ts";
+import { defaultPool } from "../core/network/cidr.ts";
 
 /** The facts of cluster number `id`, fit to be in one mesh with every other number up to 127. */
 export function member(id: number, over: Partial<ClusterFacts> = {}): ClusterFacts {

@@ -18,7 +18,7 @@ export const doctor: Command<DoctorReport> = {
     async run(context, { evidence: file }) {
         const start = performance.now();
         const { plan } = choose(context, [], { fit: false });
-        const [{ readDeployed }, { gather }] = await Promise.all([import("../deployed.ts"), import("../gather.ts")]);
+        const [{ readDeployed }, { gather }] = await Promise.all([import("../engine/deployed.ts"), import("../gather.ts")]);
         context.tell("reading the stacks");
         const deployed = await readDeployed(plan, context);
         context.tell("asking AWS, the API servers and the agents");

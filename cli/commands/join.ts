@@ -1,11 +1,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join as path } from "node:path";
-import { shortStackName } from "../../core/config-rules.ts";
 import { planReport } from "../../core/plan/report.ts";
+import { shortStackName } from "../../core/settings/rules.ts";
 import { type Command, type Context, didYouMean, type Option, UsageError } from "../command.ts";
 import { OperationReport, operate } from "../operation.ts";
-import { PROJECT, readPlan } from "../plan.ts";
-import { withMember, withoutMember } from "../stack-file.ts";
+import { withMember, withoutMember } from "../project/mesh-file.ts";
+import { PROJECT, readPlan } from "../project/stack-files.ts";
 import { choose } from "./up.ts";
 
 const MESH: Record<string, Option> = { mesh: { type: "string", value: "<stack>", help: "which mesh, where the folder has several" } };
@@ -22,7 +22,7 @@ export const join: Command<OperationReport> = {
     async run(context, options, operands) {
         const { cluster, mesh, members } = oneCluster(context, operands, options.mesh);
         if (!members.includes(cluster)) editMesh(context, mesh, (text) => withMember(text, cluster), `${cluster} is added`);
-        const { deployMesh } = await import("../driver.ts");
+        const { deployMesh } = await import("../engine/driver.ts");
         return operate(context, { name: "up", stacks: { clusters: [cluster], meshes: [mesh] }, run: deployMesh });
     },
 };
@@ -44,7 +44,7 @@ export const leave: Command<OperationReport> = {
                 `without ${cluster} the mesh ${mesh} has only ${rest.join(", ") || "no cluster"}: \`clustermesh destroy ${mesh}\` ends a mesh`,
             );
         if (members.includes(cluster)) editMesh(context, mesh, (text) => withoutMember(text, cluster), `${cluster} is taken out`);
-        const { deployMesh } = await import("../driver.ts");
+        const { deployMesh } = await import("../engine/driver.ts");
         return operate(context, { name: "up", stacks: { clusters: [], meshes: [mesh] }, run: deployMesh });
     },
 };

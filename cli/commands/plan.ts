@@ -1,7 +1,7 @@
 import { PlanReport, planReport } from "../../core/plan/report.ts";
 import { planTable } from "../../core/plan/table.ts";
 import { type Command, UsageError } from "../command.ts";
-import { PROJECT, readPlan } from "../plan.ts";
+import { PROJECT, readPlan } from "../project/stack-files.ts";
 
 /** What the stack files come to. */
 export const plan: Command<PlanReport> = {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type StatusReport as Report, StatusReport, statusReport, statusText } from "../../core/status.ts";
+import { type StatusReport as Report, StatusReport, statusReport, statusText } from "../../core/doctor/status.ts";
 import { type Command, type Context, numberOption, type Outcome } from "../command.ts";
 import { choose } from "./up.ts";
 
@@ -53,7 +53,7 @@ function outcome(report: Report): Outcome<Report> {
 
 async function looker(context: Context): Promise<() => Promise<Report>> {
     const { plan } = choose(context, [], { fit: false });
-    const [{ readDeployed }, { gather }] = await Promise.all([import("../deployed.ts"), import("../gather.ts")]);
+    const [{ readDeployed }, { gather }] = await Promise.all([import("../engine/deployed.ts"), import("../gather.ts")]);
     let deployed = await readDeployed(plan, context);
     let read = performance.now();
     return async () => {

@@ -5,7 +5,7 @@ import { topologyMermaid } from "../../core/topology/mermaid.ts";
 import { Topology, topology as topologyOf } from "../../core/topology/model.ts";
 import { topologySvg } from "../../core/topology/svg.ts";
 import { type Command, type Context, didYouMean, UsageError } from "../command.ts";
-import { type Plan, PROJECT } from "../plan.ts";
+import { type Plan, PROJECT } from "../project/stack-files.ts";
 import { choose } from "./up.ts";
 
 /** A picture of the mesh. */
@@ -40,7 +40,7 @@ export const topology: Command<Topology> = {
 
 /** What the stacks have published. Why one cannot be read is told, and it is drawn as planned. */
 async function deployed(plan: Plan, mesh: string, context: Context) {
-    const { readDeployed } = await import("../deployed.ts");
+    const { readDeployed } = await import("../engine/deployed.ts");
     const stacks = await readDeployed(plan, context).catch((error) => {
         throw new Error(`${error.message}\n\`--planned\` draws the stack files alone`, { cause: error });
     });

@@ -1,11 +1,11 @@
-import { shortStackName } from "../../core/config-rules.ts";
 import { planReport } from "../../core/plan/report.ts";
 import { clusterResources } from "../../core/plan/resources.ts";
+import { shortStackName } from "../../core/settings/rules.ts";
 import type { Command, Context, OptionValues } from "../command.ts";
 import { didYouMean, numberOption, type Option, UsageError } from "../command.ts";
-import type { Stacks } from "../driver.ts";
+import type { Stacks } from "../engine/driver.ts";
 import { type Operation, OperationReport, operate } from "../operation.ts";
-import { type Plan, PROJECT, readPlan, stackNames } from "../plan.ts";
+import { type Plan, PROJECT, readPlan, stackNames } from "../project/stack-files.ts";
 
 const CONCURRENCY: Record<string, Option> = {
     concurrency: { type: "string", value: "<n>", help: "clusters that run at a time (default: all)" },
@@ -27,8 +27,8 @@ export const preview: Command<OperationReport> = {
     async run(context, options, operands) {
         const { plan, stacks } = choose(context, operands, { fit: true });
         const [{ previewMesh }, { meshesThatWait }, deployed] = await Promise.all([
-            import("../driver.ts"),
-            import("../deployed.ts"),
+            import("../engine/driver.ts"),
+            import("../engine/deployed.ts"),
             readStacks(plan, context),
         ]);
         const why = (needs: readonly string[]) =>
@@ -57,7 +57,7 @@ export const up: Command<OperationReport> = {
     report: OperationReport,
     async run(context, options, operands) {
         const { plan, stacks } = choose(context, operands, { fit: true });
-        const { deployMesh } = await import("../driver.ts");
+        const { deployMesh } = await import("../engine/driver.ts");
         const totals = new Map(plan.clusters.map(({ stack, config }) => [stack, sum(Object.values(clusterResources(config)))]));
         // Beside the run: that it is slow must not hold up what it only decorates.
         void readStacks(plan, context).then(
@@ -70,7 +70,7 @@ export const up: Command<OperationReport> = {
             () => {},
         );
         if (!options.rolling) return operate(context, { ...common("up", stacks, options), run: deployMesh, totals });
-        const { deployRolling } = await import("../rolling.ts");
+        const { deployRolling } = await import("../engine/rolling.ts");
         const run: Operation["run"] = (chosen, driver) => deployRolling(plan, chosen, driver, context.tell);
         return operate(context, { ...common("up", stacks, options), run, totals });
     },
@@ -86,7 +86,7 @@ export const refresh: Command<OperationReport> = {
     report: OperationReport,
     async run(context, options, operands) {
         const { stacks } = choose(context, operands, { fit: false });
-        const { refreshMesh, driftOfMesh } = await import("../driver.ts");
+        const { refreshMesh, driftOfMesh } = await import("../engine/driver.ts");
         return operate(context, { ...common("refresh", stacks, options), run: options["preview-only"] ? driftOfMesh : refreshMesh });
     },
 };
@@ -102,7 +102,7 @@ export const destroy: Command<OperationReport> = {
     report: OperationReport,
     async run(context, options, operands) {
         const { plan, stacks } = choose(context, operands, { fit: false });
-        const [{ destroyMesh }, deployed] = await Promise.all([import("../driver.ts"), readStacks(plan, context)]);
+        const [{ destroyMesh }, deployed] = await Promise.all([import("../engine/driver.ts"), readStacks(plan, context)]);
         const names = [...stacks.meshes, ...stacks.clusters];
         const bound = deployed.flatMap(({ stack: mesh, mesh: outputs }) =>
             typeof outputs === "object" && !stacks.meshes.includes(mesh)
@@ -126,7 +126,7 @@ export const destroy: Command<OperationReport> = {
 };
 
 async function readStacks(plan: Plan, context: Context) {
-    const { readDeployed } = await import("../deployed.ts");
+    const { readDeployed } = await import("../engine/deployed.ts");
     return readDeployed(plan, context);
 }
 

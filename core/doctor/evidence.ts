@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { ClusterFacts } from "../../contract.ts";
-import { Certificate } from "../certificates.ts";
+import { Certificate } from "../cilium/certificates.ts";
+import type { ClusterFacts } from "../facts/published.ts";
 
 /** What was asked for, or why it could not be had. */
 export type Known<T> = { value: T } | { unknown: string };

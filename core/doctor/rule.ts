@@ -1,5 +1,5 @@
-import { shortStackName } from "../config-rules.ts";
-import { pairs } from "../mesh.ts";
+import { pairs } from "../network/mesh.ts";
+import { shortStackName } from "../settings/rules.ts";
 import type { ClusterEvidence, Evidence, Known, MeshEvidence } from "./evidence.ts";
 
 export interface Finding {

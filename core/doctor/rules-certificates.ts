@@ -1,6 +1,6 @@
-import { type Certificate, covers } from "../certificates.ts";
-import { etcdHostname, LOCAL_ETCD_HOSTNAME } from "../clustermesh-config.ts";
-import { distinct } from "../mesh.ts";
+import { type Certificate, covers } from "../cilium/certificates.ts";
+import { etcdHostname, LOCAL_ETCD_HOSTNAME } from "../cilium/clustermesh-config.ts";
+import { distinct } from "../network/mesh.ts";
 import type { Evidence } from "./evidence.ts";
 import { about, few, kubectl, peersSecret, putBack, type Rule, type See, way, ways } from "./rule.ts";
 

@@ -1,5 +1,5 @@
-import { contains } from "../cidr.ts";
-import { describeTraffic, ingressFrom, routesTo, type Traffic } from "../mesh.ts";
+import { contains } from "../network/cidr.ts";
+import { describeTraffic, ingressFrom, routesTo, type Traffic } from "../network/mesh.ts";
 import { LONG_PATH_MTU } from "../preflight.ts";
 import type { ClusterEvidence, MeshEvidence } from "./evidence.ts";
 import { about, few, joined, kubectl, links, putBack, type Rule, way, ways } from "./rule.ts";

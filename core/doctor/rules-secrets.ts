@@ -1,5 +1,5 @@
-import { etcdHostname, LOCAL_ETCD_HOSTNAME } from "../clustermesh-config.ts";
-import { hostAliases } from "../mesh.ts";
+import { etcdHostname, LOCAL_ETCD_HOSTNAME } from "../cilium/clustermesh-config.ts";
+import { hostAliases } from "../network/mesh.ts";
 import { about, few, joined, kubectl, peersSecret, putBack, type Rule, way, ways } from "./rule.ts";
 
 export const SECRET_RULES: readonly Rule[] = [

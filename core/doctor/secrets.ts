@@ -1,6 +1,6 @@
-import { certificatesIn, keyFits } from "../certificates.ts";
-import { MOUNT_PATH, parseClustermesh } from "../clustermesh-config.ts";
-import { explain } from "../explain.ts";
+import { certificatesIn, keyFits } from "../cilium/certificates.ts";
+import { MOUNT_PATH, parseClustermesh } from "../cilium/clustermesh-config.ts";
+import { explain } from "../text/explain.ts";
 import type { MaterialEvidence, PeersEvidence } from "./evidence.ts";
 
 /** What `cilium-clustermesh` or `cilium-kvstoremesh` tells. Of keys only whether they fit. */

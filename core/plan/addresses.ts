@@ -1,6 +1,6 @@
-import type { ClusterConfig } from "../../config.ts";
-import { compare, contains, halves, overlap, PRIVATE_RANGES } from "../cidr.ts";
-import { subnets, zoneNames } from "./facts.ts";
+import { subnets, zoneNames } from "../facts/planned.ts";
+import { compare, contains, halves, overlap, PRIVATE_RANGES } from "../network/cidr.ts";
+import type { ClusterConfig } from "../settings/parse.ts";
 
 /** Whose a block of addresses is. */
 export interface Block {

@@ -1,7 +1,7 @@
-import type { ClusterConfig, MeshConfig } from "../../config.ts";
-import { pairs } from "../mesh.ts";
-import { instanceHour, MONTH_HOURS, type Price, type Prices, priceOf } from "../prices.ts";
-import { type PlannedFacts, zoneNames } from "./facts.ts";
+import { type PlannedFacts, zoneNames } from "../facts/planned.ts";
+import { pairs } from "../network/mesh.ts";
+import type { ClusterConfig, MeshConfig } from "../settings/parse.ts";
+import { instanceHour, MONTH_HOURS, type Price, type Prices, priceOf } from "./prices.ts";
 import { natGateways, regionsOf } from "./resources.ts";
 
 /** What is paid for, whatever the traffic. */

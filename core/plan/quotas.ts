@@ -1,8 +1,8 @@
-import type { ClusterConfig, MeshConfig } from "../../config.ts";
-import { size } from "../cidr.ts";
+import { accountOf, type PlannedFacts, subnets, zoneNames } from "../facts/planned.ts";
+import { size } from "../network/cidr.ts";
 import { meshNeeds } from "../preflight.ts";
-import { standardCpus } from "../prices.ts";
-import { accountOf, type PlannedFacts, subnets, zoneNames } from "./facts.ts";
+import type { ClusterConfig, MeshConfig } from "../settings/parse.ts";
+import { standardCpus } from "./prices.ts";
 import { natGateways, regionsOf } from "./resources.ts";
 
 /** What the stacks need of a limit that AWS sets. What else is in the account needs its share too. */

@@ -1,12 +1,12 @@
 import { z } from "zod";
-import type { ClusterConfig, MeshConfig } from "../../config.ts";
-import { fullStackName, shortStackName } from "../config-rules.ts";
-import { ordered, pairs } from "../mesh.ts";
+import { accountOf, type PlannedFacts, plannedFacts, zoneNames } from "../facts/planned.ts";
+import { ordered, pairs } from "../network/mesh.ts";
 import { fitProblems } from "../preflight.ts";
-import { PRICE_DATES, PRICE_SOURCE } from "../prices.ts";
+import type { ClusterConfig, MeshConfig } from "../settings/parse.ts";
+import { fullStackName, shortStackName } from "../settings/rules.ts";
 import { addressMap, freeBlocks } from "./addresses.ts";
 import { clusterCost, meshCost, total, unitPrices } from "./cost.ts";
-import { accountOf, type PlannedFacts, plannedFacts, zoneNames } from "./facts.ts";
+import { PRICE_DATES, PRICE_SOURCE } from "./prices.ts";
 import { accountQuotas, addressNeeds, gatewayRegions, meshQuotas } from "./quotas.ts";
 import { clusterResources, meshResources, type Resources } from "./resources.ts";
 

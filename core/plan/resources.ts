@@ -1,6 +1,6 @@
-import type { ClusterConfig, MeshConfig } from "../../config.ts";
-import { distinct, ingressFrom, pairs, peersOf, routesTo } from "../mesh.ts";
-import { accountOf, type PlannedFacts } from "./facts.ts";
+import { accountOf, type PlannedFacts } from "../facts/planned.ts";
+import { distinct, ingressFrom, pairs, peersOf, routesTo } from "../network/mesh.ts";
+import type { ClusterConfig, MeshConfig } from "../settings/parse.ts";
 
 /** How many resources of each Pulumi type a stack has. Components and providers among them, as in the engine's own count. */
 export type Resources = Record<string, number>;

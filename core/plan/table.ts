@@ -1,5 +1,5 @@
-import { contains } from "../cidr.ts";
-import { columns } from "../columns.ts";
+import { contains } from "../network/cidr.ts";
+import { columns } from "../text/columns.ts";
 import type { PlanReport } from "./report.ts";
 
 /** Things of a list that are written out; the rest is counted. */

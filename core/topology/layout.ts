@@ -1,4 +1,4 @@
-import { distinct } from "../mesh.ts";
+import { distinct } from "../network/mesh.ts";
 import {
     type Box,
     type Card,

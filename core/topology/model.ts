@@ -1,9 +1,9 @@
 import { z } from "zod";
-import type { ClusterFacts } from "../../contract.ts";
-import { shortStackName } from "../config-rules.ts";
-import { ordered, pairs } from "../mesh.ts";
-import { accountOf, type PlannedFacts } from "../plan/facts.ts";
+import { accountOf, type PlannedFacts } from "../facts/planned.ts";
+import type { ClusterFacts } from "../facts/published.ts";
+import { ordered, pairs } from "../network/mesh.ts";
 import { regionsOf } from "../plan/resources.ts";
+import { shortStackName } from "../settings/rules.ts";
 
 const Cluster = z.strictObject({
     name: z.string(),

@@ -1,4 +1,4 @@
-import { escapeXml } from "../xml.ts";
+import { escapeXml } from "../text/xml.ts";
 import { type Card, type Line, STYLES, type Style } from "./cards.ts";
 import { layout, type Picture } from "./layout.ts";
 import { describeLink, type Link, type Topology } from "./model.ts";

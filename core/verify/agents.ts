@@ -1,8 +1,8 @@
-import { explain } from "../explain.ts";
+import { nodeListProblems } from "../cilium/node-list.ts";
+import { firstTrouble, type LaggingPeer, laggingPeers, type SeenIds, seenIds } from "../cilium/readiness.ts";
 import type { Agent } from "../gate.ts";
-import { nodeListProblems } from "../node-list.ts";
 import { parallel } from "../parallel.ts";
-import { firstTrouble, type LaggingPeer, laggingPeers, type SeenIds, seenIds } from "../readiness.ts";
+import { explain } from "../text/explain.ts";
 import type { Finding, VerifyReport } from "./report.ts";
 import { askAgent, type Course, deadline, MOST_AT_A_TIME, settle } from "./testbed.ts";
 

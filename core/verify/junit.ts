@@ -1,4 +1,4 @@
-import { escapeXml } from "../xml.ts";
+import { escapeXml } from "../text/xml.ts";
 import { type Finding, tally, type VerifyReport } from "./report.ts";
 
 /** The report as JUnit XML, as CI systems read it: a suite for each check, a case for each finding. */

@@ -1,5 +1,5 @@
-import { explain } from "../explain.ts";
 import { parallel } from "../parallel.ts";
+import { explain } from "../text/explain.ts";
 import type { Started } from "./pods.ts";
 import { type Answer, median, trouble } from "./probe.ts";
 import type { Finding, VerifyReport } from "./report.ts";

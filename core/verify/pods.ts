@@ -1,4 +1,4 @@
-import { explain } from "../explain.ts";
+import { explain } from "../text/explain.ts";
 import { backend, probes, sampleNodes, service, type TestPods } from "./objects.ts";
 import type { Finding } from "./report.ts";
 import { type Course, settle, type TestPod } from "./testbed.ts";

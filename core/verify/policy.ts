@@ -1,5 +1,5 @@
-import { explain } from "../explain.ts";
 import { parallel } from "../parallel.ts";
+import { explain } from "../text/explain.ts";
 import { admitOnly } from "./objects.ts";
 import type { Started } from "./pods.ts";
 import { trouble } from "./probe.ts";

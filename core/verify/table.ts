@@ -1,4 +1,4 @@
-import { columns } from "../columns.ts";
+import { columns } from "../text/columns.ts";
 import { allPassed, CHECKS, type Finding, tally, type VerifyReport } from "./report.ts";
 
 /** Findings of one kind that are written out; the rest is counted. */

@@ -9,12 +9,12 @@
  * Without stacks: all of the folder. Ends with 0 or 1, with 2 for a wrong call, with 130 when the pipeline was cancelled.
  */
 import { appendFileSync } from "node:fs";
-import { changed, describeChanges } from "../../cli/changes.ts";
-import { meshesThatWait, readDeployed } from "../../cli/deployed.ts";
-import { deployMesh, driftOfMesh, previewMesh, type Results, StacksError } from "../../cli/driver.ts";
-import { follow } from "../../cli/follow.ts";
-import { catchInterrupts } from "../../cli/interrupts.ts";
-import { readPlan, stackNames } from "../../cli/plan.ts";
+import { changed, describeChanges } from "../../cli/engine/changes.ts";
+import { meshesThatWait, readDeployed } from "../../cli/engine/deployed.ts";
+import { deployMesh, driftOfMesh, previewMesh, type Results, StacksError } from "../../cli/engine/driver.ts";
+import { readPlan, stackNames } from "../../cli/project/stack-files.ts";
+import { follow } from "../../cli/ui/follow.ts";
+import { catchInterrupts } from "../../cli/ui/interrupts.ts";
 
 const MODES = { preview: previewMesh, up: deployMesh, drift: driftOfMesh };
 

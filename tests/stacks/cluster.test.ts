@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { type ClusterConfig, parseConfig } from "../../config.ts";
+import { type ClusterConfig, parseConfig } from "../../core/settings/parse.ts";
 import { clusterStack } from "../../stacks/cluster.ts";
 import { ofType, only, type Program, type Registered, run } from "./harness.ts";
 

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
-import { type ClusterConfig, parseConfig } from "../../config.ts";
-import { readClusters } from "../../contract.ts";
+import { readClusters } from "../../core/facts/published.ts";
+import { type ClusterConfig, parseConfig } from "../../core/settings/parse.ts";
 import { clusterStack } from "../../stacks/cluster.ts";
 import { deployed, run } from "./harness.ts";
 

@@ -6,7 +6,7 @@ import { connect, createServer } from "node:tls";
 import * as x509 from "@peculiar/x509";
 import { beforeAll, describe, expect, test } from "vitest";
 import { leaves } from "../../components/etcd-tls.ts";
-import { etcdHostname } from "../../core/clustermesh-config.ts";
+import { etcdHostname } from "../../core/cilium/clustermesh-config.ts";
 import { ofType, only, type Registered } from "./harness.ts";
 import { issue } from "./issue.ts";
 

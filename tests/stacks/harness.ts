@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
-import { makeTls } from "../../lab/providers/tls.ts";
-import type { Properties } from "../../lab/providers/values.ts";
+import { makeTls } from "../../packages/lab/providers/tls.ts";
+import type { Properties } from "../../packages/lab/providers/values.ts";
 
 const SECRET = "4dabf18193072939515e22adb298388d";
 

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { type MeshConfig, parseConfig } from "../../config.ts";
-import type { ClusterFacts } from "../../contract.ts";
-import { directEntry, kvstoremeshEntry, parseClustermesh, withCertificates } from "../../core/clustermesh-config.ts";
-import { ordered, pairs, peersOf } from "../../core/mesh.ts";
+import { directEntry, kvstoremeshEntry, parseClustermesh, withCertificates } from "../../core/cilium/clustermesh-config.ts";
+import type { ClusterFacts } from "../../core/facts/published.ts";
+import { ordered, pairs, peersOf } from "../../core/network/mesh.ts";
+import { type MeshConfig, parseConfig } from "../../core/settings/parse.ts";
 import { meshStack } from "../../stacks/mesh.ts";
 import { member } from "../members.ts";
 import { ofType, only, type Program, type Registered, run } from "./harness.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { type ClusterConfig, type MeshConfig, parseConfig } from "../../config.ts";
-import { fullStackName } from "../../core/config-rules.ts";
-import { type PlannedFacts, plannedFacts } from "../../core/plan/facts.ts";
+import { type PlannedFacts, plannedFacts } from "../../core/facts/planned.ts";
 import { clusterResources, meshResources, type Resources } from "../../core/plan/resources.ts";
+import { type ClusterConfig, type MeshConfig, parseConfig } from "../../core/settings/parse.ts";
+import { fullStackName } from "../../core/settings/rules.ts";
 import { clusterStack } from "../../stacks/cluster.ts";
 import { meshStack } from "../../stacks/mesh.ts";
 import { deployed, type Program, type Registered, run, type Stacks } from "./harness.ts";

@@ -1,8 +1,8 @@
 import { ApiException } from "@kubernetes/client-node";
 import { expect, test } from "vitest";
-import { explain } from "../../core/explain.ts";
-import { nodeListProblems } from "../../core/node-list.ts";
+import { nodeListProblems } from "../../core/cilium/node-list.ts";
 import { parallel } from "../../core/parallel.ts";
+import { explain } from "../../core/text/explain.ts";
 
 test.each([
     [

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { laggingPeers } from "../../core/cilium/readiness.ts";
 import { type Agent, type Agents, awaitMesh } from "../../core/gate.ts";
-import { laggingPeers } from "../../core/readiness.ts";
 
 const synced = { nodes: true, endpoints: true, identities: true, services: true };
 /** As Cilium 1.20 prints it (api/v1/models/remote_cluster.go): what is false or 0 is left out. */

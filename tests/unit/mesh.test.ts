@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { ClusterFacts } from "../../contract.ts";
-import { directEntry, etcdClientFiles, kvstoremeshEntry, parseClustermesh } from "../../core/clustermesh-config.ts";
-import { describeTraffic, hostAliases, ingressFrom, ordered, pairs, parseTraffic, peersOf, routesTo } from "../../core/mesh.ts";
+import { directEntry, etcdClientFiles, kvstoremeshEntry, parseClustermesh } from "../../core/cilium/clustermesh-config.ts";
+import type { ClusterFacts } from "../../core/facts/published.ts";
+import { describeTraffic, hostAliases, ingressFrom, ordered, pairs, parseTraffic, peersOf, routesTo } from "../../core/network/mesh.ts";
 import { meshProblems } from "../../core/preflight.ts";
 import { fitMembers, member } from "../members.ts";
 

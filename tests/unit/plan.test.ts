@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readPlan } from "../../cli/plan.ts";
+import { readPlan } from "../../cli/project/stack-files.ts";
 
 let folder: string;
 beforeEach(() => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { UsageError } from "../../../cli/command.ts";
 import { editMesh, oneCluster } from "../../../cli/commands/join.ts";
-import { withMember, withoutMember } from "../../../cli/stack-file.ts";
+import { withMember, withoutMember } from "../../../cli/project/mesh-file.ts";
 
 let folder: string;
 const file = (stack: string) => join(folder, `Pulumi.${stack}.yaml`);

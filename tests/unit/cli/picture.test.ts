@@ -1,9 +1,9 @@
 import { stripVTControlCharacters } from "node:util";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { picture, type StackPicture } from "../../../cli/picture.ts";
-import { type Progress, START } from "../../../cli/progress.ts";
-import { redraw, terminalOn } from "../../../cli/terminal.ts";
+import { picture, type StackPicture } from "../../../cli/ui/picture.ts";
+import { type Progress, START } from "../../../cli/ui/progress.ts";
+import { redraw, terminalOn } from "../../../cli/ui/terminal.ts";
 
 const urn = (type: string, name: string) => `urn:pulumi:cluster1::clustermesh::clustermesh:index:Eks$${type}::${name}`;
 

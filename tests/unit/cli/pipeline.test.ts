@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { readPlan } from "../../../cli/plan.ts";
+import { readPlan } from "../../../cli/project/stack-files.ts";
 import { planReport } from "../../../core/plan/report.ts";
 
 interface Job {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { remedies } from "../../../cli/remedies.ts";
+import { remedies } from "../../../cli/ui/remedies.ts";
 
 /** As the engine, AWS's provider and Helm print them. */
 const SAID: [text: string, remedy: RegExp][] = [

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { z } from "zod";
-import { awsEvidence } from "../../../cli/aws-evidence.ts";
+import { awsEvidence } from "../../../cli/aws/evidence.ts";
 import { member } from "../../members.ts";
 
 test("attachments of Transit Gateways by the gateway; one that was deleted does not hide its successor; a refusal is a part that is not known", async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { Evidence, LEFT_OUT } from "../../../core/doctor/evidence.ts";
-import { StatusReport, statusReport, statusText } from "../../../core/status.ts";
+import { StatusReport, statusReport, statusText } from "../../../core/doctor/status.ts";
 
 const RECORDED = readFileSync(new URL("../recorded/healthy-mesh.json", import.meta.url), "utf8");
 const recorded = (change: (evidence: Evidence) => void = () => {}) => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { compare, contains, halves, overlap, PRIVATE_RANGES } from "../../../core/cidr.ts";
+import { compare, contains, halves, overlap, PRIVATE_RANGES } from "../../../core/network/cidr.ts";
 import { addressMap, freeBlocks } from "../../../core/plan/addresses.ts";
 import { cluster } from "./stacks.ts";
 

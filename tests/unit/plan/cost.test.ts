@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { plannedFacts } from "../../../core/facts/planned.ts";
 import { clusterCost, meshCost, total, unitPrices } from "../../../core/plan/cost.ts";
-import { plannedFacts } from "../../../core/plan/facts.ts";
-import { instanceHour, priceOf, standardCpus } from "../../../core/prices.ts";
+import { instanceHour, priceOf, standardCpus } from "../../../core/plan/prices.ts";
 import { cluster, mesh } from "./stacks.ts";
 
 // From AWS's own price list, not computed: that sizes are multiples of the family's large is what this proves.

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { readPlan } from "../../../cli/plan.ts";
+import { readPlan } from "../../../cli/project/stack-files.ts";
 import { PlanReport, planReport } from "../../../core/plan/report.ts";
 import { planTable } from "../../../core/plan/table.ts";
 import { cluster, files, mesh, PROJECT } from "./stacks.ts";

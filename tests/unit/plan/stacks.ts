@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { type ClusterConfig, type MeshConfig, parseConfig } from "../../../config.ts";
+import { type ClusterConfig, type MeshConfig, parseConfig } from "../../../core/settings/parse.ts";
 
 export const PROJECT = "organization/clustermesh";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { readPlan } from "../../../cli/plan.ts";
+import { readPlan } from "../../../cli/project/stack-files.ts";
 import { membersOf } from "../../../core/plan/report.ts";
 import { topologyMermaid } from "../../../core/topology/mermaid.ts";
 import { type Topology, topology } from "../../../core/topology/model.ts";

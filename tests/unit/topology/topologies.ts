@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { pairs } from "../../../core/mesh.ts";
+import { pairs } from "../../../core/network/mesh.ts";
 import type { Topology } from "../../../core/topology/model.ts";
 
 const REGIONS = ["eu-central-1", "us-gov-west-1", "ap-southeast-1", "me-central-1"];

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { escapeXml } from "../../../core/text/xml.ts";
 import { reportJunit } from "../../../core/verify/junit.ts";
 import type { VerifyReport } from "../../../core/verify/report.ts";
 import { reportTable } from "../../../core/verify/table.ts";
-import { escapeXml } from "../../../core/xml.ts";
 import { fakeMesh, TIMED_OUT } from "./fake.ts";
 
 const report: VerifyReport = {

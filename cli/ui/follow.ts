@@ -1,0 +1,64 @@
+import type { Context } from "../command.ts";
+import type { EngineEvent } from "../engine/driver.ts";
+import { picture, type StackPicture } from "./picture.ts";
+import { advance, logLine, type Progress, START } from "./progress.ts";
+
+const REDRAW_MILLISECONDS = 200;
+
+/** Shows how operations go on. */
+export interface Follower {
+    onEvent(stack: string, event: EngineEvent): void;
+    /** Draws a last time, and no more. */
+    stop(): void;
+}
+
+/**
+ * A picture on a terminal, with failures and warnings above it for good; elsewhere a line for each finished resource and each message, without control codes.
+ *
+ * @param stacks in the order in which they are drawn
+ * @param totals resources that each will have looked at in the end, as far as known
+ */
+export function follow(
+    { terminal, tell }: Pick<Context, "terminal" | "tell">,
+    stacks: readonly string[],
+    totals: ReadonlyMap<string, number>,
+): Follower {
+    const started = Date.now();
+    const elapsed = () => (Date.now() - started) / 1000;
+    const progress = new Map<string, Progress>();
+    const step = (stack: string, event: EngineEvent) => {
+        const next = advance(progress.get(stack) ?? START, event);
+        progress.set(stack, next);
+        return next;
+    };
+    if (!terminal)
+        return {
+            onEvent(stack, event) {
+                const line = logLine(stack, step(stack, event), elapsed());
+                if (line) tell(line);
+            },
+            stop() {},
+        };
+
+    const draw = () => {
+        const stand = stacks.map((stack): StackPicture => {
+            const known = progress.get(stack);
+            return { stack, total: totals.get(stack), ...(known && { progress: known }) };
+        });
+        terminal.draw(picture(stand, Date.now() / 1000, terminal));
+    };
+    const timer = setInterval(draw, REDRAW_MILLISECONDS);
+    return {
+        onEvent(stack, event) {
+            const next = step(stack, event);
+            const worth = next.finished?.failed || (next.said && !next.said.severity.startsWith("info"));
+            const line = worth ? logLine(stack, next, elapsed()) : undefined;
+            if (line) terminal.print(line);
+        },
+        stop() {
+            clearInterval(timer);
+            draw();
+            terminal.release();
+        },
+    };
+}

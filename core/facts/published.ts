@@ -1,0 +1,150 @@
+import * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import { shortStackName } from "../settings/rules.ts";
+
+/** Raised whenever a cluster stack of an older program can no longer be read. */
+export const CONTRACT_VERSION = 1;
+
+const Facts = z.object({
+    /** Version of this contract. */
+    contract: z.literal(CONTRACT_VERSION),
+    /** Cilium's cluster name; also the name of the EKS cluster. Unique in the mesh. */
+    name: z.string(),
+    /** Cilium's cluster id, 1 to 127. Unique in the mesh. */
+    id: z.int(),
+    region: z.string(),
+    accountId: z.string(),
+    /** Role through which the cluster's account is reached; none: the credentials of whoever runs Pulumi. */
+    assumeRole: z.string().optional(),
+    clusterArn: z.string(),
+    /** Minor version, as in "1.35". */
+    kubernetesVersion: z.string(),
+    ciliumVersion: z.string(),
+    /** How Cilium attaches pods. All clusters of a mesh must do it alike. */
+    datapath: z.string(),
+    maxConnectedClusters: z.int(),
+    /** Who dials the peers' etcds: every agent, or the cluster's kvstoremesh. */
+    wiring: z.enum(["direct", "kvstoremesh"]),
+    /** Bytes that a pod's packet may have. */
+    mtu: z.int(),
+    vpcId: z.string(),
+    /** The VPC's IPv4 blocks. Nodes and pods have addresses in them. */
+    vpcCidrs: z.array(z.cidrv4()).min(1),
+    /** Every route table that a subnet of the VPC uses. */
+    routeTableIds: z.array(z.string()).min(1),
+    /** A subnet in each zone, for the ENIs of a Transit Gateway attachment. */
+    attachmentSubnetIds: z.array(z.string()).min(1),
+    serviceCidr: z.cidrv4(),
+    /** Where Cilium takes the nodes' router addresses. */
+    ciliumPoolCidr: z.cidrv4(),
+    /** Security groups that nodes, and so the VPC CNI's pods, have. */
+    nodeSecurityGroupIds: z.array(z.string()).min(1),
+    /** The load balancer before the cluster's clustermesh-apiserver: fixed addresses, one in each zone. */
+    etcd: z.object({ addresses: z.array(z.ipv4()).min(1), port: z.int(), securityGroupId: z.string() }),
+    /** When the first of the etcd's certificates ends. A date, since days left would be another output every day. */
+    etcdCertificatesExpire: z.iso.datetime({ offset: true }),
+});
+
+const EtcdClient = z.object({
+    /** PEM. The CA that signed the cluster's etcd server certificate. */
+    ca: z.string(),
+    /** PEM. A client certificate with which peers read this cluster's etcd. */
+    cert: z.string(),
+    /** PEM. */
+    key: z.string(),
+});
+
+const Secrets = z.object({ kubeconfig: z.string(), etcdClient: EtcdClient });
+
+const Published = z.object({ ...Facts.shape, ...Secrets.shape });
+const Keys = Object.keys(Published.shape) as (keyof z.infer<typeof Published>)[];
+
+/** What a cluster publishes in plain: all that the mesh decides on. */
+export interface ClusterFacts extends z.infer<typeof Facts> {
+    /** Full name of the stack that it comes from. */
+    stack: string;
+}
+
+export type EtcdClient = z.infer<typeof EtcdClient>;
+
+/** A cluster of the mesh: plain facts, and the secrets still wrapped. */
+export interface Cluster extends ClusterFacts {
+    kubeconfig: pulumi.Output<string>;
+    etcdClient: pulumi.Output<EtcdClient>;
+}
+
+/** The same with the secrets in plain, for programs outside the engine. */
+export interface PublishedCluster extends ClusterFacts {
+    kubeconfig: string;
+    etcdClient: EtcdClient;
+}
+
+const MeshOutputs = z.object({
+    network: z.enum(["peering", "transit-gateway"]),
+    /** By cluster name. */
+    members: z.record(z.string(), z.object({ ...Facts.shape, stack: z.string() })),
+    /** Ids of peering connections by the two clusters, "a.b", or of Transit Gateways by region. */
+    connections: z.record(z.string(), z.string()),
+});
+
+export type MeshOutputs = z.infer<typeof MeshOutputs>;
+
+/** What `stacks/cluster.ts` returns. Each key is an output of its own, since one secret makes the whole of its top-level output secret. */
+export type ClusterOutputs = { [K in keyof z.infer<typeof Published>]: pulumi.Input<z.infer<typeof Published>[K]> };
+
+/**
+ * Reads what the cluster stacks publish, in parallel.
+ *
+ * @param stacks full names
+ *
+ * @throws RunError that names every stack that cannot be read, and what to do about each
+ */
+export async function readClusters(stacks: readonly string[]): Promise<Cluster[]> {
+    const read = await Promise.all(stacks.map(readCluster));
+    const problems = read.filter((result) => typeof result === "string");
+    if (problems.length > 0) throw new pulumi.RunError(problems.map((problem) => `✖ ${problem}`).join("\n"));
+    return read.filter((result) => typeof result !== "string");
+}
+
+async function readCluster(stack: string): Promise<Cluster | string> {
+    const reference = new pulumi.StackReference(stack);
+    // Key by key: `outputs` as a whole is secret as soon as one of them is.
+    const details = await Promise.all(Keys.map((key) => reference.getOutputDetails(key)));
+    const read = parseCluster(stack, Object.fromEntries(Keys.map((key, i) => [key, details[i]?.value ?? details[i]?.secretValue])));
+    if (typeof read === "string") return read;
+    return { ...read, kubeconfig: pulumi.secret(read.kubeconfig), etcdClient: pulumi.secret(read.etcdClient) };
+}
+
+/**
+ * What a cluster stack publishes.
+ *
+ * @param stack its full name
+ * @param outputs of the stack, secrets in plain
+ * @returns why they cannot be used, and what to do, when they cannot
+ */
+export function parseCluster(stack: string, outputs: Record<string, unknown>): PublishedCluster | string {
+    const deploy = `run \`pulumi up -s ${shortStackName(stack)}\``;
+    if (Object.values(outputs).every((output) => output === undefined)) return `stack ${stack} has no outputs: ${deploy} first`;
+    if (outputs.contract !== CONTRACT_VERSION) {
+        return `stack ${stack} was deployed by ${age(outputs.contract)} version of this program (contract ${outputs.contract}, here ${CONTRACT_VERSION}): ${deploy} with this one`;
+    }
+    const parsed = Published.safeParse(outputs);
+    return parsed.success ? { ...parsed.data, stack } : unreadable(stack, parsed.error);
+}
+
+/** What a mesh stack publishes: which clusters it has joined, and how. Returns as `parseCluster` does. */
+export function parseMesh(stack: string, outputs: Record<string, unknown>): MeshOutputs | string {
+    if (Object.keys(outputs).length === 0) return `stack ${stack} has no outputs: run \`pulumi up -s ${shortStackName(stack)}\` first`;
+    const parsed = MeshOutputs.safeParse(outputs);
+    return parsed.success ? parsed.data : unreadable(stack, parsed.error);
+}
+
+function unreadable(stack: string, { issues }: z.ZodError): string {
+    // Paths and reasons only: a value might be a part of a key.
+    const missing = issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    return `stack ${stack} does not publish what the mesh needs (${missing.join("; ")}): run \`pulumi up -s ${shortStackName(stack)}\` with this version of the program`;
+}
+
+function age(contract: unknown): string {
+    return typeof contract === "number" && contract > CONTRACT_VERSION ? "a newer" : "an older";
+}

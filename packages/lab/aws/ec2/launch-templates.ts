@@ -1,0 +1,142 @@
+import { AwsError } from "../error.ts";
+import { type Filter, filtered } from "../filters.ts";
+import type { Scope } from "../scope.ts";
+import { Table } from "../table.ts";
+import { missing, required } from "./errors.ts";
+import { shown } from "./tables.ts";
+import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+
+/** What instances are made from. Kept as given; nothing here reads it. */
+export type LaunchTemplateData = Record<string, unknown>;
+
+export interface LaunchTemplateVersion {
+    LaunchTemplateId: string;
+    LaunchTemplateName: string;
+    VersionNumber: number;
+    VersionDescription?: string | undefined;
+    CreateTime: string;
+    CreatedBy: string;
+    LaunchTemplateData: LaunchTemplateData;
+}
+export interface LaunchTemplate {
+    LaunchTemplateId: string;
+    LaunchTemplateName: string;
+    CreateTime: string;
+    CreatedBy: string;
+    DefaultVersionNumber: number;
+    LatestVersionNumber: number;
+    versions: LaunchTemplateVersion[];
+}
+export const launchTemplates = new Table<LaunchTemplate>("ec2/launch-template");
+
+/** A template is named by its id or by its name. */
+export interface TemplateRef {
+    LaunchTemplateId?: string | undefined;
+    LaunchTemplateName?: string | undefined;
+}
+
+/** The version of a template that a node group or a group of instances asks for: a number, `$Latest` or `$Default`. */
+export function templateVersion(scope: Scope, ref: TemplateRef, version = "$Default"): Readonly<LaunchTemplateVersion> {
+    const template = needTemplate(scope, ref);
+    const number = { $Latest: template.LatestVersionNumber, $Default: template.DefaultVersionNumber }[version] ?? Number(version);
+    const found = template.versions.find(({ VersionNumber }) => VersionNumber === number);
+    if (!found)
+        throw new AwsError(
+            "InvalidLaunchTemplateId.VersionNotFound",
+            `Could not find the specified version ${version} for the launch template with ID ${template.LaunchTemplateId}.`,
+        );
+    return found;
+}
+
+function needTemplate(scope: Scope, { LaunchTemplateId: id, LaunchTemplateName: name }: TemplateRef): Readonly<LaunchTemplate> {
+    const rows = launchTemplates.in(scope);
+    if (id !== undefined) return rows.need(id, () => missing("launchTemplate", id));
+    if (name === undefined) throw required("LaunchTemplateId or LaunchTemplateName");
+    const found = rows.list().find((one) => one.LaunchTemplateName === name);
+    if (!found) throw missing("launchTemplateName", name);
+    return found;
+}
+
+/** Launch templates. */
+export const launchTemplateActions = (scope: Scope) => {
+    const rows = launchTemplates.in(scope);
+    const show = (row: Readonly<LaunchTemplate>) => shown(row, tagsOf(scope, row.LaunchTemplateId));
+
+    return {
+        createLaunchTemplate: (request: {
+            LaunchTemplateName: string;
+            LaunchTemplateData: LaunchTemplateData;
+            VersionDescription?: string;
+            TagSpecifications?: TagSpecification[];
+        }) => {
+            const { LaunchTemplateName, LaunchTemplateData, VersionDescription } = request;
+            if (rows.list().some((one) => one.LaunchTemplateName === LaunchTemplateName))
+                throw new AwsError("InvalidLaunchTemplateName.AlreadyExistsException", "Launch template name already in use.");
+            const LaunchTemplateId = scope.id("lt");
+            const made = { LaunchTemplateId, LaunchTemplateName, CreateTime: scope.now.toISOString(), CreatedBy: scope.principal };
+            const version = {
+                ...made,
+                VersionNumber: 1,
+                LaunchTemplateData,
+                ...(VersionDescription !== undefined && { VersionDescription }),
+            };
+            const row = rows.put(LaunchTemplateId, { ...made, DefaultVersionNumber: 1, LatestVersionNumber: 1, versions: [version] });
+            tagNew(scope, "launch-template", LaunchTemplateId, request.TagSpecifications);
+            return { LaunchTemplate: show(row) };
+        },
+
+        createLaunchTemplateVersion: (request: TemplateRef & { LaunchTemplateData: LaunchTemplateData; VersionDescription?: string }) => {
+            const template = needTemplate(scope, request);
+            const { LaunchTemplateId, LaunchTemplateName, LatestVersionNumber, versions } = template;
+            const version: LaunchTemplateVersion = {
+                LaunchTemplateId,
+                LaunchTemplateName,
+                VersionNumber: LatestVersionNumber + 1,
+                CreateTime: scope.now.toISOString(),
+                CreatedBy: scope.principal,
+                LaunchTemplateData: request.LaunchTemplateData,
+                ...(request.VersionDescription !== undefined && { VersionDescription: request.VersionDescription }),
+            };
+            rows.update(LaunchTemplateId, { LatestVersionNumber: version.VersionNumber, versions: [...versions, version] });
+            return { LaunchTemplateVersion: { ...version, DefaultVersion: false } };
+        },
+
+        modifyLaunchTemplate: (request: TemplateRef & { DefaultVersion: string }) => {
+            const { LaunchTemplateId } = needTemplate(scope, request);
+            const { VersionNumber } = templateVersion(scope, { LaunchTemplateId }, request.DefaultVersion);
+            return { LaunchTemplate: show(rows.update(LaunchTemplateId, { DefaultVersionNumber: VersionNumber })) };
+        },
+
+        describeLaunchTemplates: (request: { LaunchTemplateIds?: string[]; LaunchTemplateNames?: string[]; Filters?: Filter[] } = {}) => {
+            const { LaunchTemplateIds: ids, LaunchTemplateNames: names } = request;
+            const asked =
+                ids?.map((id) => needTemplate(scope, { LaunchTemplateId: id })) ??
+                names?.map((name) => needTemplate(scope, { LaunchTemplateName: name })) ??
+                rows.list();
+            return {
+                LaunchTemplates: filtered(asked.map(show), request.Filters, {
+                    "launch-template-name": (one) => one.LaunchTemplateName,
+                    "create-time": (one) => one.CreateTime,
+                }),
+            };
+        },
+
+        describeLaunchTemplateVersions: (request: TemplateRef & { Versions?: string[] }) => {
+            const template = needTemplate(scope, request);
+            const asked = request.Versions?.map((version) => templateVersion(scope, request, version)) ?? template.versions;
+            return {
+                LaunchTemplateVersions: asked.map((one) => ({
+                    ...one,
+                    DefaultVersion: one.VersionNumber === template.DefaultVersionNumber,
+                })),
+            };
+        },
+
+        deleteLaunchTemplate: (request: TemplateRef) => {
+            const template = needTemplate(scope, request);
+            rows.delete(template.LaunchTemplateId);
+            forgetTags(scope, template.LaunchTemplateId);
+            return { LaunchTemplate: show(template) };
+        },
+    };
+};

@@ -1,0 +1,132 @@
+import { AwsError } from "../error.ts";
+import { type Filter, filtered } from "../filters.ts";
+import type { Quota, Scope } from "../scope.ts";
+import { missing } from "./errors.ts";
+import { makeInterface } from "./interfaces.ts";
+import { type Address, addresses, interfaces, internetGateways, type NatGateway, natGateways, shown, subnets } from "./tables.ts";
+import { type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+
+export const NAT_GATEWAYS_PER_ZONE: Quota = { code: "L-FE5A380F", default: 5 };
+
+/** NAT gateways. */
+export const natGatewayActions = (scope: Scope) => {
+    const rows = natGateways.in(scope);
+    const need = (id: string) => rows.need(id, () => missing("natGateway", id));
+    const show = (row: Readonly<NatGateway>) => shown(row, tagsOf(scope, row.NatGatewayId));
+    const forgotten = { after: 3_600_000, fixed: true, set: null };
+
+    return {
+        createNatGateway: (request: {
+            SubnetId: string;
+            AllocationId?: string;
+            ConnectivityType?: NatGateway["ConnectivityType"];
+            PrivateIpAddress?: string;
+            TagSpecifications?: TagSpecification[];
+        }) => {
+            const { SubnetId, AllocationId, ConnectivityType = "public", PrivateIpAddress } = request;
+            const { VpcId, AvailabilityZone } = subnets.in(scope).need(SubnetId, () => missing("subnet", SubnetId));
+            if (ConnectivityType === "public" && !AllocationId)
+                throw new AwsError(
+                    "MissingParameter",
+                    "The request must include the AllocationId parameter. Add the required parameter and retry the request.",
+                );
+            const address = AllocationId ? addresses.in(scope).need(AllocationId, () => missing("allocation", AllocationId)) : undefined;
+            const zoneOf = (id: string) => subnets.in(scope).get(id)?.AvailabilityZone;
+            const live = rows.list().filter((one) => !natGateways.gone(one) && zoneOf(one.SubnetId) === AvailabilityZone);
+            if (live.length >= scope.quota(NAT_GATEWAYS_PER_ZONE))
+                throw new AwsError("NatGatewayLimitExceeded", "The maximum number of NAT Gateways has been reached.");
+
+            const NatGatewayId = scope.id("nat");
+            const CreateTime = scope.now.toISOString();
+            const nat = { NatGatewayId, SubnetId, VpcId, State: "pending" as const, ConnectivityType, CreateTime };
+            tagNew(scope, "natgateway", NatGatewayId, request.TagSpecifications);
+            const failure = failureOf(address, ConnectivityType === "public" && !hasInternet(scope, VpcId) ? VpcId : undefined);
+            if (failure) {
+                scope.later(natGateways, NatGatewayId, [{ after: 10_000, set: { State: "failed", ...failure } }, forgotten]);
+                return { NatGateway: show(rows.put(NatGatewayId, { ...nat, NatGatewayAddresses: [] })) };
+            }
+            const own = makeInterface(scope, {
+                SubnetId,
+                PrivateIpAddress,
+                Description: `Interface for NAT Gateway ${NatGatewayId}`,
+                InterfaceType: "nat_gateway",
+                RequesterId: "amazon-nat-gateway",
+            });
+            const AssociationId = address && scope.id("eipassoc");
+            if (address) {
+                const { PublicIp } = address;
+                interfaces.in(scope).update(own.NetworkInterfaceId, {
+                    Association: { PublicIp, AllocationId, AssociationId, IpOwnerId: scope.account },
+                });
+                addresses.in(scope).update(address.AllocationId, {
+                    AssociationId,
+                    NetworkInterfaceId: own.NetworkInterfaceId,
+                    NetworkInterfaceOwnerId: scope.account,
+                    PrivateIpAddress: own.PrivateIpAddress,
+                });
+            }
+            const made = rows.put(NatGatewayId, {
+                ...nat,
+                NatGatewayAddresses: [
+                    {
+                        ...(address && { AllocationId, AssociationId, PublicIp: address.PublicIp }),
+                        NetworkInterfaceId: own.NetworkInterfaceId,
+                        PrivateIp: own.PrivateIpAddress,
+                        IsPrimary: true,
+                        Status: "succeeded",
+                    },
+                ],
+            });
+            scope.later(natGateways, NatGatewayId, [{ after: 100_000, set: { State: "available" } }]);
+            return { NatGateway: show(made) };
+        },
+
+        describeNatGateways: ({ NatGatewayIds, Filter }: { NatGatewayIds?: string[]; Filter?: Filter[] } = {}) => ({
+            NatGateways: filtered((NatGatewayIds?.map(need) ?? rows.list()).map(show), Filter, {
+                "nat-gateway-id": (one) => one.NatGatewayId,
+                "subnet-id": (one) => one.SubnetId,
+                "vpc-id": (one) => one.VpcId,
+                state: (one) => one.State,
+            }),
+        }),
+
+        /** Its interface and address stay taken until it is gone. */
+        deleteNatGateway: ({ NatGatewayId: id }: { NatGatewayId: string }) => {
+            const nat = need(id);
+            if (nat.State === "deleting" || nat.State === "deleted") return { NatGatewayId: id };
+            const gone = { after: 45_000 };
+            const DeleteTime = scope.now.toISOString();
+            rows.update(id, { State: "deleting", DeleteTime });
+            scope.later(natGateways, id, [{ ...gone, set: { State: "deleted" } }, forgotten]);
+            for (const { NetworkInterfaceId, AllocationId } of nat.NatGatewayAddresses) {
+                scope.later(interfaces, NetworkInterfaceId, [{ ...gone, set: null }]);
+                if (AllocationId)
+                    scope.later(addresses, AllocationId, [
+                        {
+                            ...gone,
+                            set: { AssociationId: null, NetworkInterfaceId: null, NetworkInterfaceOwnerId: null, PrivateIpAddress: null },
+                        },
+                    ]);
+            }
+            return { NatGatewayId: id };
+        },
+    };
+};
+
+/** What AWS finds out only after it has answered. */
+function failureOf(address: Readonly<Address> | undefined, closedVpc: string | undefined) {
+    if (closedVpc) return { FailureCode: "Gateway.NotAttached", FailureMessage: `Network ${closedVpc} has no Internet gateway attached` };
+    if (address?.AssociationId)
+        return {
+            FailureCode: "Resource.AlreadyAssociated",
+            FailureMessage: `Elastic IP address [${address.AllocationId}] is already associated`,
+        };
+    return undefined;
+}
+
+function hasInternet(scope: Scope, vpcId: string): boolean {
+    return internetGateways
+        .in(scope)
+        .list()
+        .some(({ Attachments }) => Attachments.some(({ VpcId }) => VpcId === vpcId));
+}

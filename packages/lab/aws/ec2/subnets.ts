@@ -1,0 +1,177 @@
+import { contains, overlap } from "../../../../core/network/cidr.ts";
+import { parseCidr, prefixOf, sizeOf } from "../cidr.ts";
+import { AwsError } from "../error.ts";
+import { type Filter, filtered } from "../filters.ts";
+import type { Quota, Scope } from "../scope.ts";
+import { zonesOf } from "../zones.ts";
+import { takenIn } from "./addresses.ts";
+import { dependencies, invalidCidr, invalidValue, missing } from "./errors.ts";
+import { interfaces, reservations, routeTables, type Subnet, shown, subnets, vpcs } from "./tables.ts";
+import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+import { blocksOf } from "./vpc.ts";
+
+export const SUBNETS_PER_VPC: Quota = { code: "L-407747CB", default: 200 };
+
+/** Addresses that AWS keeps in each subnet: the first four and the last. */
+const KEPT = 5;
+
+/** Subnets, reservations of their addresses, and the zones that they lie in. */
+export const subnetActions = (scope: Scope) => {
+    const rows = subnets.in(scope);
+    const need = (id: string) => rows.need(id, () => missing("subnet", id));
+    const show = (subnet: Readonly<Subnet>) => ({
+        ...shown(subnet, tagsOf(scope, subnet.SubnetId)),
+        AvailableIpAddressCount: sizeOf(subnet.CidrBlock) - KEPT - takenIn(scope, subnet.SubnetId).size,
+    });
+
+    return {
+        createSubnet: (request: {
+            VpcId: string;
+            CidrBlock?: string;
+            AvailabilityZone?: string;
+            AvailabilityZoneId?: string;
+            TagSpecifications?: TagSpecification[];
+            DryRun?: boolean;
+        }) => {
+            const { VpcId } = request;
+            const vpc = vpcs.in(scope).need(VpcId, () => missing("vpc", VpcId));
+            const cidr = parseCidr(request.CidrBlock);
+            if (!cidr) throw invalidCidr(request.CidrBlock, "cidrBlock");
+            if (prefixOf(cidr) < 16 || prefixOf(cidr) > 28 || !blocksOf(vpc).some((block) => contains(block, cidr)))
+                throw new AwsError("InvalidSubnet.Range", `The CIDR '${cidr}' is invalid.`);
+            const siblings = rows.list().filter((one) => one.VpcId === VpcId);
+            if (siblings.some((one) => overlap(one.CidrBlock, cidr)))
+                throw new AwsError("InvalidSubnet.Conflict", `The CIDR '${cidr}' conflicts with another subnet`);
+            if (siblings.length >= scope.quota(SUBNETS_PER_VPC))
+                throw new AwsError("SubnetLimitExceeded", "The maximum number of subnets has been reached.");
+            const zone = zoneFor(scope, request);
+            const SubnetId = scope.id("subnet");
+            const subnet = rows.put(SubnetId, {
+                SubnetId,
+                SubnetArn: scope.arn("ec2", `subnet/${SubnetId}`),
+                VpcId,
+                CidrBlock: cidr,
+                AvailabilityZone: zone.ZoneName,
+                AvailabilityZoneId: zone.ZoneId,
+                State: "available",
+                OwnerId: scope.account,
+                MapPublicIpOnLaunch: false,
+                AssignIpv6AddressOnCreation: false,
+                DefaultForAz: false,
+                EnableDns64: false,
+                MapCustomerOwnedIpOnLaunch: false,
+                Ipv6CidrBlockAssociationSet: [],
+                PrivateDnsNameOptionsOnLaunch: {
+                    HostnameType: "ip-name",
+                    EnableResourceNameDnsARecord: false,
+                    EnableResourceNameDnsAAAARecord: false,
+                },
+            });
+            tagNew(scope, "subnet", SubnetId, request.TagSpecifications);
+            return { Subnet: show(subnet) };
+        },
+
+        describeSubnets: ({ SubnetIds, Filters }: { SubnetIds?: string[]; Filters?: Filter[] } = {}) => ({
+            Subnets: filtered((SubnetIds?.map(need) ?? rows.list()).map(show), Filters, {
+                "subnet-id": ({ SubnetId }) => SubnetId,
+                "vpc-id": ({ VpcId }) => VpcId,
+                "cidr-block": ({ CidrBlock }) => CidrBlock,
+                "availability-zone": ({ AvailabilityZone }) => AvailabilityZone,
+                "availability-zone-id": ({ AvailabilityZoneId }) => AvailabilityZoneId,
+                state: ({ State }) => State,
+                "map-public-ip-on-launch": ({ MapPublicIpOnLaunch }) => MapPublicIpOnLaunch,
+            }),
+        }),
+
+        modifySubnetAttribute: ({ SubnetId, MapPublicIpOnLaunch }: { SubnetId: string; MapPublicIpOnLaunch?: { Value: boolean } }) => {
+            need(SubnetId);
+            if (MapPublicIpOnLaunch) rows.update(SubnetId, { MapPublicIpOnLaunch: MapPublicIpOnLaunch.Value });
+        },
+
+        deleteSubnet: ({ SubnetId }: { SubnetId: string }) => {
+            need(SubnetId);
+            if (
+                interfaces
+                    .in(scope)
+                    .list()
+                    .some((one) => one.SubnetId === SubnetId)
+            )
+                throw dependencies("subnet", SubnetId);
+            for (const { SubnetCidrReservationId } of reservations
+                .in(scope)
+                .list()
+                .filter((one) => one.SubnetId === SubnetId))
+                reservations.in(scope).delete(SubnetCidrReservationId);
+            for (const table of routeTables.in(scope).list())
+                if (table.Associations.some((one) => one.SubnetId === SubnetId))
+                    routeTables.in(scope).update(table.RouteTableId, {
+                        Associations: table.Associations.filter((one) => one.SubnetId !== SubnetId),
+                    });
+            rows.delete(SubnetId);
+            forgetTags(scope, SubnetId);
+        },
+
+        createSubnetCidrReservation: (request: {
+            SubnetId: string;
+            Cidr: string;
+            ReservationType: "explicit" | "prefix";
+            Description?: string;
+            TagSpecifications?: TagSpecification[];
+        }) => {
+            const { SubnetId, ReservationType, Description } = request;
+            const subnet = need(SubnetId);
+            const cidr = parseCidr(request.Cidr);
+            if (!cidr) throw invalidCidr(request.Cidr, "cidr");
+            if (!contains(subnet.CidrBlock, cidr))
+                throw invalidValue(`The CIDR '${cidr}' is not within the CIDR range of the subnet '${SubnetId}'`);
+            const others = reservations
+                .in(scope)
+                .list()
+                .filter((one) => one.SubnetId === SubnetId);
+            if (others.some((one) => overlap(one.Cidr, cidr)))
+                throw invalidValue(`The CIDR '${cidr}' overlaps with an existing CIDR reservation in the subnet '${SubnetId}'`);
+            const SubnetCidrReservationId = scope.id("scr");
+            const made = reservations.in(scope).put(SubnetCidrReservationId, {
+                SubnetCidrReservationId,
+                SubnetId,
+                Cidr: cidr,
+                ReservationType,
+                OwnerId: scope.account,
+                ...(Description !== undefined && { Description }),
+            });
+            tagNew(scope, "subnet-cidr-reservation", SubnetCidrReservationId, request.TagSpecifications);
+            return { SubnetCidrReservation: shown(made, tagsOf(scope, SubnetCidrReservationId)) };
+        },
+
+        getSubnetCidrReservations: ({ SubnetId, Filters }: { SubnetId: string; Filters?: Filter[] }) => {
+            need(SubnetId);
+            const all = reservations
+                .in(scope)
+                .list()
+                .filter((one) => one.SubnetId === SubnetId);
+            const withTags = all.map((one) => shown(one, tagsOf(scope, one.SubnetCidrReservationId)));
+            return {
+                SubnetIpv4CidrReservations: filtered(withTags, Filters, { reservationType: ({ ReservationType }) => ReservationType }),
+                SubnetIpv6CidrReservations: [],
+            };
+        },
+
+        deleteSubnetCidrReservation: ({ SubnetCidrReservationId: id }: { SubnetCidrReservationId: string }) => {
+            const deleted = reservations.in(scope).need(id, () => missing("reservation", id));
+            reservations.in(scope).delete(id);
+            forgetTags(scope, id);
+            return { DeletedSubnetCidrReservation: shown(deleted, []) };
+        },
+    };
+};
+
+function zoneFor(scope: Scope, request: { AvailabilityZone?: string; AvailabilityZoneId?: string }) {
+    const zones = zonesOf(scope.region);
+    const { AvailabilityZone: name, AvailabilityZoneId: id } = request;
+    const zone = zones.find(({ ZoneName, ZoneId }) => (name === undefined || name === ZoneName) && (id === undefined || id === ZoneId));
+    if (!zone)
+        throw invalidValue(
+            `Value (${name ?? id}) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: ${zones.map(({ ZoneName }) => ZoneName).join(", ")}.`,
+        );
+    return zone;
+}

@@ -1,0 +1,133 @@
+import { AwsError } from "../../error.ts";
+import { type Filter, filtered } from "../../filters.ts";
+import type { Scope } from "../../scope.ts";
+import { missing } from "../errors.ts";
+import { makeInterface } from "../interfaces.ts";
+import { interfaces, shown, subnets, vpcs } from "../tables.ts";
+import { type TagSpecification, tagNew, tagsOf } from "../tags.ts";
+import { joinDefaults, leaveTables } from "./routes.ts";
+import { invalidState, transitGateways, usableGateway, type VpcAttachment, vpcAttachments } from "./tables.ts";
+
+const FORGOTTEN = { after: 3_600_000, fixed: true, set: null };
+
+/** Attachments of VPCs to transit gateways. */
+export const vpcAttachmentActions = (scope: Scope) => {
+    const rows = vpcAttachments.in(scope);
+    const isOwner = (row: Readonly<VpcAttachment>) => transitGateways.in(scope).get(row.TransitGatewayId)?.OwnerId === scope.account;
+    const seen = () => rows.list().filter((one) => one.region === scope.region && (one.VpcOwnerId === scope.account || isOwner(one)));
+    const need = (id: string) => {
+        const row = seen().find((one) => one.TransitGatewayAttachmentId === id);
+        if (!row) throw missing("transitGatewayAttachment", id);
+        return row;
+    };
+    const show = (row: Readonly<VpcAttachment>) => shown(row, tagsOf(scope, row.TransitGatewayAttachmentId));
+
+    return {
+        createTransitGatewayVpcAttachment: (request: {
+            TransitGatewayId: string;
+            VpcId: string;
+            SubnetIds: string[];
+            Options?: Partial<VpcAttachment["Options"]>;
+            TagSpecifications?: TagSpecification[];
+        }) => {
+            const { TransitGatewayId, VpcId, SubnetIds } = request;
+            const gateway = usableGateway(scope, TransitGatewayId);
+            vpcs.in(scope).need(VpcId, () => missing("vpc", VpcId));
+            const places = SubnetIds.map((id) => subnets.in(scope).need(id, () => missing("subnet", id)));
+            const stranger = places.find((one) => one.VpcId !== VpcId);
+            if (stranger) throw missing("subnet", stranger.SubnetId);
+            if (new Set(places.map(({ AvailabilityZone }) => AvailabilityZone)).size < places.length)
+                throw new AwsError("DuplicateSubnetsInSameZone", "Duplicate Subnets for same AZ");
+            if (rows.list().some((one) => one.TransitGatewayId === TransitGatewayId && one.VpcId === VpcId && !vpcAttachments.gone(one)))
+                throw new AwsError(
+                    "DuplicateTransitGatewayAttachment",
+                    `${TransitGatewayId} has non-deleted Transit Gateway Attachments with same VPC ID.`,
+                );
+            const id = scope.id("tgw-attach");
+            const interfaceIds = SubnetIds.map((SubnetId) => makeTransitInterface(scope, SubnetId, id));
+            const accepted = gateway.OwnerId === scope.account || gateway.Options.AutoAcceptSharedAttachments === "enable";
+            const made = rows.put(id, {
+                TransitGatewayAttachmentId: id,
+                TransitGatewayId,
+                VpcId,
+                VpcOwnerId: scope.account,
+                State: accepted ? "pending" : "pendingAcceptance",
+                SubnetIds,
+                CreationTime: scope.now.toISOString(),
+                Options: {
+                    DnsSupport: "enable",
+                    SecurityGroupReferencingSupport: "enable",
+                    Ipv6Support: "disable",
+                    ApplianceModeSupport: "disable",
+                    ...request.Options,
+                },
+                region: scope.region,
+                interfaceIds,
+            });
+            tagNew(scope, "transit-gateway-attachment", id, request.TagSpecifications);
+            if (accepted) activate(scope, made);
+            return { TransitGatewayVpcAttachment: show(made) };
+        },
+
+        acceptTransitGatewayVpcAttachment: ({ TransitGatewayAttachmentId: id }: { TransitGatewayAttachmentId: string }) => {
+            const row = need(id);
+            if (!isOwner(row)) throw new AwsError("OperationNotPermitted", `User ${scope.account} cannot accept attachment ${id}`);
+            if (row.State !== "pendingAcceptance") throw invalidState(id);
+            activate(scope, row);
+            return { TransitGatewayVpcAttachment: show(rows.update(id, { State: "pending" })) };
+        },
+
+        describeTransitGatewayVpcAttachments: (request: { TransitGatewayAttachmentIds?: string[]; Filters?: Filter[] } = {}) => ({
+            TransitGatewayVpcAttachments: filtered((request.TransitGatewayAttachmentIds?.map(need) ?? seen()).map(show), request.Filters, {
+                "transit-gateway-attachment-id": (one) => one.TransitGatewayAttachmentId,
+                "transit-gateway-id": (one) => one.TransitGatewayId,
+                "vpc-id": (one) => one.VpcId,
+                state: (one) => one.State,
+            }),
+        }),
+
+        modifyTransitGatewayVpcAttachment: (request: {
+            TransitGatewayAttachmentId: string;
+            AddSubnetIds?: string[];
+            RemoveSubnetIds?: string[];
+            Options?: Partial<VpcAttachment["Options"]>;
+        }) => {
+            const { TransitGatewayAttachmentId: id, AddSubnetIds = [], RemoveSubnetIds = [] } = request;
+            const row = need(id);
+            if (row.State !== "available") throw invalidState(id);
+            const gone = row.interfaceIds.filter((eni) => RemoveSubnetIds.includes(interfaces.in(scope).get(eni)?.SubnetId ?? ""));
+            for (const eni of gone) interfaces.in(scope).delete(eni);
+            const changed = rows.update(id, {
+                SubnetIds: [...row.SubnetIds.filter((one) => !RemoveSubnetIds.includes(one)), ...AddSubnetIds],
+                interfaceIds: [
+                    ...row.interfaceIds.filter((one) => !gone.includes(one)),
+                    ...AddSubnetIds.map((subnet) => makeTransitInterface(scope, subnet, id)),
+                ],
+                Options: { ...row.Options, ...request.Options },
+            });
+            return { TransitGatewayVpcAttachment: show(changed) };
+        },
+
+        /** Its interfaces stay in the subnets until it is gone. */
+        deleteTransitGatewayVpcAttachment: ({ TransitGatewayAttachmentId: id }: { TransitGatewayAttachmentId: string }) => {
+            const row = need(id);
+            if (!["available", "pendingAcceptance"].includes(row.State)) throw invalidState(id);
+            leaveTables(scope, id);
+            scope.later(vpcAttachments, id, [{ after: 60_000, set: { State: "deleted" } }, FORGOTTEN]);
+            const there = scope.at({ account: row.VpcOwnerId, region: row.region });
+            for (const eni of row.interfaceIds) there.later(interfaces, eni, [{ after: 60_000, set: null }]);
+            return { TransitGatewayVpcAttachment: show(rows.update(id, { State: "deleting" })) };
+        },
+    };
+};
+
+function makeTransitInterface(scope: Scope, SubnetId: string, attachmentId: string): string {
+    const Description = `Network Interface for Transit Gateway Attachment ${attachmentId}`;
+    return makeInterface(scope, { SubnetId, Description, InterfaceType: "transit_gateway", RequesterId: "amazon-transit-gateway" })
+        .NetworkInterfaceId;
+}
+
+function activate(scope: Scope, { TransitGatewayAttachmentId: id, TransitGatewayId }: Readonly<VpcAttachment>): void {
+    joinDefaults(scope, id, TransitGatewayId, true);
+    scope.later(vpcAttachments, id, [{ after: 60_000, set: { State: "available" } }]);
+}

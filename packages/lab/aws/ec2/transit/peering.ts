@@ -1,0 +1,103 @@
+import { AwsError } from "../../error.ts";
+import { type Filter, filtered } from "../../filters.ts";
+import type { Scope } from "../../scope.ts";
+import { missing } from "../errors.ts";
+import { shown } from "../tables.ts";
+import { type TagSpecification, tagNew, tagsOf } from "../tags.ts";
+import { joinDefaults, leaveTables } from "./routes.ts";
+import { invalidState, type PeeringAttachment, peeringAttachments, transitGateways, usableGateway } from "./tables.ts";
+
+const FORGOTTEN = { after: 3_600_000, fixed: true, set: null };
+const status = (Code: string) => ({ Code, Message: Code });
+
+/** Peerings of transit gateways. */
+export const transitPeeringActions = (scope: Scope) => {
+    const rows = peeringAttachments.in(scope);
+    const isHere = (side: { OwnerId: string; Region: string }) => side.OwnerId === scope.account && side.Region === scope.region;
+    const seen = () => rows.list().filter((one) => isHere(one.RequesterTgwInfo) || isHere(one.AccepterTgwInfo));
+    const need = (id: string) => {
+        const row = seen().find((one) => one.TransitGatewayAttachmentId === id);
+        if (!row) throw missing("transitGatewayAttachment", id);
+        return row;
+    };
+    const show = (row: Readonly<PeeringAttachment>) => shown(row, tagsOf(scope, row.TransitGatewayAttachmentId));
+
+    return {
+        createTransitGatewayPeeringAttachment: (request: {
+            TransitGatewayId: string;
+            PeerTransitGatewayId: string;
+            PeerAccountId: string;
+            PeerRegion: string;
+            TagSpecifications?: TagSpecification[];
+        }) => {
+            usableGateway(scope, request.TransitGatewayId);
+            const peer = transitGateways.in(scope).get(request.PeerTransitGatewayId);
+            if (peer?.OwnerId !== request.PeerAccountId || peer.region !== request.PeerRegion || transitGateways.gone(peer))
+                throw missing("transitGateway", request.PeerTransitGatewayId);
+            const ends = [request.TransitGatewayId, request.PeerTransitGatewayId];
+            const same = rows
+                .list()
+                .some(
+                    (one) =>
+                        !peeringAttachments.gone(one) &&
+                        [one.RequesterTgwInfo, one.AccepterTgwInfo].every((side) => ends.includes(side.TransitGatewayId)),
+                );
+            if (same)
+                throw new AwsError(
+                    "DuplicateTransitGatewayAttachment",
+                    `${request.TransitGatewayId} has non-deleted Transit Gateway Peering Attachments with ${request.PeerTransitGatewayId}.`,
+                );
+            const id = scope.id("tgw-attach");
+            const made = rows.put(id, {
+                TransitGatewayAttachmentId: id,
+                RequesterTgwInfo: { TransitGatewayId: request.TransitGatewayId, OwnerId: scope.account, Region: scope.region },
+                AccepterTgwInfo: {
+                    TransitGatewayId: request.PeerTransitGatewayId,
+                    OwnerId: request.PeerAccountId,
+                    Region: request.PeerRegion,
+                },
+                State: "initiatingRequest",
+                Status: status("initiatingRequest"),
+                CreationTime: scope.now.toISOString(),
+            });
+            scope.later(peeringAttachments, id, [
+                { after: 10_000, set: { State: "pendingAcceptance", Status: status("pendingAcceptance") } },
+            ]);
+            tagNew(scope, "transit-gateway-attachment", id, request.TagSpecifications);
+            return { TransitGatewayPeeringAttachment: show(made) };
+        },
+
+        acceptTransitGatewayPeeringAttachment: ({ TransitGatewayAttachmentId: id }: { TransitGatewayAttachmentId: string }) => {
+            const row = need(id);
+            if (!isHere(row.AccepterTgwInfo))
+                throw new AwsError("InvalidParameterValue", `Cannot accept ${id} as the source of the peering request.`);
+            if (row.State !== "pendingAcceptance") throw invalidState(id);
+            for (const side of [row.RequesterTgwInfo, row.AccepterTgwInfo]) joinDefaults(scope, id, side.TransitGatewayId, false);
+            scope.later(peeringAttachments, id, [{ after: 60_000, set: { State: "available", Status: status("available") } }]);
+            return { TransitGatewayPeeringAttachment: show(rows.update(id, { State: "pending", Status: status("pending") })) };
+        },
+
+        describeTransitGatewayPeeringAttachments: (request: { TransitGatewayAttachmentIds?: string[]; Filters?: Filter[] } = {}) => ({
+            TransitGatewayPeeringAttachments: filtered(
+                (request.TransitGatewayAttachmentIds?.map(need) ?? seen()).map(show),
+                request.Filters,
+                {
+                    "transit-gateway-attachment-id": (one) => one.TransitGatewayAttachmentId,
+                    "local-owner-id": () => scope.account,
+                    "transit-gateway-id": ({ RequesterTgwInfo, AccepterTgwInfo }) => [
+                        RequesterTgwInfo.TransitGatewayId,
+                        AccepterTgwInfo.TransitGatewayId,
+                    ],
+                    state: (one) => one.State,
+                },
+            ),
+        }),
+
+        deleteTransitGatewayPeeringAttachment: ({ TransitGatewayAttachmentId: id }: { TransitGatewayAttachmentId: string }) => {
+            if (!["available", "pendingAcceptance", "initiatingRequest"].includes(need(id).State)) throw invalidState(id);
+            leaveTables(scope, id);
+            scope.later(peeringAttachments, id, [{ after: 60_000, set: { State: "deleted", Status: status("deleted") } }, FORGOTTEN]);
+            return { TransitGatewayPeeringAttachment: show(rows.update(id, { State: "deleting", Status: status("deleting") })) };
+        },
+    };
+};

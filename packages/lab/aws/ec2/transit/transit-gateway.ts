@@ -1,0 +1,142 @@
+import { AwsError } from "../../error.ts";
+import { type Filter, filtered } from "../../filters.ts";
+import type { Quota, Scope } from "../../scope.ts";
+import { missing } from "../errors.ts";
+import { shown } from "../tables.ts";
+import { forgetTags, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
+import { makeTransitTable } from "./routes.ts";
+import {
+    gatewaysOf,
+    invalidState,
+    peeringAttachments,
+    type TransitGateway,
+    transitGateways,
+    transitRouteTables,
+    vpcAttachments,
+} from "./tables.ts";
+
+export const TRANSIT_GATEWAYS: Quota = { code: "L-A2478D36", default: 5 };
+
+const FORGOTTEN = { after: 3_600_000, fixed: true, set: null };
+
+/** Transit gateways. */
+export const transitGatewayActions = (scope: Scope) => {
+    const rows = transitGateways.in(scope);
+    const need = (id: string) => {
+        const row = gatewaysOf(scope).find((one) => one.TransitGatewayId === id);
+        if (!row) throw missing("transitGateway", id);
+        return row;
+    };
+    const own = (id: string) => {
+        const row = need(id);
+        if (row.OwnerId !== scope.account || row.State === "deleted") throw missing("transitGateway", id);
+        return row;
+    };
+    const show = (row: Readonly<TransitGateway>) => shown(row, tagsOf(scope, row.TransitGatewayId));
+
+    return {
+        createTransitGateway: (
+            request: { Description?: string; Options?: Partial<TransitGateway["Options"]>; TagSpecifications?: TagSpecification[] } = {},
+        ) => {
+            const mine = rows
+                .list()
+                .filter((one) => one.OwnerId === scope.account && one.region === scope.region && !transitGateways.gone(one));
+            if (mine.length >= scope.quota(TRANSIT_GATEWAYS))
+                throw new AwsError(
+                    "TransitGatewayLimitExceeded",
+                    "You've reached the limit on the number of transit gateways for your account.",
+                );
+            const TransitGatewayId = scope.id("tgw");
+            const CreationTime = scope.now.toISOString();
+            const Options: TransitGateway["Options"] = {
+                AmazonSideAsn: 64512,
+                AutoAcceptSharedAttachments: "disable",
+                DefaultRouteTableAssociation: "enable",
+                DefaultRouteTablePropagation: "enable",
+                DnsSupport: "enable",
+                MulticastSupport: "disable",
+                SecurityGroupReferencingSupport: "disable",
+                VpnEcmpSupport: "enable",
+                ...request.Options,
+            };
+            const byDefault = {
+                DefaultAssociationRouteTable: Options.DefaultRouteTableAssociation === "enable",
+                DefaultPropagationRouteTable: Options.DefaultRouteTablePropagation === "enable",
+            };
+            if (byDefault.DefaultAssociationRouteTable || byDefault.DefaultPropagationRouteTable) {
+                const { TransitGatewayRouteTableId: id } = makeTransitTable(scope, TransitGatewayId, byDefault);
+                if (byDefault.DefaultAssociationRouteTable) Options.AssociationDefaultRouteTableId = id;
+                if (byDefault.DefaultPropagationRouteTable) Options.PropagationDefaultRouteTableId = id;
+            }
+            const made = rows.put(TransitGatewayId, {
+                TransitGatewayId,
+                TransitGatewayArn: scope.arn("ec2", `transit-gateway/${TransitGatewayId}`),
+                State: "pending",
+                OwnerId: scope.account,
+                Description: request.Description ?? "",
+                CreationTime,
+                Options,
+                region: scope.region,
+            });
+            scope.later(transitGateways, TransitGatewayId, [{ after: 120_000, set: { State: "available" } }]);
+            tagNew(scope, "transit-gateway", TransitGatewayId, request.TagSpecifications);
+            return { TransitGateway: show(made) };
+        },
+
+        describeTransitGateways: ({ TransitGatewayIds, Filters }: { TransitGatewayIds?: string[]; Filters?: Filter[] } = {}) => ({
+            TransitGateways: filtered((TransitGatewayIds?.map(need) ?? gatewaysOf(scope)).map(show), Filters, {
+                "transit-gateway-id": (one) => one.TransitGatewayId,
+                state: (one) => one.State,
+                "owner-id": (one) => one.OwnerId,
+            }),
+        }),
+
+        modifyTransitGateway: (request: {
+            TransitGatewayId: string;
+            Description?: string;
+            Options?: Partial<TransitGateway["Options"]>;
+        }) => {
+            const { State, Description, Options, TransitGatewayId } = own(request.TransitGatewayId);
+            if (State !== "available") throw invalidState(TransitGatewayId);
+            const changed = rows.update(TransitGatewayId, {
+                Description: request.Description ?? Description,
+                Options: { ...Options, ...request.Options },
+            });
+            return { TransitGateway: show(changed) };
+        },
+
+        deleteTransitGateway: ({ TransitGatewayId: id }: { TransitGatewayId: string }) => {
+            own(id);
+            const live = vpcAttachments
+                .in(scope)
+                .list()
+                .filter((one) => one.TransitGatewayId === id && !vpcAttachments.gone(one));
+            refuse(
+                "VPC",
+                live.map((one) => one.TransitGatewayAttachmentId),
+            );
+            const links = peeringAttachments
+                .in(scope)
+                .list()
+                .filter(
+                    (one) =>
+                        [one.RequesterTgwInfo, one.AccepterTgwInfo].some((side) => side.TransitGatewayId === id) &&
+                        !peeringAttachments.gone(one),
+                );
+            refuse(
+                "Transit Gateway Cross Region Peering",
+                links.map((one) => one.TransitGatewayAttachmentId),
+            );
+            scope.later(transitGateways, id, [{ after: 60_000, set: { State: "deleted" } }, FORGOTTEN]);
+            for (const table of transitRouteTables.in(scope).list())
+                if (table.TransitGatewayId === id)
+                    scope.later(transitRouteTables, table.TransitGatewayRouteTableId, [{ after: 60_000, set: null }]);
+            forgetTags(scope, id);
+            return { TransitGateway: show(rows.update(id, { State: "deleting" })) };
+
+            function refuse(kind: string, ids: string[]) {
+                if (ids.length > 0) throw new AwsError("IncorrectState", `${id} has non-deleted ${kind} Attachments: ${ids.join(", ")}.`);
+            }
+        },
+    };
+};

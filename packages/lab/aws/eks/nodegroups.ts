@@ -1,0 +1,241 @@
+import { groups, instancesOf } from "../autoscaling.ts";
+import type { Quota, Scope } from "../scope.ts";
+import { putEntry } from "./access.ts";
+import { checkRole, knownSubnets } from "./checks.ts";
+import { checkMachines, checkScaling, checkSkew, checkTaints, checkTemplateUse } from "./nodegroup-checks.ts";
+import { startInstances, stopInstances, templateData } from "./nodes.ts";
+import {
+    accessEntries,
+    inUse,
+    invalid,
+    type LaunchTemplateRef,
+    limitExceeded,
+    type Nodegroup,
+    needActive,
+    needCluster,
+    nodegroups,
+    notFound,
+    type ScalingConfig,
+    type Tags,
+    type Taint,
+} from "./tables.ts";
+import { beginUpdate } from "./updates.ts";
+import { begin } from "./work.ts";
+
+export const NODEGROUPS_PER_CLUSTER: Quota = { code: "L-6D54EA21", default: 30 };
+
+/** How long AWS takes, milliseconds. */
+const CREATION = 2 * 60_000;
+const CHANGE = 60_000;
+const ROLLOUT = 5 * 60_000;
+const DELETION = 3 * 60_000;
+
+export interface CreateNodegroup {
+    clusterName: string;
+    nodegroupName: string;
+    nodeRole: string;
+    subnets: string[];
+    scalingConfig?: Partial<ScalingConfig>;
+    instanceTypes?: string[];
+    amiType?: string;
+    capacityType?: string;
+    diskSize?: number;
+    labels?: Record<string, string>;
+    taints?: Taint[];
+    launchTemplate?: LaunchTemplateRef;
+    updateConfig?: Nodegroup["updateConfig"];
+    version?: string;
+    releaseVersion?: string;
+    tags?: Tags;
+}
+interface Ref {
+    clusterName: string;
+    nodegroupName: string;
+}
+
+/** Managed node groups: each an Auto Scaling group whose instances have interfaces in EC2. */
+export const nodegroupActions = (scope: Scope) => {
+    const rows = nodegroups.in(scope);
+    const keyOf = ({ clusterName, nodegroupName }: Ref) => `${clusterName}/${nodegroupName}`;
+    const need = (ref: Ref) => {
+        needCluster(scope, ref.clusterName);
+        return rows.need(keyOf(ref), () => notFound(`No node group found for name: ${ref.nodegroupName}.`));
+    };
+    const needIdle = (ref: Ref) => {
+        const nodegroup = need(ref);
+        if (nodegroup.status !== "ACTIVE" && nodegroup.status !== "DEGRADED")
+            throw inUse(`Nodegroup cannot be updated as it is currently not in Active State: ${nodegroup.status}`);
+        return nodegroup;
+    };
+    const groupOf = ({ resources }: Readonly<Nodegroup>) => resources.autoScalingGroups[0]?.name ?? "";
+
+    return {
+        createNodegroup: (request: CreateNodegroup) => {
+            const { clusterName, nodegroupName, nodeRole, instanceTypes, taints = [], launchTemplate, tags = {} } = request;
+            const { version: clusterVersion, resourcesVpcConfig, accessConfig } = needActive(scope, clusterName);
+            if (!/^[0-9A-Za-z][\w-]{0,62}$/.test(nodegroupName)) throw invalid(`The node group name '${nodegroupName}' is invalid`);
+            if (rows.get(keyOf(request)))
+                throw inUse(`NodeGroup already exists with name ${nodegroupName} and cluster name ${clusterName}`);
+            const siblings = rows.list().filter((one) => one.clusterName === clusterName);
+            if (siblings.length >= scope.quota(NODEGROUPS_PER_CLUSTER))
+                throw limitExceeded(`Cannot exceed quota for NodegroupsPerCluster: ${scope.quota(NODEGROUPS_PER_CLUSTER)}`);
+            const scalingConfig = { minSize: 1, maxSize: 2, desiredSize: 2, ...request.scalingConfig };
+            checkScaling(scalingConfig);
+            const version = request.version ?? clusterVersion;
+            checkSkew(version, clusterVersion);
+            checkRole(scope, nodeRole, "ec2.amazonaws.com");
+            const places = knownSubnets(scope, request.subnets);
+            const stray = places.find(({ VpcId }) => VpcId !== resourcesVpcConfig.vpcId);
+            if (places.length === 0 || stray)
+                throw invalid(`Subnets [${request.subnets.join(", ")}] are not all in VPC ${resourcesVpcConfig.vpcId} of the cluster`);
+            const data = launchTemplate && templateData(scope, launchTemplate);
+            if (launchTemplate && data) checkTemplateUse(data, request, launchTemplate);
+            const types = instanceTypes ?? [String(data?.InstanceType ?? "t3.medium")];
+            const amiType = request.amiType ?? (data?.ImageId === undefined ? "AL2023_x86_64_STANDARD" : "CUSTOM");
+            checkMachines(amiType, types);
+            checkTaints(taints);
+
+            const id = scope.hex(32);
+            const group = `eks-${nodegroupName}-${id}`;
+            const at = scope.now.toISOString();
+            const nodegroup = rows.put(keyOf(request), {
+                nodegroupName,
+                nodegroupArn: scope.arn("eks", `nodegroup/${clusterName}/${nodegroupName}/${id}`),
+                clusterName,
+                version,
+                releaseVersion: request.releaseVersion ?? `${version}.0-20261101`,
+                createdAt: at,
+                modifiedAt: at,
+                status: "CREATING",
+                capacityType: request.capacityType ?? "ON_DEMAND",
+                scalingConfig,
+                instanceTypes: types,
+                subnets: request.subnets,
+                amiType,
+                nodeRole,
+                labels: request.labels ?? {},
+                taints,
+                resources: { autoScalingGroups: [{ name: group }] },
+                ...(launchTemplate ? { launchTemplate } : { diskSize: request.diskSize ?? 20 }),
+                updateConfig: request.updateConfig ?? { maxUnavailable: 1 },
+                health: { issues: [] },
+                tags,
+            });
+            groups.in(scope).put(group, {
+                AutoScalingGroupName: group,
+                AutoScalingGroupARN: scope.arn("autoscaling", `autoScalingGroup:${id}:autoScalingGroupName/${group}`),
+                MinSize: scalingConfig.minSize,
+                MaxSize: scalingConfig.maxSize,
+                DesiredCapacity: scalingConfig.desiredSize,
+                AvailabilityZones: [...new Set(places.map(({ AvailabilityZone }) => AvailabilityZone))],
+                VPCZoneIdentifier: request.subnets.join(","),
+                HealthCheckType: "EC2",
+                CreatedTime: at,
+                TargetGroupARNs: [],
+                Tags: groupTags(group, clusterName, nodegroupName),
+            });
+            // EKS lets in the nodes of its own groups by itself.
+            if (accessConfig.authenticationMode !== "CONFIG_MAP" && !accessEntries.in(scope).get(`${clusterName}/${nodeRole}`))
+                putEntry(scope, { clusterName, principalArn: nodeRole, type: "EC2_LINUX" });
+            const add = startInstances(scope, nodegroup, scalingConfig.desiredSize);
+            begin(scope, { kind: "nodes", nodegroup: keyOf(request), add, remove: [], gone: false }, CREATION);
+            return { nodegroup };
+        },
+
+        describeNodegroup: (request: Ref) => ({ nodegroup: need(request) }),
+        listNodegroups: ({ clusterName }: { clusterName: string }) => {
+            needCluster(scope, clusterName);
+            const own = rows.list().filter((one) => one.clusterName === clusterName);
+            return { nodegroups: own.map(({ nodegroupName }) => nodegroupName) };
+        },
+
+        updateNodegroupConfig: (
+            request: Ref & {
+                scalingConfig?: Partial<ScalingConfig>;
+                labels?: { addOrUpdateLabels?: Record<string, string>; removeLabels?: string[] };
+                taints?: { addOrUpdateTaints?: Taint[]; removeTaints?: Taint[] };
+                updateConfig?: Nodegroup["updateConfig"];
+            },
+        ) => {
+            const nodegroup = needIdle(request);
+            const key = keyOf(request);
+            const scalingConfig = { ...nodegroup.scalingConfig, ...request.scalingConfig };
+            checkScaling(scalingConfig);
+            const labels = Object.fromEntries(
+                Object.entries({ ...nodegroup.labels, ...request.labels?.addOrUpdateLabels }).filter(
+                    ([name]) => !request.labels?.removeLabels?.includes(name),
+                ),
+            );
+            const changed = [...(request.taints?.addOrUpdateTaints ?? []), ...(request.taints?.removeTaints ?? [])];
+            const kept = nodegroup.taints.filter(
+                (one) => !changed.some(({ key: name, effect }) => name === one.key && effect === one.effect),
+            );
+            const taints = [...kept, ...(request.taints?.addOrUpdateTaints ?? [])];
+            checkTaints(taints);
+            const updateConfig = request.updateConfig ?? nodegroup.updateConfig;
+            const next = { scalingConfig, labels, taints, updateConfig };
+            const updated = rows.update(key, { ...next, status: "UPDATING", modifiedAt: scope.now.toISOString() });
+            const { minSize, maxSize, desiredSize } = scalingConfig;
+            groups.in(scope).update(groupOf(nodegroup), { MinSize: minSize, MaxSize: maxSize, DesiredCapacity: desiredSize });
+
+            const running = instancesOf(scope, groupOf(nodegroup)).filter(({ LifecycleState }) => LifecycleState !== "Terminating");
+            const add = startInstances(scope, updated, Math.max(0, desiredSize - running.length));
+            const remove = stopInstances(scope, running, Math.max(0, running.length - desiredSize));
+            const params = { MinSize: String(minSize), MaxSize: String(maxSize), DesiredSize: String(desiredSize) };
+            return beginUpdate(scope, key, "ConfigUpdate", params, { kind: "nodes", nodegroup: key, add, remove, gone: false }, CHANGE);
+        },
+
+        /** New instances come before the old ones go. */
+        updateNodegroupVersion: (request: Ref & { version?: string; releaseVersion?: string; launchTemplate?: LaunchTemplateRef }) => {
+            const nodegroup = needIdle(request);
+            const key = keyOf(request);
+            const version = request.version ?? nodegroup.version;
+            checkSkew(version, needCluster(scope, request.clusterName).version);
+            const { launchTemplate = nodegroup.launchTemplate } = request;
+            if (!launchTemplate !== !nodegroup.launchTemplate)
+                throw invalid("A node group without a launch template cannot get one, nor can one with a launch template lose it");
+            if (launchTemplate) templateData(scope, launchTemplate);
+            const releaseVersion = request.releaseVersion ?? `${version}.0-20261101`;
+            const next = { version, releaseVersion, ...(launchTemplate && { launchTemplate }), modifiedAt: scope.now.toISOString() };
+            const updated = rows.update(key, { ...next, status: "UPDATING" });
+            const old = instancesOf(scope, groupOf(nodegroup));
+            const add = startInstances(scope, updated, nodegroup.scalingConfig.desiredSize);
+            const remove = stopInstances(scope, old, old.length);
+            const params = { Version: version, ReleaseVersion: releaseVersion };
+            return beginUpdate(scope, key, "VersionUpdate", params, { kind: "nodes", nodegroup: key, add, remove, gone: false }, ROLLOUT);
+        },
+
+        deleteNodegroup: (request: Ref) => {
+            const nodegroup = need(request);
+            if (nodegroup.status === "DELETING" || nodegroup.status === "CREATING" || nodegroup.status === "UPDATING")
+                throw inUse(`Nodegroup cannot be deleted as it is currently in status ${nodegroup.status}`);
+            const all = instancesOf(scope, groupOf(nodegroup));
+            const job = {
+                kind: "nodes",
+                nodegroup: keyOf(request),
+                add: [],
+                remove: stopInstances(scope, all, all.length),
+                gone: true,
+            } as const;
+            begin(scope, { ...job, add: [] }, DELETION);
+            return { nodegroup: rows.update(keyOf(request), { status: "DELETING" }) };
+        },
+    };
+};
+
+function groupTags(group: string, clusterName: string, nodegroupName: string) {
+    const tags = {
+        "eks:cluster-name": clusterName,
+        "eks:nodegroup-name": nodegroupName,
+        [`kubernetes.io/cluster/${clusterName}`]: "owned",
+        [`k8s.io/cluster-autoscaler/${clusterName}`]: "owned",
+        "k8s.io/cluster-autoscaler/enabled": "true",
+    };
+    return Object.entries(tags).map(([Key, Value]) => ({
+        Key,
+        Value,
+        PropagateAtLaunch: true,
+        ResourceId: group,
+        ResourceType: "auto-scaling-group" as const,
+    }));
+}

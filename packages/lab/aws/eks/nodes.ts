@@ -1,0 +1,115 @@
+import { addressAt, overlap } from "../../../../core/network/cidr.ts";
+import { type Instance, instances, takeOutOfService } from "../autoscaling.ts";
+import { sizeOf } from "../cidr.ts";
+import { takenIn } from "../ec2/addresses.ts";
+import { makeInterface } from "../ec2/interfaces.ts";
+import { templateVersion } from "../ec2/launch-templates.ts";
+import { interfaces, reservations, type Subnet, subnets } from "../ec2/tables.ts";
+import { AwsError } from "../error.ts";
+import type { Scope } from "../scope.ts";
+import { parseConfiguration } from "./addon-catalogue.ts";
+import { addons, clusters, invalid, type LaunchTemplateRef, type Nodegroup } from "./tables.ts";
+
+/** Addresses of a block that the VPC CNI takes for pods: a /28. */
+const PREFIX = 16;
+
+/** Starts instances of a node group, spread over its subnets. They join later. Returns their ids. */
+export function startInstances(scope: Scope, nodegroup: Readonly<Nodegroup>, count: number): string[] {
+    const [{ name: group } = { name: "" }] = nodegroup.resources.autoScalingGroups;
+    const fullness = (id: string) =>
+        instances
+            .in(scope)
+            .list()
+            .filter((one) => one.AutoScalingGroupName === group && one.SubnetId === id && one.LifecycleState !== "Terminating").length;
+    return Array.from({ length: count }, () => {
+        const [subnetId] = nodegroup.subnets.toSorted((a, b) => fullness(a) - fullness(b));
+        return startInstance(
+            scope,
+            nodegroup,
+            group,
+            subnets.in(scope).need(subnetId ?? "", () => invalid(`The subnet ID '${subnetId}' does not exist`)),
+        );
+    });
+}
+
+function startInstance(scope: Scope, nodegroup: Readonly<Nodegroup>, group: string, subnet: Readonly<Subnet>): string {
+    const InstanceId = scope.id("i");
+    const made = makeInterface(scope, { SubnetId: subnet.SubnetId, Groups: groupsOf(scope, nodegroup), Status: "in-use" });
+    const prefixes = delegatesPrefixes(scope, nodegroup.clusterName) ? [freePrefix(scope, subnet)] : [];
+    interfaces.in(scope).update(made.NetworkInterfaceId, {
+        Ipv4Prefixes: prefixes.map((Ipv4Prefix) => ({ Ipv4Prefix })),
+        Attachment: {
+            AttachmentId: scope.id("eni-attach"),
+            InstanceId,
+            InstanceOwnerId: scope.account,
+            DeviceIndex: 0,
+            Status: "attached",
+        },
+    });
+    instances.in(scope).put(InstanceId, {
+        InstanceId,
+        AutoScalingGroupName: group,
+        AvailabilityZone: subnet.AvailabilityZone,
+        InstanceType: nodegroup.instanceTypes[0] ?? "t3.medium",
+        LifecycleState: "Pending",
+        NetworkInterfaceId: made.NetworkInterfaceId,
+        SubnetId: subnet.SubnetId,
+        PrivateIpAddress: made.PrivateIpAddress,
+        PrivateDnsName: made.PrivateDnsName,
+        prefixes,
+    });
+    return InstanceId;
+}
+
+/** Takes instances out of what they serve. They go once their nodes have left. Those that never joined go first, then the oldest. Returns their ids. */
+export function stopInstances(scope: Scope, all: readonly Readonly<Instance>[], count: number): string[] {
+    const order = all.toSorted((a, b) => Number(a.LifecycleState === "InService") - Number(b.LifecycleState === "InService"));
+    const ids = order.slice(0, count).map(({ InstanceId }) => InstanceId);
+    for (const id of ids) takeOutOfService(scope, id);
+    return ids;
+}
+
+/** The groups of a node: those of the launch template if it names any, else the cluster's own. */
+function groupsOf(scope: Scope, { launchTemplate, clusterName }: Readonly<Nodegroup>): string[] {
+    const own = launchTemplate ? templateGroups(scope, launchTemplate) : [];
+    if (own.length > 0) return own;
+    return [clusters.in(scope).get(clusterName)?.resourcesVpcConfig.clusterSecurityGroupId ?? []].flat();
+}
+
+function templateGroups(scope: Scope, ref: LaunchTemplateRef): string[] {
+    const data = templateData(scope, ref);
+    const [first] = (data.NetworkInterfaces as { Groups?: string[] }[] | undefined) ?? [];
+    return first?.Groups ?? (data.SecurityGroupIds as string[] | undefined) ?? [];
+}
+
+/** What a launch template says, or EKS's refusal. */
+export function templateData(scope: Scope, { id, name, version }: LaunchTemplateRef): Record<string, unknown> {
+    try {
+        return templateVersion(scope, { LaunchTemplateId: id, LaunchTemplateName: name }, version).LaunchTemplateData;
+    } catch (error) {
+        if (error instanceof AwsError) throw invalid(error.message);
+        throw error;
+    }
+}
+
+/** Whether the VPC CNI add-on of a cluster gives nodes blocks of addresses for their pods. */
+function delegatesPrefixes(scope: Scope, cluster: string): boolean {
+    const values = addons.in(scope).get(`${cluster}/vpc-cni`)?.configurationValues;
+    const { env } = parseConfiguration(values ?? "") as { env?: Record<string, string> };
+    return env?.ENABLE_PREFIX_DELEGATION === "true";
+}
+
+/** A block of a subnet of which no address is taken, reserved or AWS's own. */
+function freePrefix(scope: Scope, { SubnetId, CidrBlock }: Readonly<Subnet>): string {
+    const taken = takenIn(scope, SubnetId);
+    const kept = reservations
+        .in(scope)
+        .list()
+        .filter((one) => one.SubnetId === SubnetId && one.ReservationType === "explicit");
+    for (let offset = PREFIX; offset < sizeOf(CidrBlock) - PREFIX; offset += PREFIX) {
+        const block = `${addressAt(CidrBlock, offset)}/28`;
+        const isFree = Array.from({ length: PREFIX }, (_, i) => addressAt(CidrBlock, offset + i)).every((address) => !taken.has(address));
+        if (isFree && !kept.some(({ Cidr }) => overlap(Cidr, block))) return block;
+    }
+    throw new AwsError("InsufficientCidrBlocks", "The specified subnet does not have enough free cidr blocks to satisfy the request.");
+}

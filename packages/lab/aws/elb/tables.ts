@@ -1,0 +1,151 @@
+import { AwsError } from "../error.ts";
+import type { Tag } from "../filters.ts";
+import type { Quota, Scope } from "../scope.ts";
+import { Table } from "../table.ts";
+
+/** As in EC2's tables, fields that begin with a small letter are the simulation's own. */
+export interface LoadBalancer {
+    LoadBalancerArn: string;
+    LoadBalancerName: string;
+    DNSName: string;
+    CanonicalHostedZoneId: string;
+    CreatedTime: string;
+    Scheme: "internal" | "internet-facing";
+    VpcId: string;
+    State: { Code: "provisioning" | "active" };
+    Type: "network";
+    AvailabilityZones: { ZoneName: string; SubnetId: string; LoadBalancerAddresses: { PrivateIPv4Address: string }[] }[];
+    SecurityGroups: string[];
+    IpAddressType: string;
+    attributes: Record<string, string>;
+    tags: Tag[];
+    /** Ids of its network interfaces, one for each zone. */
+    interfaces: string[];
+    /** What was asked for, to tell whether a second request of that name is the same one. */
+    asked: string;
+}
+export const loadBalancers = new Table<LoadBalancer>("elb/load-balancer");
+
+export interface HealthCheck {
+    HealthCheckProtocol: string;
+    HealthCheckPort: string;
+    HealthCheckEnabled: boolean;
+    HealthCheckIntervalSeconds: number;
+    HealthCheckTimeoutSeconds: number;
+    HealthyThresholdCount: number;
+    UnhealthyThresholdCount: number;
+}
+
+export interface TargetGroup extends HealthCheck {
+    TargetGroupArn: string;
+    TargetGroupName: string;
+    Protocol: string;
+    Port: number;
+    VpcId: string;
+    TargetType: "instance" | "ip";
+    IpAddressType: string;
+    attributes: Record<string, string>;
+    tags: Tag[];
+    asked: string;
+}
+export const targetGroups = new Table<TargetGroup>("elb/target-group");
+
+export interface ListenerAction {
+    Type: "forward";
+    TargetGroupArn: string;
+    Order?: number;
+}
+export interface Listener {
+    ListenerArn: string;
+    LoadBalancerArn: string;
+    Port: number;
+    Protocol: string;
+    DefaultActions: ListenerAction[];
+    attributes: Record<string, string>;
+    tags: Tag[];
+}
+export const listeners = new Table<Listener>("elb/listener");
+
+/** A target of a group, by group and instance. */
+export interface Target {
+    TargetGroupArn: string;
+    Id: string;
+    Port: number;
+    /** What its own checks say; whether traffic can reach it at all is looked at apart. */
+    State: "initial" | "healthy" | "draining";
+}
+export const targets = new Table<Target>("elb/target");
+
+/** All that ELB keeps and that must be gone after the last destroy. */
+export const ELB_TABLES = [loadBalancers, targetGroups, listeners, targets];
+
+export const NETWORK_LOAD_BALANCERS: Quota = { code: "L-69A177A2", default: 50 };
+export const TARGET_GROUPS: Quota = { code: "L-B22855CB", default: 3000 };
+export const LISTENERS_PER_BALANCER: Quota = { code: "L-57A373D6", default: 50 };
+
+/** Makes an instance a target, healthy after as many good checks as its group asks for. */
+export function register(scope: Scope, TargetGroupArn: string, Id: string, port?: number): void {
+    const group = targetGroups.in(scope).get(TargetGroupArn);
+    if (!group) return;
+    const key = `${TargetGroupArn} ${Id}`;
+    const before = targets.in(scope).get(key);
+    if (before && before.State !== "draining") return;
+    targets.in(scope).put(key, { TargetGroupArn, Id, Port: port ?? group.Port, State: "initial" });
+    const after = group.HealthCheckIntervalSeconds * group.HealthyThresholdCount * 1_000;
+    scope.later(targets, key, [{ after, set: { State: "healthy" } }]);
+}
+
+/** Drains a target, and forgets it after its group's delay. */
+export function deregister(scope: Scope, TargetGroupArn: string, Id: string): void {
+    const key = `${TargetGroupArn} ${Id}`;
+    const before = targets.in(scope).get(key);
+    if (!before || before.State === "draining") return;
+    targets.in(scope).update(key, { State: "draining" });
+    const delay = Number(targetGroups.in(scope).get(TargetGroupArn)?.attributes["deregistration_delay.timeout_seconds"] ?? 0);
+    scope.later(targets, key, [{ after: delay * 1_000, set: null }]);
+}
+
+/** Changes known attributes of a balancer, a target group or a listener. */
+export function withAttributes(
+    before: Record<string, string>,
+    changes: readonly { Key: string; Value: string }[],
+    what: string,
+): Record<string, string> {
+    for (const { Key, Value } of changes) {
+        const known = Object.hasOwn(before, Key) ? before[Key] : undefined;
+        if (known === undefined) throw invalid(`${what} attribute key '${Key}' is not recognized`);
+        if (/^(true|false)$/.test(known) && !/^(true|false)$/.test(Value))
+            throw invalid(`${what} attribute value '${Value}' for '${Key}' is invalid`);
+    }
+    return { ...before, ...Object.fromEntries(changes.map(({ Key, Value }) => [Key, Value])) };
+}
+
+/** Attributes as ELB shows them. */
+export function attributeList(attributes: Record<string, string>): { Key: string; Value: string }[] {
+    return Object.entries(attributes).map(([Key, Value]) => ({ Key, Value }));
+}
+
+/** Balancers and target groups are named by one rule. */
+export function checkName(what: string, name: string): void {
+    const of = `${what} '${name}'`;
+    if (name.length > 32) throw invalid(`${of} cannot be longer than '32' characters`);
+    if (!/^[A-Za-z0-9-]+$/.test(name)) throw invalid(`${of} can only contain characters that are alphanumeric characters and hyphens(-)`);
+    if (/^-|-$/.test(name)) throw invalid(`${of} cannot begin or end with a hyphen(-)`);
+    if (name.startsWith("internal-")) throw invalid(`${of} cannot begin with 'internal-'`);
+}
+
+export function invalid(message: string): AwsError {
+    return new AwsError("ValidationError", message);
+}
+
+export function invalidConfiguration(message: string): AwsError {
+    return new AwsError("InvalidConfigurationRequest", message);
+}
+
+export function noBalancer(): AwsError {
+    return new AwsError("LoadBalancerNotFound", "One or more load balancers not found");
+}
+
+export function noTargetGroup(): AwsError {
+    return new AwsError("TargetGroupNotFound", "One or more target groups not found");
+}

@@ -1,0 +1,111 @@
+import { AwsError } from "../error.ts";
+
+/** A statement of a policy document, its lists spread out. */
+export interface Statement {
+    allow: boolean;
+    /** Kind (`AWS`, `Service`, `Federated`) and name. Of a trust or resource policy only. */
+    principals: { kind: string; name: string }[];
+    actions: string[];
+    /** Operator → key → values. */
+    conditions: Record<string, Record<string, string[]>>;
+}
+
+/** A role's trust policy, or the refusal that IAM gives. */
+export function parseTrustPolicy(text: string): Statement[] {
+    return parse(text, (statement) => {
+        if ("Resource" in statement || "NotResource" in statement) throw malformed("Has prohibited field Resource");
+        if (!("Principal" in statement || "NotPrincipal" in statement)) throw malformed("Missing required field Principal");
+        for (const action of list(statement.Action))
+            if (!/^(\*|sts:[A-Za-z*]+)$/.test(action)) throw malformed("AssumeRole policy may only specify STS AssumeRole actions.");
+    });
+}
+
+/** A policy of what its owner may do, or the refusal that IAM gives. */
+export function parseIdentityPolicy(text: string): Statement[] {
+    return parse(text, (statement) => {
+        if ("Principal" in statement) throw malformed("Policy document should not specify a principal.");
+        if (!("Resource" in statement || "NotResource" in statement)) throw malformed("Policy statement must contain resources.");
+    });
+}
+
+/** A policy on a resource: a KMS key's. */
+export function parseResourcePolicy(text: string): Statement[] {
+    return parse(text, (statement) => {
+        if (!("Principal" in statement)) throw malformed("Policy statement must contain principals.");
+    });
+}
+
+/** Whether one of `patterns` covers an action. IAM reads actions without regard to case. */
+export function covers(patterns: readonly string[], action: string): boolean {
+    return patterns.some((pattern) => {
+        const text = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*");
+        return new RegExp(`^${text.replaceAll("?", ".")}$`, "i").test(action);
+    });
+}
+
+type Fields = Record<string, unknown>;
+
+function parse(text: string, check: (statement: Fields) => void): Statement[] {
+    let document: unknown;
+    try {
+        document = JSON.parse(text);
+    } catch {
+        throw malformed("This policy contains invalid Json");
+    }
+    if (!isFields(document)) throw malformed("Syntax errors in policy.");
+    const { Version, Statement } = document;
+    if (Version !== undefined && Version !== "2012-10-17" && Version !== "2008-10-17") throw malformed("Syntax errors in policy.");
+    const statements = Array.isArray(Statement) ? Statement : [Statement];
+    if (statements.length === 0 || !statements.every(isFields)) throw malformed("Syntax errors in policy.");
+    return statements.map((statement) => {
+        if (statement.Effect !== "Allow" && statement.Effect !== "Deny") throw malformed("Syntax errors in policy.");
+        if (!("Action" in statement || "NotAction" in statement)) throw malformed("Missing required field Action");
+        check(statement);
+        return {
+            allow: statement.Effect === "Allow",
+            principals: principalsOf(statement.Principal),
+            actions: list(statement.Action),
+            conditions: conditionsOf(statement.Condition),
+        };
+    });
+}
+
+function principalsOf(value: unknown): Statement["principals"] {
+    if (value === undefined) return [];
+    if (value === "*") return [{ kind: "AWS", name: "*" }];
+    if (!isFields(value)) throw malformed("Syntax errors in policy.");
+    return Object.entries(value).flatMap(([kind, names]) => {
+        if (!["AWS", "Service", "Federated", "CanonicalUser"].includes(kind)) throw malformed(`Invalid principal in policy: "${kind}"`);
+        return list(names).map((name) => {
+            if (!principalFits(kind, name)) throw malformed(`Invalid principal in policy: "${kind}":"${name}"`);
+            return { kind, name };
+        });
+    });
+}
+
+function principalFits(kind: string, name: string): boolean {
+    if (kind === "AWS") return /^(\*|\d{12}|arn:aws[a-z-]*:(iam|sts)::\d{12}:(root|(user|role|assumed-role)\/.+))$/.test(name);
+    if (kind === "Service") return /^[a-z0-9.-]+\.amazonaws\.com(\.cn)?$/.test(name);
+    return true;
+}
+
+function conditionsOf(value: unknown): Statement["conditions"] {
+    if (value === undefined) return {};
+    if (!isFields(value) || !Object.values(value).every(isFields)) throw malformed("Syntax errors in policy.");
+    const all = Object.entries(value) as [string, Fields][];
+    return Object.fromEntries(
+        all.map(([operator, keys]) => [operator, Object.fromEntries(Object.entries(keys).map(([key, values]) => [key, list(values)]))]),
+    );
+}
+
+function list(value: unknown): string[] {
+    return (Array.isArray(value) ? value : value === undefined ? [] : [value]).map(String);
+}
+
+function isFields(value: unknown): value is Fields {
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function malformed(message: string): AwsError {
+    return new AwsError("MalformedPolicyDocument", message);
+}

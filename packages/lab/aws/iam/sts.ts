@@ -1,0 +1,79 @@
+import { AwsError } from "../error.ts";
+import type { Scope } from "../scope.ts";
+import { roleByArn, roles } from "./iam.ts";
+import { covers, parseTrustPolicy, type Statement } from "./policy.ts";
+
+/** Who calls, and the roles that he may take on. Whoever sends the answer's `AssumedRoleUser.Arn` as `Caller.principal` calls in its name. */
+export const sts = (scope: Scope) => ({
+    getCallerIdentity: () => ({ Account: scope.account, Arn: scope.principal, UserId: userId(scope) }),
+
+    assumeRole: (request: { RoleArn: string; RoleSessionName: string; ExternalId?: string; DurationSeconds?: number }) => {
+        const { RoleArn, RoleSessionName, ExternalId, DurationSeconds = 3600 } = request;
+        if (!/^[\w+=,.@-]{2,64}$/.test(RoleSessionName))
+            throw new AwsError(
+                "ValidationError",
+                `1 validation error detected: Value '${RoleSessionName}' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*`,
+            );
+        const account = /^arn:[a-z-]+:iam::(\d{12}):role\/.+$/.exec(RoleArn)?.[1];
+        if (!account) throw new AwsError("ValidationError", `${RoleArn} is invalid`);
+        const role = roleByArn(scope.at({ account, region: scope.region }), RoleArn);
+        // The same answer whether there is no such role or it does not trust: AWS does not tell who may not know.
+        if (!role || !parseTrustPolicy(role.trust).some((statement) => trusts(statement, scope, ExternalId)))
+            throw new AwsError(
+                "AccessDenied",
+                `User: ${scope.principal} is not authorized to perform: sts:AssumeRole on resource: ${RoleArn}`,
+                403,
+            );
+        if (DurationSeconds < 900 || DurationSeconds > role.MaxSessionDuration)
+            throw new AwsError("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
+        return {
+            Credentials: {
+                AccessKeyId: `ASIA${scope.hex(16).toUpperCase()}`,
+                SecretAccessKey: `simulated-${scope.hex(30)}`,
+                SessionToken: `simulated-${scope.hex(32)}`,
+                Expiration: new Date(scope.now.getTime() + DurationSeconds * 1000).toISOString(),
+            },
+            AssumedRoleUser: {
+                Arn: `arn:${scope.partition}:sts::${account}:assumed-role/${role.RoleName}/${RoleSessionName}`,
+                AssumedRoleId: `${role.RoleId}:${RoleSessionName}`,
+            },
+        };
+    },
+});
+
+function trusts({ allow, principals, actions, conditions }: Statement, scope: Scope, externalId: string | undefined): boolean {
+    const trusted = principals.some(
+        ({ kind, name }) =>
+            kind === "AWS" &&
+            (name === "*" ||
+                name === scope.account ||
+                name === `arn:${scope.partition}:iam::${scope.account}:root` ||
+                name === scope.principal ||
+                name === roleBehind(scope)),
+    );
+    return allow && trusted && covers(actions, "sts:AssumeRole") && met(conditions, externalId);
+}
+
+/** Whether all conditions hold. Only the external id is known here: any other one does not. */
+function met(conditions: Statement["conditions"], externalId: string | undefined): boolean {
+    return Object.entries(conditions).every(
+        ([operator, keys]) =>
+            operator === "StringEquals" &&
+            Object.entries(keys).every(
+                ([key, values]) => key === "sts:ExternalId" && externalId !== undefined && values.includes(externalId),
+            ),
+    );
+}
+
+/** The role whose session calls. */
+function roleBehind(scope: Scope): string | undefined {
+    const name = /:assumed-role\/([^/]+)\//.exec(scope.principal)?.[1];
+    return name === undefined ? undefined : roles.in(scope).get(name)?.Arn;
+}
+
+function userId(scope: Scope): string {
+    const [, name, session] = /:assumed-role\/([^/]+)\/(.+)$/.exec(scope.principal) ?? [];
+    if (name === undefined)
+        return scope.principal.endsWith(":root") ? scope.account : `AIDA${scope.principal.split("/").at(-1)?.toUpperCase()}`;
+    return `${roles.in(scope).get(name)?.RoleId ?? "AROA"}:${session}`;
+}

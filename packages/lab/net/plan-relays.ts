@@ -1,0 +1,26 @@
+import { interfaces } from "../aws/ec2/tables.ts";
+import { clusters } from "../aws/eks/tables.ts";
+import type { Scope } from "../aws/scope.ts";
+import { namespaceName, type Relay } from "./plan.ts";
+
+/** From the interfaces of each cluster's API server to the server itself, which listens on this machine's loopback address. */
+export function planRelays(scope: Scope, id: string): [string, Relay][] {
+    return clusters
+        .in(scope)
+        .list()
+        .flatMap(({ name, endpoint, own }) => {
+            const server = URL.canParse(endpoint ?? "") ? new URL(endpoint ?? "") : undefined;
+            // Without a control plane of its own a cluster's endpoint is a name that nobody answers to.
+            if (!server || !["127.0.0.1", "localhost"].includes(server.hostname)) return [];
+            return own.interfaces.flatMap((interfaceId): [string, Relay][] => {
+                const eni = interfaces.in(scope).get(interfaceId);
+                if (!eni) return [];
+                const relay = {
+                    namespace: namespaceName(id, interfaceId),
+                    listen: `${eni.PrivateIpAddress}:443`,
+                    to: `127.0.0.1:${server.port || 443}`,
+                };
+                return [[`API server of ${name} at ${interfaceId}`, relay]];
+            });
+        });
+}

@@ -1,0 +1,170 @@
+import { posix } from "node:path";
+import type { V1Container, V1Pod, V1VolumeMount } from "@kubernetes/client-node";
+import { expand } from "../pods/environment.ts";
+import { capabilitiesOf } from "./capabilities.ts";
+import type { Program } from "./images.ts";
+
+/** An OCI runtime bundle's config.json, as far as the lab fills it. https://github.com/opencontainers/runtime-spec, 1.0.2 */
+export interface Bundle {
+    ociVersion: string;
+    process: OciProcess;
+    root: { path: string };
+    hostname?: string;
+    mounts: OciMount[];
+    linux: { namespaces: { type: string; path?: string }[]; readonlyPaths: string[]; maskedPaths: string[]; rootfsPropagation: string };
+}
+
+export interface OciProcess {
+    terminal: boolean;
+    user: { uid: number; gid: number; additionalGids?: number[] };
+    args: string[];
+    env: string[];
+    cwd: string;
+    capabilities: { bounding: string[]; effective: string[]; permitted: string[] };
+    noNewPrivileges: boolean;
+}
+
+interface OciMount {
+    destination: string;
+    type: string;
+    source: string;
+    options: string[];
+}
+
+export interface BundleInput {
+    pod: V1Pod;
+    container: V1Container;
+    program: Program;
+    environment: Readonly<Record<string, string>>;
+    /** Path of the container's root file system. */
+    rootfs: string;
+    /** Folder of what the container writes to its root file system. */
+    layer: string;
+    /** Where each of the pod's volumes lies in the node's view, by name. */
+    volumes: Readonly<Record<string, string>>;
+    /** Files of the kubelet's own that lie over the container's: its path → the machine's. */
+    files: Readonly<Record<string, string>>;
+    /** Folder of the built programs: what they need of each other they find at its own path. */
+    cache: string;
+    /** Folders that go before the usual ones in the PATH. */
+    path: readonly string[];
+    /** The capabilities that this machine has to give. */
+    available: ReadonlySet<string>;
+    /** The network namespace's path in the node's view; none: the node's own. */
+    network?: string;
+}
+
+const PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/** The node's /proc/sys is the machine's but for /proc/sys/net: whoever wrote to it would change this machine. */
+const MACHINES_OWN = ["fs", "kernel", "vm", "dev", "debug"].map((part) => `/proc/sys/${part}`);
+const MASKED = ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug", "/proc/sysrq-trigger", "/proc/scsi", "/sys/firmware"];
+
+/** What crun is told of a container. A privileged one gets every capability, but none of the machine's devices. */
+export function bundle(input: BundleInput): Bundle {
+    const { pod, rootfs, network } = input;
+    const hostPid = pod.spec?.hostPID === true;
+    return {
+        ociVersion: "1.0.2",
+        process: processOf(input),
+        root: { path: rootfs },
+        ...(!pod.spec?.hostNetwork && { hostname: pod.spec?.hostname ?? pod.metadata?.name ?? "" }),
+        mounts: [...systemMounts(input), ...volumeMounts(input)],
+        linux: {
+            namespaces: [
+                ...(hostPid ? [] : [{ type: "pid" }]),
+                { type: "mount" },
+                { type: "ipc" },
+                // Of a hostNetwork pod the host's name is the node's.
+                ...(pod.spec?.hostNetwork ? [] : [{ type: "uts" }]),
+                ...(network ? [{ type: "network", path: network }] : []),
+            ],
+            readonlyPaths: MACHINES_OWN,
+            maskedPaths: isPrivileged(input.container) ? [] : MASKED,
+            rootfsPropagation: "rslave",
+        },
+    };
+}
+
+/** The program that runs, or one beside it. @param args in place of the container's own */
+export function processOf({ pod, container, program, environment, path, available }: BundleInput, args?: readonly string[]): OciProcess {
+    const { securityContext: own } = container;
+    const { securityContext: all } = pod.spec ?? {};
+    const hostname = pod.spec?.hostNetwork ? pod.spec.nodeName : (pod.spec?.hostname ?? pod.metadata?.name);
+    const uid = own?.runAsUser ?? all?.runAsUser ?? 0;
+    const env = {
+        PATH: [...program.path, ...path, ...PATH].join(":"),
+        HOSTNAME: hostname ?? "",
+        HOME: uid === 0 ? "/root" : "/",
+        ...program.env,
+        ...environment,
+    };
+    const capabilities = capabilitiesOf(container)
+        .filter((name) => available.has(name))
+        .map((name) => `CAP_${name}`);
+    const groups = [...(all?.supplementalGroups ?? []), ...(all?.fsGroup === undefined ? [] : [all.fsGroup])];
+    return {
+        terminal: false,
+        user: {
+            uid,
+            gid: own?.runAsGroup ?? all?.runAsGroup ?? 0,
+            ...(groups.length > 0 && { additionalGids: groups }),
+        },
+        args: [...(args ?? program.args.map((text) => expand(text, environment)))],
+        env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+        cwd: container.workingDir ?? "/",
+        capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+        noNewPrivileges: own?.allowPrivilegeEscalation === false,
+    };
+}
+
+function isPrivileged({ securityContext }: V1Container): boolean {
+    return securityContext?.privileged === true;
+}
+
+function systemMounts({ pod, container, cache, files, program, layer }: BundleInput): OciMount[] {
+    const mount = (destination: string, type: string, ...options: string[]): OciMount => ({ destination, type, source: type, options });
+    const sys = isPrivileged(container) ? "rw" : "ro";
+    return [
+        pod.spec?.hostPID ? bind("/proc", "/proc", "rbind") : mount("/proc", "proc"),
+        mount("/dev", "tmpfs", "nosuid", "mode=755"),
+        mount("/dev/pts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"),
+        mount("/dev/shm", "tmpfs", "nosuid", "nodev", "mode=1777"),
+        mount("/dev/mqueue", "mqueue", "nosuid", "noexec", "nodev"),
+        mount("/sys", "sysfs", "nosuid", "noexec", "nodev", sys),
+        // An image has nothing there; the machine has other labs' files, sockets and somebody's home.
+        mount("/tmp", "tmpfs", "mode=1777"),
+        mount("/run", "tmpfs", "mode=755"),
+        mount("/root", "tmpfs", "mode=755"),
+        bind(cache, cache, "rbind", "ro"),
+        ...Object.entries(program.files).map(([path, file]) => bind(path, file, "rbind", "ro")),
+        ...Object.entries(program.shared).map(([path, folder]) => bind(path, folder, "rbind", "rw")),
+        ...Object.entries(program.folders).map(([path, folder], index) => overlay(path, folder, `${layer}/folder${index}`)),
+        ...Object.entries(files).map(([path, file]) => bind(path, file, "bind")),
+    ];
+}
+
+function volumeMounts({ container, volumes, environment }: BundleInput): OciMount[] {
+    const mounts = container.volumeMounts ?? [];
+    // A mount inside another one's must come after it.
+    const ordered = mounts.toSorted((a, b) => a.mountPath.split("/").length - b.mountPath.split("/").length);
+    return ordered.map((mount) => {
+        const folder = volumes[mount.name];
+        if (folder === undefined) throw new Error(`container ${container.name} mounts ${mount.name}, which is no volume of the pod`);
+        const part = mount.subPathExpr ? expand(mount.subPathExpr, environment) : (mount.subPath ?? "");
+        return bind(mount.mountPath, posix.join(folder, part), "rbind", mount.readOnly ? "ro" : "rw", propagation(mount));
+    });
+}
+
+function overlay(destination: string, lower: string, layer: string): OciMount {
+    const options = [`lowerdir=${lower}`, `upperdir=${layer}/upper`, `workdir=${layer}/work`];
+    return { destination, type: "overlay", source: "overlay", options };
+}
+
+function bind(destination: string, source: string, ...options: string[]): OciMount {
+    return { destination, type: "bind", source, options };
+}
+
+function propagation({ mountPropagation }: V1VolumeMount): string {
+    return { Bidirectional: "rshared", HostToContainer: "rslave" }[mountPropagation ?? ""] ?? "rprivate";
+}

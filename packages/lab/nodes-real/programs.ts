@@ -1,0 +1,52 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { cacheFolder } from "../tools/cache.ts";
+import { ciliumSources } from "../tools/cilium.ts";
+import type { DebianPrograms } from "../tools/debian.ts";
+import { ensureTools, type ToolOptions } from "../tools/tools.ts";
+import type { ContainerProgram, ContainerPrograms } from "./containers/images.ts";
+
+/** What the lab's nodes run their containers with. */
+export interface NodePrograms {
+    /** Path of crun. */
+    crun: string;
+    programs: ContainerPrograms;
+    /** Folder of the built programs, in which they find what they need of each other. */
+    cache: string;
+    /** Those of its folders that go before the usual ones in a PATH. */
+    path: readonly string[];
+}
+
+const CACHED_CLANG = fileURLToPath(new URL("cached-clang", import.meta.url));
+
+/** What containers may need of Go's, in the order of their build. */
+const BUILT = [
+    "agnhost",
+    "kube-proxy",
+    "etcd",
+    "cilium-agent",
+    "cilium-dbg",
+    "cilium-health",
+    "cilium-cni",
+    "simulated-operator",
+    "clustermesh-apiserver",
+] as const;
+
+/** What nodes need, built where it is missing. @param names what of it, for clusters that run less @throws Error that says what to install */
+export async function nodePrograms(
+    debian: DebianPrograms,
+    options: ToolOptions = {},
+    names: readonly (typeof BUILT)[number][] = BUILT,
+): Promise<NodePrograms> {
+    const programs: Partial<Record<ContainerProgram, string>> = await ensureTools(names, options);
+    const cache = options.cache ?? cacheFolder();
+    if (names.includes("cilium-agent")) {
+        programs["cilium-sources"] = await ciliumSources(options);
+        programs["cached-clang"] = CACHED_CLANG;
+        programs["clang-objects"] = join(cache, "clang-objects");
+        await mkdir(programs["clang-objects"], { recursive: true });
+    }
+    const { crun, ptp, "host-local": hostLocal } = debian.file;
+    return { crun, programs: { ...programs, ptp, "host-local": hostLocal }, cache, path: debian.folders };
+}

@@ -1,0 +1,66 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ApiException, CustomObjectsApi, type KubeConfig, KubernetesObjectApi, type V1Node } from "@kubernetes/client-node";
+import { parse } from "yaml";
+import { follow } from "../nodes-real/pods/objects.ts";
+import { until } from "../process/until.ts";
+
+/** The kinds that clustermesh-apiserver waits for (Cilium's pkg/k8s/synced/crd.go); Cilium's operator makes all of them known, and the lab has none without root. */
+const CRDS = ["ciliumnodes", "ciliumidentities", "ciliumendpoints"];
+const PLACE = { group: "cilium.io", version: "v2", plural: "ciliumnodes" };
+const TIMEOUT_MILLISECONDS = 30_000;
+
+/** On each CiliumNode: no agent has written it. */
+const SIMULATED = { "clustermesh.lab/simulated": "no agent runs on this node" };
+
+/**
+ * Writes what agents would: a CiliumNode for each node of the cluster, which goes with it. There are no pods' identities and addresses, for no pod runs.
+ *
+ * @param sources folder of Cilium's sources
+ * @returns ends that
+ */
+export async function simulateCiliumNodes(config: KubeConfig, sources: string, tell: (line: string) => void): Promise<() => void> {
+    const objects = KubernetesObjectApi.makeApiClient(config);
+    const custom = config.makeApiClient(CustomObjectsApi);
+    for (const name of CRDS) {
+        const crd = parse(readFileSync(join(sources, "pkg/k8s/apis/cilium.io/client/crds/v2", `${name}.yaml`), "utf8"));
+        await objects.create(crd).catch(unlessCode(409));
+    }
+    await until(() => custom.listClusterCustomObject(PLACE), TIMEOUT_MILLISECONDS, "CiliumNodes cannot be listed");
+    // In order: a node that comes back at once must not meet the deletion of the old one.
+    let stopped = false;
+    let writing: Promise<unknown> = Promise.resolve();
+    const nodes = follow<V1Node>(config, "/api/v1/nodes", {}, (key, node) => {
+        const name = key.split("/")[1] ?? "";
+        const write = node
+            ? () => custom.createClusterCustomObject({ ...PLACE, body: ciliumNode(node) }).catch(unlessCode(409))
+            : () => custom.deleteClusterCustomObject({ ...PLACE, name }).catch(unlessCode(404));
+        writing = writing.then(write).catch((error) => {
+            if (!stopped) tell(`CiliumNode ${name} cannot be written: ${error instanceof Error ? error.message : error}`);
+        });
+    });
+    return () => {
+        stopped = true;
+        nodes.stop();
+    };
+}
+
+function ciliumNode({ metadata, spec, status }: V1Node) {
+    const addresses = status?.addresses?.filter(({ type }) => type === "InternalIP") ?? [];
+    return {
+        apiVersion: `${PLACE.group}/${PLACE.version}`,
+        kind: "CiliumNode",
+        metadata: { name: metadata?.name ?? "", annotations: SIMULATED, ...(metadata?.labels && { labels: metadata.labels }) },
+        spec: {
+            addresses: addresses.map(({ address, type }) => ({ ip: address, type })),
+            ipam: { podCIDRs: spec?.podCIDRs ?? [] },
+        },
+    };
+}
+
+function unlessCode(expected: number) {
+    return (error: unknown): undefined => {
+        if (error instanceof ApiException && error.code === expected) return undefined;
+        throw error;
+    };
+}

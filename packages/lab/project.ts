@@ -1,0 +1,49 @@
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parse, stringify } from "yaml";
+import type { Plan } from "../../cli/project/stack-files.ts";
+
+const REPOSITORY = resolve(import.meta.dirname, "../..");
+
+/** What a run of the program needs of the repository. Pulumi.yaml is among them, untouched. */
+const PARTS = [
+    "Pulumi.yaml",
+    "package.json",
+    "node_modules",
+    "scripts",
+    "index.ts",
+    "stacks",
+    "components",
+    "core",
+    "gate",
+    "kubernetes",
+    "cli",
+    "examples",
+];
+
+/** Settings of stacks, by name: what stands under `clustermesh:stack` in their files. */
+export type StackFiles = Record<string, object>;
+
+/** The files of a plan's stacks. */
+export function stackFiles({ clusters, meshes }: Plan): StackFiles {
+    return Object.fromEntries([...clusters, ...meshes].map(({ stack, config }) => [stack, config]));
+}
+
+/**
+ * Makes a folder in which Pulumi runs the repository's program with stack files of the lab's own. The engine writes into those (a stack's encryption salt),
+ * so running in the repository itself would change files that are committed.
+ */
+export function makeProject(folder: string, stacks: StackFiles): void {
+    mkdirSync(folder, { recursive: true });
+    for (const part of PARTS) symlinkSync(join(REPOSITORY, part), join(folder, part));
+    writeStackFiles(folder, stacks);
+}
+
+/** Writes stacks' settings into their files, new ones or those that are there: what the engine keeps in them stays. */
+export function writeStackFiles(folder: string, stacks: StackFiles): void {
+    for (const [stack, settings] of Object.entries(stacks)) {
+        const file = join(folder, `Pulumi.${stack}.yaml`);
+        const kept: object = existsSync(file) ? parse(readFileSync(file, "utf8")) : {};
+        writeFileSync(file, stringify({ ...kept, config: { "clustermesh:stack": settings } }));
+    }
+}

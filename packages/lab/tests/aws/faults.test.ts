@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { ALL_TABLES, simulatedAws } from "../../aws/aws.ts";
+import { fault, faults, throttled } from "../../aws/faults.ts";
+import { IRELAND, refused, world } from "./world.ts";
+
+/** A NAT gateway in a VPC of its own. */
+async function nat(w: ReturnType<typeof world>) {
+    const VpcId = await w.vpc();
+    const [SubnetId] = [await w.subnet(VpcId), await w.gateway(VpcId)];
+    const { AllocationId } = await w.ec2.allocateAddress();
+    return { AllocationId, ...(await w.ec2.createNatGateway({ SubnetId, AllocationId })).NatGateway };
+}
+
+test("throttling, as each service words it", async () => {
+    const w = world({ hook: fault({ at: 1 }, (call) => ({ error: throttled(call) })) });
+    await refused(w.vpc(), "RequestLimitExceeded", "Request limit exceeded.");
+    await w.vpc();
+    await refused(w.aws.in(IRELAND).ram.createResourceShare({ name: "mesh" }), "ThrottlingException", "Rate exceeded");
+});
+
+test("a NAT gateway frozen in pending", async () => {
+    const w = world({ hook: fault({ action: "createNatGateway" }, { freeze: true }) });
+    await nat(w);
+    w.minutes(600);
+    const state = async () => (await w.ec2.describeNatGateways()).NatGateways[0]?.State;
+    expect(await state()).toBe("pending");
+    w.aws.thaw();
+    expect(await state()).toBe("available");
+});
+
+test("several at once: an error does not hide a latency", async () => {
+    const error = throttled({ service: "ec2" });
+    const hook = faults(fault({}, { latency: 20 }), fault({ service: "ec2", action: "createVpc" }, { error }));
+    const w = world({ hook });
+    const start = performance.now();
+    await refused(w.vpc(), "RequestLimitExceeded");
+    expect(performance.now() - start).toBeGreaterThan(15);
+    await w.ec2.describeVpcs();
+});
+
+test("a restart amid a deletion: what it was to free is freed", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "simulation-"));
+    try {
+        const file = join(folder, "aws.json");
+        const w = world({ file });
+        const { AllocationId, NatGatewayId, VpcId } = await nat(w);
+        await w.ec2.deleteNatGateway({ NatGatewayId });
+        const { ec2 } = simulatedAws({ file, clock: () => Date.UTC(2026, 0, 1, 0, 1) }).in(IRELAND);
+        expect((await ec2.describeNatGateways()).NatGateways[0]?.State).toBe("deleted");
+        await ec2.releaseAddress({ AllocationId });
+        expect((await ec2.describeNetworkInterfaces()).NetworkInterfaces).toEqual([]);
+        expect((await ec2.describeVpcs()).Vpcs).toMatchObject([{ VpcId, State: "available" }]);
+    } finally {
+        rmSync(folder, { recursive: true });
+    }
+});
+
+test("after the last deletion nothing remains, though deleted things are still shown", async () => {
+    const w = world();
+    const { AllocationId, NatGatewayId, VpcId, SubnetId } = await nat(w);
+    const InternetGatewayId = (await w.ec2.describeInternetGateways()).InternetGateways[0]?.InternetGatewayId ?? "";
+    const other = await w.vpc("10.1.0.0/16", w.others);
+    const { VpcPeeringConnection } = await w.ec2.createVpcPeeringConnection({ VpcId, PeerVpcId: other, PeerOwnerId: "222222222222" });
+    w.pass(1_000);
+    await w.others.acceptVpcPeeringConnection(VpcPeeringConnection);
+    w.pass(1_000);
+    expect(w.aws.remains(ALL_TABLES).length).toBeGreaterThan(10);
+    await w.ec2.deleteNatGateway({ NatGatewayId });
+    w.minutes(1);
+    await w.ec2.releaseAddress({ AllocationId });
+    await w.ec2.detachInternetGateway({ InternetGatewayId, VpcId });
+    await w.ec2.deleteInternetGateway({ InternetGatewayId });
+    await w.ec2.deleteSubnet({ SubnetId });
+    await w.ec2.deleteVpc({ VpcId });
+    expect((await w.others.describeVpcPeeringConnections()).VpcPeeringConnections[0]?.Status.Code).toBe("deleted");
+    await w.others.deleteVpc({ VpcId: other });
+    expect(w.aws.remains(ALL_TABLES)).toEqual([]);
+    expect((await w.ec2.describeNatGateways()).NatGateways).toHaveLength(1);
+    expect((await w.ec2.describeTags()).Tags).toEqual([]);
+});

@@ -1,0 +1,275 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { AwsError } from "../../aws/error.ts";
+import { filtered } from "../../aws/filters.ts";
+import type { Scope } from "../../aws/scope.ts";
+import { Simulation, type SimulationOptions } from "../../aws/simulation.ts";
+import { Table } from "../../aws/table.ts";
+
+interface Box {
+    Id: string;
+    State: string;
+    Size: number;
+}
+const boxes = new Table<Box>("toy/box", { gone: ({ State }) => State === "deleted" });
+const names = new Table<{ name: string }>("toy/name", { shared: "account" });
+const links = new Table<{ name: string }>("toy/link", { shared: "world" });
+const BOXES = { code: "L-TOY", default: 2 };
+
+const toy = (scope: Scope) => ({
+    create: ({ Size }: { Size: number; DryRun?: boolean }) => {
+        const Id = scope.id("box");
+        boxes.in(scope).put(Id, { Id, State: "pending", Size });
+        scope.later(boxes, Id, [{ after: 10_000, set: { State: "available" } }]);
+        if (boxes.in(scope).list().length > scope.quota(BOXES))
+            throw new AwsError("BoxLimitExceeded", "The maximum number of boxes has been reached.");
+        return { Id };
+    },
+    remove: ({ Id }: { Id: string }) => {
+        boxes.in(scope).need(Id, () => new AwsError("InvalidBoxID.NotFound", `The box ID '${Id}' does not exist`));
+        boxes.in(scope).update(Id, { State: "deleting" });
+        scope.later(boxes, Id, [
+            { after: 5_000, set: { State: "deleted" } },
+            { after: 3_600_000, fixed: true, set: null },
+        ]);
+    },
+    drop: ({ Id }: { Id: string; DryRun?: boolean }) => boxes.in(scope).delete(Id),
+    describe: () => ({ Boxes: boxes.in(scope).list() }),
+    name: ({ name }: { name: string }) => {
+        names.in(scope).put(name, { name });
+        links.in(scope).put(name, { name });
+    },
+    seen: () => ({ names: names.in(scope).list().length, links: links.in(scope).list().length }),
+});
+
+const HERE = { account: "111111111111", region: "eu-west-1" };
+const THERE = { account: "111111111111", region: "us-east-1" };
+const OTHERS = { account: "222222222222", region: "eu-west-1" };
+
+let now = 1_000_000;
+let folder: string;
+const simulation = (options: SimulationOptions = {}) => new Simulation({ toy }, { clock: () => now, ...options });
+
+beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "simulation-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+test("ids look like AWS's, differ from each other, and are the same in a run like this one", async () => {
+    const ids = async (seed: string) => {
+        const { toy } = simulation({ seed }).in(HERE);
+        return [(await toy.create({ Size: 1 })).Id, (await toy.create({ Size: 1 })).Id];
+    };
+    const [first, second] = await ids("a");
+    expect(first).toMatch(/^box-0[0-9a-f]{16}$/);
+    expect(second).not.toBe(first);
+    expect(await ids("a")).toEqual([first, second]);
+    expect(await ids("b")).not.toContain(first);
+});
+
+test("regions and accounts are apart, unless a table is shared", async () => {
+    const aws = simulation();
+    await aws.in(HERE).toy.create({ Size: 1 });
+    await aws.in(HERE).toy.name({ name: "n" });
+    const look = async (place: typeof HERE) => [(await aws.in(place).toy.describe()).Boxes.length, await aws.in(place).toy.seen()];
+    expect(await look(HERE)).toEqual([1, { names: 1, links: 1 }]);
+    expect(await look(THERE)).toEqual([0, { names: 1, links: 1 }]);
+    expect(await look(OTHERS)).toEqual([0, { names: 0, links: 1 }]);
+});
+
+test("what takes time is due at a time, and not before", async () => {
+    const { toy } = simulation().in(HERE);
+    await toy.create({ Size: 1 });
+    const state = async () => (await toy.describe()).Boxes[0]?.State;
+    expect(await state()).toBe("pending");
+    now += 9_999;
+    expect(await state()).toBe("pending");
+    now += 1;
+    expect(await state()).toBe("available");
+});
+
+test("a faster clock gets things ready sooner, but does not let fixed times pass", async () => {
+    const { toy } = simulation({ speed: Number.POSITIVE_INFINITY }).in(HERE);
+    const { Id } = await toy.create({ Size: 1 });
+    expect((await toy.describe()).Boxes[0]?.State).toBe("available");
+    await toy.remove({ Id });
+    expect((await toy.describe()).Boxes[0]?.State).toBe("deleted");
+    now += 3_600_000;
+    expect((await toy.describe()).Boxes).toEqual([]);
+});
+
+test("a deletion takes the place of what was still to come", async () => {
+    const { toy } = simulation().in(HERE);
+    const { Id } = await toy.create({ Size: 1 });
+    now += 8_000;
+    await toy.remove({ Id });
+    now += 2_000;
+    expect((await toy.describe()).Boxes[0]?.State).toBe("deleting");
+});
+
+describe("the file", () => {
+    test("is taken up after a restart, with what is still to come", async () => {
+        const file = join(folder, "aws.json");
+        const { Id } = await simulation({ file }).in(HERE).toy.create({ Size: 1 });
+        const again = simulation({ file }).in(HERE);
+        expect((await again.toy.describe()).Boxes).toEqual([{ Id, State: "pending", Size: 1 }]);
+        now += 10_000;
+        expect((await simulation({ file }).in(HERE).toy.describe()).Boxes[0]?.State).toBe("available");
+        expect((await again.toy.create({ Size: 1 })).Id).not.toBe(Id);
+    });
+
+    test("is written by each call that changes something, and leaves nothing beside it", async () => {
+        const file = join(folder, "aws.json");
+        const { toy } = simulation({ file }).in(HERE);
+        await toy.create({ Size: 1 });
+        const written = readFileSync(file, "utf8");
+        await toy.describe();
+        expect(readFileSync(file, "utf8")).toBe(written);
+        await toy.create({ Size: 1 });
+        expect(readFileSync(file, "utf8")).not.toBe(written);
+        expect(readdirSync(folder)).toEqual(["aws.json"]);
+    });
+});
+
+test("a call that fails changes nothing, its ids and timers included", async () => {
+    const aws = simulation();
+    const { toy } = aws.in(HERE);
+    await toy.create({ Size: 1 });
+    await toy.create({ Size: 2 });
+    const before = aws.edit(HERE, (scope) => structuredClone(scope.memory.state));
+    await expect(toy.create({ Size: 3 })).rejects.toMatchObject({ code: "BoxLimitExceeded" });
+    expect(aws.edit(HERE, (scope) => scope.memory.state)).toEqual(before);
+});
+
+test("a quota can be raised in one place", async () => {
+    const aws = simulation();
+    aws.setQuota(HERE, BOXES, 3);
+    for (const Size of [1, 2, 3]) await aws.in(HERE).toy.create({ Size });
+    await expect(aws.in(HERE).toy.create({ Size: 4 })).rejects.toMatchObject({ code: "BoxLimitExceeded" });
+    await aws.in(THERE).toy.create({ Size: 1 });
+    await aws.in(THERE).toy.create({ Size: 2 });
+    await expect(aws.in(THERE).toy.create({ Size: 3 })).rejects.toMatchObject({ code: "BoxLimitExceeded" });
+});
+
+test("DryRun changes nothing and says so by an error", async () => {
+    const { toy } = simulation().in(HERE);
+    await expect(toy.create({ Size: 1, DryRun: true })).rejects.toMatchObject({
+        code: "DryRunOperation",
+        message: "Request would have succeeded, but DryRun flag is set.",
+    });
+    expect((await toy.describe()).Boxes).toEqual([]);
+});
+
+test("who changes an answer does not change what is kept", async () => {
+    const { toy } = simulation().in(HERE);
+    await toy.create({ Size: 1 });
+    for (const box of (await toy.describe()).Boxes) Object.assign(box, { Size: 99 });
+    expect((await toy.describe()).Boxes[0]?.Size).toBe(1);
+});
+
+test("what a dry run takes away stays where it was", async () => {
+    const aws = simulation();
+    const [first] = [await aws.in(HERE).toy.create({ Size: 1 }), await aws.in(HERE).toy.create({ Size: 2 })];
+    await expect(aws.in(HERE).toy.drop({ ...first, DryRun: true })).rejects.toMatchObject({ code: "DryRunOperation" });
+    expect((await aws.in(HERE).toy.describe()).Boxes.map(({ Size }) => Size)).toEqual([1, 2]);
+    await aws.in(HERE).toy.drop(first);
+    expect((await aws.in(HERE).toy.describe()).Boxes.map(({ Size }) => Size)).toEqual([2]);
+});
+
+describe("the hook", () => {
+    const throttled = new AwsError("RequestLimitExceeded", "Request limit exceeded.", 503);
+
+    test("fails one call, by its number", async () => {
+        const { toy } = simulation({
+            hook: ({ action, count }) => (action === "create" && count === 2 ? { error: throttled } : undefined),
+        }).in(HERE);
+        await toy.create({ Size: 1 });
+        await expect(toy.create({ Size: 2 })).rejects.toBe(throttled);
+        await toy.create({ Size: 3 });
+        expect((await toy.describe()).Boxes.map(({ Size }) => Size)).toEqual([1, 3]);
+    });
+
+    test("loses an answer: the work is done", async () => {
+        const { toy } = simulation({ hook: ({ action }) => (action === "create" ? { error: throttled, lost: true } : undefined) }).in(HERE);
+        await expect(toy.create({ Size: 1 })).rejects.toBe(throttled);
+        expect((await toy.describe()).Boxes).toHaveLength(1);
+    });
+
+    test("freezes what a call starts, until it is thawed", async () => {
+        const aws = simulation({ hook: () => ({ freeze: true }) });
+        await aws.in(HERE).toy.create({ Size: 1 });
+        now += 86_400_000;
+        expect((await aws.in(HERE).toy.describe()).Boxes[0]?.State).toBe("pending");
+        aws.thaw();
+        expect((await aws.in(HERE).toy.describe()).Boxes[0]?.State).toBe("available");
+    });
+
+    test("delays a call", async () => {
+        const { toy } = simulation({ hook: () => ({ latency: 30 }) }).in(HERE);
+        const start = performance.now();
+        await toy.describe();
+        expect(performance.now() - start).toBeGreaterThan(25);
+    });
+});
+
+test("watchers hear of calls that succeeded, with their answers", async () => {
+    const aws = simulation();
+    const heard: unknown[] = [];
+    const stop = aws.watch(({ service, action, account, region, request }, response) =>
+        heard.push([service, action, account, region, request, response]),
+    );
+    const { Id } = await aws.in(HERE).toy.create({ Size: 1 });
+    await expect(aws.in(HERE).toy.remove({ Id: "box-0" })).rejects.toThrow("The box ID 'box-0' does not exist");
+    stop();
+    await aws.in(HERE).toy.describe();
+    expect(heard).toEqual([["toy", "create", HERE.account, HERE.region, { Size: 1 }, { Id }]]);
+});
+
+test("what remains is told for every place, without what is only remembered", async () => {
+    const aws = simulation();
+    const kept = await aws.in(HERE).toy.create({ Size: 1 });
+    const { Id } = await aws.in(OTHERS).toy.create({ Size: 1 });
+    await aws.in(OTHERS).toy.remove({ Id });
+    expect(aws.remains([boxes])).toHaveLength(2);
+    now += 5_000;
+    expect(aws.remains([boxes])).toEqual([{ place: "111111111111/eu-west-1", table: "toy/box", id: kept.Id }]);
+});
+
+describe("filters", () => {
+    const rows = [
+        { Id: "a", Tags: [{ Key: "Name", Value: "one" }] },
+        { Id: "b", Tags: [{ Key: "Name", Value: "two.x" }] },
+        { Id: "c", Tags: [] },
+    ];
+    const ids = (...filters: { Name: string; Values: string[] }[]) => filtered(rows, filters, { id: ({ Id }) => Id }).map(({ Id }) => Id);
+
+    test("each must pass, any of its values will do", () => {
+        expect(ids({ Name: "id", Values: ["a", "b"] }, { Name: "tag:Name", Values: ["two.x"] })).toEqual(["b"]);
+    });
+    test("wildcards are AWS's, not those of regular expressions", () => {
+        expect(ids({ Name: "tag:Name", Values: ["two?x"] })).toEqual(["b"]);
+        expect(ids({ Name: "tag:Name", Values: ["tw.*"] })).toEqual([]);
+        expect(ids({ Name: "tag:Name", Values: ["*o*"] })).toEqual(["a", "b"]);
+    });
+    test("tag-key", () => expect(ids({ Name: "tag-key", Values: ["Name"] })).toEqual(["a", "b"]));
+    test("a name that AWS does not know is refused", () => {
+        expect(() => ids({ Name: "nonsense", Values: [] })).toThrow("The filter 'nonsense' is invalid");
+    });
+});
+
+test("the revision grows with each change, those included whose time has come, and with nothing else", async () => {
+    const aws = simulation();
+    const start = aws.revision();
+    await aws.in(HERE).toy.create({ Size: 1 });
+    const made = aws.revision();
+    expect(made).toBeGreaterThan(start);
+    await aws.in(HERE).toy.describe();
+    await expect(aws.in(HERE).toy.create({ Size: 2, DryRun: true })).rejects.toThrow();
+    await expect(aws.in(HERE).toy.remove({ Id: "none" })).rejects.toThrow();
+    aws.edit(HERE, (scope) => boxes.in(scope).list());
+    expect(aws.revision()).toBe(made);
+    now += 10_000;
+    expect(aws.revision()).toBeGreaterThan(made);
+});

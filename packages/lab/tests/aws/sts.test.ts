@@ -1,0 +1,106 @@
+import { describe, expect, test } from "vitest";
+import { iam } from "../../aws/iam/iam.ts";
+import { sts } from "../../aws/iam/sts.ts";
+import { kms } from "../../aws/kms.ts";
+import { Simulation } from "../../aws/simulation.ts";
+import { HERE, keptRules, OTHERS, THERE } from "./places.ts";
+
+const trust = (AWS: string, more: object = {}) =>
+    JSON.stringify({ Version: "2012-10-17", Statement: { Effect: "Allow", Principal: { AWS }, Action: "sts:AssumeRole", ...more } });
+const simulation = () => new Simulation({ iam, kms, sts });
+const RoleArn = "arn:aws:iam::222222222222:role/deploy/mesh";
+const asked = { RoleArn, RoleSessionName: "clustermesh" };
+
+async function withRole(AssumeRolePolicyDocument: string) {
+    const aws = simulation();
+    await aws.in(OTHERS).iam.createRole({ RoleName: "mesh", Path: "/deploy/", AssumeRolePolicyDocument });
+    return aws;
+}
+
+describe("sts", () => {
+    const rule = keptRules("sts");
+
+    rule("caller identity", async () => {
+        expect(await simulation().in(HERE).sts.getCallerIdentity()).toEqual({
+            Account: "111111111111",
+            Arn: "arn:aws:iam::111111111111:root",
+            UserId: "111111111111",
+        });
+        expect(
+            (
+                await simulation()
+                    .in({ ...HERE, region: "cn-north-1" })
+                    .sts.getCallerIdentity()
+            ).Arn,
+        ).toBe("arn:aws-cn:iam::111111111111:root");
+    });
+
+    rule("region isolation", async () => {
+        const aws = simulation();
+        await aws.in(HERE).kms.createKey();
+        expect((await aws.in(HERE).kms.listKeys()).Keys).toHaveLength(1);
+        for (const place of [THERE, OTHERS]) expect((await aws.in(place).kms.listKeys()).Keys).toEqual([]);
+    });
+
+    rule("assume role in account 2", async () => {
+        for (const AWS of ["111111111111", "arn:aws:iam::111111111111:root", "*"]) {
+            const { AssumedRoleUser, Credentials } = await (await withRole(trust(AWS))).in(HERE).sts.assumeRole(asked);
+            expect(AssumedRoleUser.Arn).toBe("arn:aws:sts::222222222222:assumed-role/mesh/clustermesh");
+            expect(Credentials.AccessKeyId).toMatch(/^ASIA/);
+        }
+    });
+
+    test("a role that does not trust the caller is refused, and so is one that is not there", async () => {
+        const refusal = {
+            code: "AccessDenied",
+            message: `User: arn:aws:iam::111111111111:root is not authorized to perform: sts:AssumeRole on resource: ${RoleArn}`,
+            status: 403,
+        };
+        for (const aws of [
+            simulation(),
+            await withRole(trust("333333333333")),
+            await withRole(trust("111111111111", { Effect: "Deny" })),
+            await withRole(trust("111111111111", { Condition: { StringEquals: { "sts:ExternalId": "secret" } } })),
+        ])
+            await expect(aws.in(HERE).sts.assumeRole(asked)).rejects.toMatchObject(refusal);
+    });
+
+    test("a role that is no ARN, and a session's name that AWS does not take, are refused", async () => {
+        const { sts } = (await withRole(trust("111111111111"))).in(HERE);
+        await expect(sts.assumeRole({ ...asked, RoleArn: "mesh" })).rejects.toMatchObject({
+            code: "ValidationError",
+            message: "mesh is invalid",
+        });
+        await expect(sts.assumeRole({ ...asked, RoleSessionName: "a b" })).rejects.toMatchObject({ code: "ValidationError" });
+    });
+
+    test("an external id that the trust asks for must be given", async () => {
+        const aws = await withRole(trust("111111111111", { Condition: { StringEquals: { "sts:ExternalId": "mesh" } } }));
+        await expect(aws.in(HERE).sts.assumeRole({ ...asked, ExternalId: "other" })).rejects.toMatchObject({ code: "AccessDenied" });
+        await aws.in(HERE).sts.assumeRole({ ...asked, ExternalId: "mesh" });
+    });
+
+    test("a session longer than the role's is refused", async () => {
+        const aws = await withRole(trust("111111111111"));
+        await expect(aws.in(HERE).sts.assumeRole({ ...asked, DurationSeconds: 7200 })).rejects.toMatchObject({ code: "ValidationError" });
+    });
+
+    rule("identity of assumed role", async () => {
+        const aws = await withRole(trust("111111111111"));
+        const { AssumedRoleUser } = await aws.in(HERE).sts.assumeRole(asked);
+        expect(await aws.in({ ...OTHERS, principal: AssumedRoleUser.Arn }).sts.getCallerIdentity()).toEqual({
+            Account: "222222222222",
+            Arn: "arn:aws:sts::222222222222:assumed-role/mesh/clustermesh",
+            UserId: AssumedRoleUser.AssumedRoleId,
+        });
+    });
+
+    test("a session may take on a role that trusts the role behind it", async () => {
+        const aws = await withRole(trust("111111111111"));
+        await aws.in(HERE).iam.createRole({ RoleName: "back", AssumeRolePolicyDocument: trust(RoleArn) });
+        const { AssumedRoleUser } = await aws.in(HERE).sts.assumeRole(asked);
+        const back = { RoleArn: "arn:aws:iam::111111111111:role/back", RoleSessionName: "back" };
+        await aws.in({ ...OTHERS, principal: AssumedRoleUser.Arn }).sts.assumeRole(back);
+        await expect(aws.in(OTHERS).sts.assumeRole(back)).rejects.toMatchObject({ code: "AccessDenied" });
+    });
+});

@@ -1,0 +1,157 @@
+import { type SimulatedAws, simulatedAws } from "../../aws/aws.ts";
+import { interfaces } from "../../aws/ec2/tables.ts";
+import { clusters } from "../../aws/eks/tables.ts";
+import type { Place } from "../../aws/memory.ts";
+import type { Endpoint } from "../../aws/path/path.ts";
+
+/** Pods and nodes listen here, in these tests. */
+export const POD_PORT = 4240;
+export const ETCD_PORT = 2379;
+export const NODE_PORT = 32379;
+
+const trust = (Service: string) =>
+    JSON.stringify({ Version: "2012-10-17", Statement: { Effect: "Allow", Principal: { Service }, Action: "sts:AssumeRole" } });
+
+export const fastAws = (): SimulatedAws => simulatedAws({ speed: Number.POSITIVE_INFINITY });
+
+export interface MemberOptions extends Place {
+    name: string;
+    /** A /16. */
+    cidr: string;
+    nodes: number;
+    /** Of the VPC CNI add-on, beside prefix delegation. */
+    env?: Record<string, string>;
+}
+
+/** A cluster as the program makes it: a VPC with a subnet and a route table in each of three zones, nodes with prefixes for pods, an NLB before them. */
+export async function member(aws: SimulatedAws, { name, cidr, nodes, env = {}, ...place }: MemberOptions) {
+    const { ec2, iam, eks, elb, autoscaling } = aws.in(place);
+    const [first, second] = cidr.split(".");
+    const vpcId = (await ec2.createVpc({ CidrBlock: cidr })).Vpc.VpcId;
+    const zones = await Promise.all(
+        ["a", "b", "c"].map(async (letter, i) => {
+            const CidrBlock = `${first}.${second}.${i}.0/24`;
+            const { SubnetId } = (await ec2.createSubnet({ VpcId: vpcId, CidrBlock, AvailabilityZone: `${place.region}${letter}` })).Subnet;
+            const tableId = (await ec2.createRouteTable({ VpcId: vpcId })).RouteTable.RouteTableId;
+            await ec2.associateRouteTable({ SubnetId, RouteTableId: tableId });
+            // Else the nodes' prefixes would have the balancer's address.
+            await ec2.createSubnetCidrReservation({ SubnetId, Cidr: `${first}.${second}.${i}.16/28`, ReservationType: "explicit" });
+            return { subnetId: SubnetId, tableId, balancer: `${first}.${second}.${i}.16` };
+        }),
+    );
+    const subnetIds = zones.map(({ subnetId }) => subnetId);
+    const role = async (service: string) =>
+        (await iam.createRole({ RoleName: `${name}-${service}`, AssumeRolePolicyDocument: trust(`${service}.amazonaws.com`) })).Role.Arn;
+
+    const configurationValues = JSON.stringify({ env: { ENABLE_PREFIX_DELEGATION: "true", AWS_VPC_K8S_CNI_EXTERNALSNAT: "true", ...env } });
+    await eks.createCluster({ name, roleArn: await role("eks"), resourcesVpcConfig: { subnetIds } });
+    await eks.describeCluster({ name });
+    await eks.createAddon({ clusterName: name, addonName: "vpc-cni", configurationValues });
+    const scalingConfig = { minSize: nodes, maxSize: nodes, desiredSize: nodes };
+    const nodeRole = await role("ec2");
+    const { nodegroup } = await eks.createNodegroup({
+        clusterName: name,
+        nodegroupName: "nodes",
+        nodeRole,
+        subnets: subnetIds,
+        scalingConfig,
+    });
+    await eks.describeNodegroup({ clusterName: name, nodegroupName: "nodes" });
+    const nodeGroupId = (await eks.describeCluster({ name })).cluster.resourcesVpcConfig.clusterSecurityGroupId;
+
+    const etcdGroupId = (await ec2.createSecurityGroup({ GroupName: `${name}-etcd`, Description: "etcd", VpcId: vpcId })).GroupId;
+    const toNodes = { IpProtocol: "tcp", FromPort: NODE_PORT, ToPort: NODE_PORT };
+    const everything = [{ IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] }];
+    await ec2.revokeSecurityGroupEgress({ GroupId: etcdGroupId, IpPermissions: everything });
+    const egress = { GroupId: etcdGroupId, IpPermissions: [{ ...toNodes, UserIdGroupPairs: [{ GroupId: nodeGroupId }] }] };
+    const fromBalancer = { GroupId: nodeGroupId, IpPermissions: [{ ...toNodes, UserIdGroupPairs: [{ GroupId: etcdGroupId }] }] };
+    await ec2.authorizeSecurityGroupEgress(egress);
+    await ec2.authorizeSecurityGroupIngress(fromBalancer);
+
+    const [balancer] = (
+        await elb.createLoadBalancer({
+            Name: name,
+            Type: "network",
+            Scheme: "internal",
+            SecurityGroups: [etcdGroupId],
+            SubnetMappings: zones.map(({ subnetId, balancer }) => ({ SubnetId: subnetId, PrivateIPv4Address: balancer })),
+        })
+    ).LoadBalancers;
+    const LoadBalancerArn = balancer?.LoadBalancerArn ?? "";
+    const crossZone = (Value: "true" | "false") =>
+        elb.modifyLoadBalancerAttributes({ LoadBalancerArn, Attributes: [{ Key: "load_balancing.cross_zone.enabled", Value }] });
+    await crossZone("true");
+    const check = { HealthCheckIntervalSeconds: 5, HealthCheckTimeoutSeconds: 5, HealthyThresholdCount: 2, UnhealthyThresholdCount: 2 };
+    const [group] = (await elb.createTargetGroup({ Name: name, Protocol: "TCP", Port: NODE_PORT, VpcId: vpcId, ...check })).TargetGroups;
+    const TargetGroupArn = group?.TargetGroupArn ?? "";
+    const attributes = {
+        "deregistration_delay.connection_termination.enabled": "true",
+        "deregistration_delay.timeout_seconds": "0",
+        "preserve_client_ip.enabled": "false",
+    };
+    await elb.modifyTargetGroupAttributes({
+        TargetGroupArn,
+        Attributes: Object.entries(attributes).map(([Key, Value]) => ({ Key, Value })),
+    });
+    const DefaultActions = [{ Type: "forward" as const, TargetGroupArn }];
+    await elb.createListener({ LoadBalancerArn, Port: ETCD_PORT, Protocol: "TCP", DefaultActions });
+    const AutoScalingGroupName = nodegroup.resources.autoScalingGroups[0]?.name ?? "";
+    await autoscaling.attachLoadBalancerTargetGroups({ AutoScalingGroupName, TargetGroupARNs: [TargetGroupArn] });
+
+    /** Every node with the first address of its prefix of pods. */
+    const nodesNow = () =>
+        aws
+            .edit(place, (scope) => interfaces.in(scope).list())
+            .filter((one) => one.VpcId === vpcId && one.Attachment?.InstanceId)
+            .map((one) => ({
+                interfaceId: one.NetworkInterfaceId,
+                instanceId: one.Attachment?.InstanceId ?? "",
+                address: one.PrivateIpAddress,
+                pod: one.Ipv4Prefixes[0]?.Ipv4Prefix.split("/")[0] ?? "",
+            }));
+    const endpoint = (address: string): Endpoint => ({ ...place, vpcId, address });
+    return {
+        ...{ name, cidr, place, vpcId, zones, ec2, elb, eks, nodeGroupId, etcdGroupId, TargetGroupArn },
+        rules: { egress, fromBalancer, everything },
+        nodes: nodesNow,
+        crossZone,
+        endpoint,
+        /** The interfaces of the API server. */
+        apiServer: () => aws.edit(place, (scope) => clusters.in(scope).get(name)?.own.interfaces ?? []),
+        setEndpoint: (endpoint: string) => aws.edit(place, (scope) => clusters.in(scope).update(name, { endpoint })),
+    };
+}
+export type Member = Awaited<ReturnType<typeof member>>;
+
+const tcp = (port: number, CidrIp: string) => [{ IpProtocol: "tcp", FromPort: port, ToPort: port, IpRanges: [{ CidrIp }] }];
+
+/** The rules that admit a peer: pods to pods, and clients to etcd. Each with how to take it away and to give it again. */
+export function admissions(one: Member, peerCidr: string) {
+    return [
+        { GroupId: one.nodeGroupId, IpPermissions: tcp(POD_PORT, peerCidr) },
+        { GroupId: one.etcdGroupId, IpPermissions: tcp(ETCD_PORT, peerCidr) },
+    ].map((request) => ({
+        give: () => one.ec2.authorizeSecurityGroupIngress(request),
+        take: () => one.ec2.revokeSecurityGroupIngress(request),
+    }));
+}
+
+/** Routes from each zone of a member to a block. */
+export function routesTo(
+    one: Member,
+    DestinationCidrBlock: string,
+    target: { VpcPeeringConnectionId?: string; TransitGatewayId?: string },
+) {
+    return one.zones.map(({ tableId: RouteTableId }) => ({
+        give: () => one.ec2.createRoute({ RouteTableId, DestinationCidrBlock, ...target }),
+        take: () => one.ec2.deleteRoute({ RouteTableId, DestinationCidrBlock }),
+    }));
+}
+
+/** A peering that has been asked for. */
+export async function requestPeering(a: Member, b: Member) {
+    const request = { VpcId: a.vpcId, PeerVpcId: b.vpcId, PeerOwnerId: b.place.account, PeerRegion: b.place.region };
+    const { VpcPeeringConnectionId } = (await a.ec2.createVpcPeeringConnection(request)).VpcPeeringConnection;
+    await a.ec2.describeVpcPeeringConnections();
+    return VpcPeeringConnectionId;
+}

@@ -1,0 +1,192 @@
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { CoreV1Api, Exec, KubeConfig, type V1Pod, type V1Status } from "@kubernetes/client-node";
+import type { NodeSpec as Instance } from "../../aws/eks/specs.ts";
+import type { ClusterNodes, RunningCluster } from "../../cluster/clusters.ts";
+import type { Containers } from "../../cluster/kubelet.ts";
+import type { NodeSpec } from "../../cluster/node-registration.ts";
+import { type LabNodesOptions, labNodes } from "../../nodes-real/cluster-nodes.ts";
+import type { NodePrograms } from "../../nodes-real/programs.ts";
+import { type Process, startProcess } from "../../process/processes.ts";
+import { until } from "../../process/until.ts";
+import { tryDatapath } from "../../tools/datapath.ts";
+import { testCluster, testNode, whyNoGo } from "../harness.ts";
+
+const run = promisify(execFile);
+
+export const API_ADDRESS = "10.0.1.200";
+const SERVICE_CIDR = "172.20.0.0/16";
+const ROUTER = "10.0.1.254";
+
+/** Why this machine cannot run nodes of the lab's own; undefined when it can. */
+export async function whyNoNodes(): Promise<string | undefined> {
+    const why = (await tryDatapath({ tell: console.log })).why ?? (await whyNoGo());
+    if (why) console.warn(`skipped: ${why}`);
+    return why;
+}
+
+/** A cluster with nodes of the lab's own, in network namespaces with no link to the machine's network. */
+export interface NodeCluster {
+    config: KubeConfig;
+    nodes: ClusterNodes;
+    /** Processes that hold the network namespaces. */
+    pids: number[];
+    addNode(index: number, more?: Partial<NodeSpec>): Promise<void>;
+    /** Stops the control plane and starts it again; nodes go on meanwhile. */
+    restart(): Promise<void>;
+    stop(): Promise<void>;
+}
+
+export async function nodeCluster(folder: string, programs: NodePrograms, more: Partial<LabNodesOptions> = {}): Promise<NodeCluster> {
+    let nodes: ClusterNodes | undefined;
+    const needed = () => nodes ?? Promise.reject(new Error("the nodes are not there yet"));
+    const containers: Containers = {
+        exec: async (request, streams) => (await needed()).containers.exec(request, streams),
+        logs: async (request, signal) => (await needed()).containers.logs(request, signal),
+    };
+    const start = () => testCluster("noded", join(folder, "cluster"), { containers });
+    let cluster = await start();
+    const config = new KubeConfig();
+    config.loadFromString(cluster.kubeconfig);
+
+    const holders: Process[] = [];
+    const namespace = async (name: string) => {
+        const log = join(folder, `${name}.log`);
+        const held = startProcess({ name, file: "unshare", args: ["--net", "sleep", "infinity"], log });
+        holders.push(held);
+        // The shell becomes unshare, which becomes sleep, in the same process.
+        await until(
+            async () => readFileSync(`/proc/${held.pid}/cmdline`, "utf8").startsWith("sleep") || undefined,
+            10_000,
+            `${name} is not there`,
+        );
+        await run("nsenter", [`--net=/proc/${held.pid}/ns/net`, "ip", "link", "set", "lo", "up"]);
+        return held.pid;
+    };
+    const router = await namespace("router");
+    const inRouter = (...command: string[]) => run("nsenter", [`--net=/proc/${router}/ns/net`, ...command]);
+    await inRouter("ip", "link", "add", "br0", "type", "bridge");
+    await inRouter("ip", "link", "set", "br0", "up");
+    for (const address of [`${ROUTER}/24`, `${API_ADDRESS}/24`, "172.20.0.1/32"])
+        await inRouter("ip", "address", "add", address, "dev", "br0");
+    await inRouter("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.br0.send_redirects=0");
+
+    const socket = join(folder, "api.sock");
+    const relay = createServer({ allowHalfOpen: true }, (client) => {
+        const behind = connect({ port: Number(new URL(cluster.endpoint).port), host: "127.0.0.1", allowHalfOpen: true });
+        client.pipe(behind).pipe(client);
+        client.on("error", () => behind.destroy());
+        behind.on("error", () => client.destroy());
+    }).listen(socket);
+    const script = fileURLToPath(new URL("relay.ts", import.meta.url));
+    const args = [`--net=/proc/${router}/ns/net`, process.execPath, script, socket, "172.20.0.1", API_ADDRESS];
+    holders.push(startProcess({ name: "relay", file: "nsenter", args, log: join(folder, "relay.log") }));
+    await until(async () => existsSync(socket) || undefined, 10_000, "the relay is not there");
+
+    const running: RunningCluster = {
+        account: "1",
+        region: "eu-west-1",
+        name: "noded",
+        vpcId: "vpc",
+        serviceCidr: SERVICE_CIDR,
+        config,
+    };
+    const namespaces = new Map<string, number>();
+    nodes = labNodes({
+        folder: join(folder, "nodes"),
+        ...programs,
+        tell: (line) => console.log(line),
+        network: async ({ name }) => `/proc/${namespaces.get(name)}/ns/net`,
+        apiServer: async () => [API_ADDRESS],
+        ...more,
+    })(running);
+    await nodes.start(cluster);
+    const started = nodes;
+    return {
+        config,
+        async restart() {
+            const { endpoint } = cluster;
+            await cluster.stop();
+            cluster = await start();
+            if (cluster.endpoint !== endpoint) throw new Error("another program has taken the API server's port meanwhile");
+        },
+        nodes,
+        pids: holders.map(({ pid }) => pid),
+        async addNode(index, more) {
+            const spec = testNode(index, { podPrefixes: [`10.0.1.${64 + 16 * index}/28`], ...more });
+            const pid = await namespace(`node${index}`);
+            const inNode = (...command: string[]) => run("nsenter", [`--net=/proc/${pid}/ns/net`, ...command]);
+            const peer = ["peer", "name", `node${index}`, "netns", `${router}`];
+            await run("ip", ["link", "add", "eth0", "mtu", "9001", "netns", `${pid}`, "type", "veth", ...peer]);
+            await inRouter("ip", "link", "set", `node${index}`, "mtu", "9001", "master", "br0", "up");
+            // All by the router, as in a VPC: prefixes of pods lie in the subnet, but on no link.
+            await inNode("ip", "address", "add", `${spec.internalIp}/32`, "dev", "eth0");
+            await inNode("ip", "link", "set", "eth0", "up");
+            await inNode("ip", "route", "add", ROUTER, "dev", "eth0");
+            await inNode("ip", "route", "add", "default", "via", ROUTER);
+            await inRouter("ip", "route", "add", spec.podPrefixes?.[0] ?? "", "via", spec.internalIp);
+            namespaces.set(spec.name, pid);
+            await started.addNode(spec, { name: spec.name } as Instance);
+        },
+        async stop() {
+            await started.stop();
+            relay.close();
+            await Promise.all(holders.map((holder) => holder.stop(0)));
+            await cluster.destroy();
+        },
+    };
+}
+
+/** Has the simulated EKS make an add-on. */
+export async function addon({ nodes }: NodeCluster, name: string): Promise<void> {
+    const place = { account: "1", region: "eu-west-1", cluster: "noded" };
+    await nodes.putAddon?.({ ...place, name, version: "v1.0.0-eksbuild.1", configurationValues: undefined });
+}
+
+/** The cluster's client of a kind. */
+export function client<Api extends Parameters<KubeConfig["makeApiClient"]>[0]>({ config }: NodeCluster, api: Api): InstanceType<Api> {
+    return config.makeApiClient(api) as InstanceType<Api>;
+}
+
+/** Waits until the pod is as wanted. */
+export async function podIs(
+    cluster: NodeCluster,
+    name: string,
+    wanted: (pod: Awaited<ReturnType<CoreV1Api["readNamespacedPod"]>>) => boolean,
+) {
+    const core = client(cluster, CoreV1Api);
+    let last = "";
+    const look = async () => {
+        const pod = await core.readNamespacedPod({ name, namespace: "default" });
+        last = JSON.stringify(pod.status);
+        return wanted(pod) ? pod : undefined;
+    };
+    return until(look, 60_000, `pod ${name} is not as wanted`).catch((error) => Promise.reject(new Error(`${error.message}: ${last}`)));
+}
+
+export function isReady({ status }: V1Pod): boolean {
+    return status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+}
+
+/** Runs a command in a container as kubectl does it, through the API server. */
+export async function exec(
+    { config }: NodeCluster,
+    { namespace = "default", pod, container = "c" }: { namespace?: string; pod: string; container?: string },
+    command: string[],
+    input?: string,
+): Promise<{ stdout: string; stderr: string; exitCode: number }> {
+    const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+    const stdin = input === undefined ? null : new PassThrough();
+    const status = await new Promise<V1Status>((done, failed) => {
+        new Exec(config).exec(namespace, pod, container, command, stdout, stderr, stdin, false, done).catch(failed);
+        stdin?.end(input);
+    });
+    const code = status.details?.causes?.find(({ reason }) => reason === "ExitCode")?.message;
+    const text = async (stream: PassThrough) => Buffer.concat(await stream.end().toArray()).toString();
+    return { stdout: await text(stdout), stderr: await text(stderr), exitCode: status.status === "Success" ? 0 : Number(code) };
+}

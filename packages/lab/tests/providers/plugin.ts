@@ -1,0 +1,33 @@
+// A provider plugin as the engine starts one: `plugin.ts <package> <address of the engine>` prints its port on the loopback address. Serves the lab's stand-in of the
+// package, through a proxy, since a stand-in knows engines that attach to it and a plugin is started by its only one.
+import grpc from "@grpc/grpc-js";
+import pluginPb from "@pulumi/pulumi/proto/plugin_pb.js";
+import providerGrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
+import { commandPackage } from "../../providers/command.ts";
+import { serve } from "../../providers/server.ts";
+import { tlsPackage } from "../../providers/tls.ts";
+
+type Answer = grpc.requestCallback<unknown>;
+type Calls = Record<string, (request: unknown, answer: Answer) => void>;
+
+const [name, engine = ""] = process.argv.slice(2);
+const { port } = await serve(name === "tls" ? tlsPackage() : commandPackage({ directory: process.cwd() }));
+const standIn = new providerGrpc.ResourceProviderClient(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
+const calls = standIn as unknown as Calls;
+await new Promise((attached) => calls.attach?.(new pluginPb.PluginAttach().setAddress(engine), attached));
+
+const server = new grpc.Server();
+const { attach: _, list: __, ...methods } = providerGrpc.ResourceProviderService as unknown as Record<string, unknown>;
+server.addService(
+    providerGrpc.ResourceProviderService,
+    Object.fromEntries(
+        Object.keys(methods).map((method) => [
+            method,
+            ({ request }: grpc.ServerUnaryCall<unknown, unknown>, answer: Answer) => calls[method]?.(request, answer),
+        ]),
+    ),
+);
+server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) => {
+    if (error) throw error;
+    console.log(bound);
+});

@@ -1,0 +1,245 @@
+import { describe, expect, test } from "vitest";
+import { diffInputs, propertyPath } from "../../providers/diff.ts";
+import { adoptedManagers, asInputs, checkpoint, objectType, prune } from "../../providers/kubernetes/objects.ts";
+import {
+    diffRelease,
+    resourceNames,
+    uninstallArguments,
+    upgradeArguments,
+    withDefaults,
+} from "../../providers/kubernetes/release-rules.ts";
+import { progress } from "../../providers/kubernetes/rollout.ts";
+import { diffObject, diffProviderConfig, fieldManager, isAutonamed, named, waitSeconds } from "../../providers/kubernetes/rules.ts";
+import {
+    fromWire,
+    hasSecrets,
+    markLike,
+    type Properties,
+    plain,
+    Reference,
+    Secret,
+    same,
+    toWire,
+    UNKNOWN,
+} from "../../providers/values.ts";
+
+const MUTABLE = { secrets: true, configMaps: true };
+const FIXED = { secrets: false, configMaps: false };
+
+describe("values on the wire", () => {
+    test.each([
+        ["plain ones", { a: [1, true, null, { b: "c" }] }],
+        ["secrets, also of unknowns", { a: new Secret({ b: UNKNOWN }) }],
+        ["resources", { a: new Reference("urn:x", "id", "1.0.0") }],
+    ])("%s come back as they were", (_, value) => expect(fromWire(toWire(value as Properties))).toEqual(value));
+
+    test("an output is its value, unknown without one, secret if it says so", () => {
+        const output = { "4dabf18193072939515e22adb298388d": "d0e6a833031e9bbcd3f4e8bde6ca49a4" };
+        expect(fromWire({ ...output, value: 1 })).toBe(1);
+        expect(fromWire(output)).toBe(UNKNOWN);
+        expect(fromWire({ ...output, value: 1, secret: true })).toEqual(new Secret(1));
+    });
+
+    test("undefined is left out", () => expect(toWire({ a: undefined, b: null })).toEqual({ b: null }));
+
+    test("an unknown is like nothing, marks do not matter", () => {
+        expect(same(UNKNOWN, UNKNOWN)).toBe(false);
+        expect(same(new Secret([1]), [1])).toBe(true);
+        expect(same({ a: undefined }, {})).toBe(true);
+    });
+
+    test("marks follow names into objects, and cover a list as a whole", () => {
+        const marked = markLike({ a: { b: 1, c: 2 }, d: [1, 2], e: 3 }, { a: { b: new Secret(0) }, d: [new Secret(0)] });
+        expect(marked).toEqual({ a: { b: new Secret(1), c: 2 }, d: new Secret([1, 2]), e: 3 });
+        expect(hasSecrets(plain(marked))).toBe(false);
+    });
+});
+
+describe("differences", () => {
+    test("have paths as the engine writes them", () => {
+        expect(propertyPath(["metadata", "labels", "a.b/c", 0, "d"])).toBe('metadata.labels["a.b/c"][0].d');
+        const diff = diffInputs({ list: [1, 2], a: { b: 1 }, gone: 1 }, { list: [1, 3, 4], a: { b: 1, "c.d": 2 } }, { only: ["list"] });
+        expect(diff.detailed).toEqual({ "list[1]": "update", "list[2]": "add", 'a["c.d"]': "add", gone: "delete" });
+        expect(diff.replaces).toEqual(["list[1]", "list[2]"]);
+    });
+});
+
+describe("kubernetes objects", () => {
+    const secret = (data: Record<string, string>, more: object = {}) => ({
+        apiVersion: "v1",
+        kind: "Secret",
+        metadata: { name: "s", namespace: "kube-system" },
+        data,
+        ...more,
+    });
+    const state = (inputs: Properties, added: Properties = {}) => plain(checkpoint(inputs, { ...inputs, ...added }, "m", {})) as Properties;
+
+    test.each([
+        ["kubernetes:core/v1:Secret", { apiVersion: "v1", kind: "Secret", patch: false }],
+        ["kubernetes:apps/v1:DaemonSetPatch", { apiVersion: "apps/v1", kind: "DaemonSet", patch: true }],
+        ["kubernetes:helm.sh/v3:Release", undefined],
+        ["aws:ec2/vpc:Vpc", undefined],
+    ])("%s", (token, type) => expect(objectType(token)).toEqual(type));
+
+    test.each([
+        ["data of a Secret that may change", secret({ a: "1" }), secret({ a: "2" }), MUTABLE, []],
+        ["data of one that may not", secret({ a: "1" }), secret({ a: "2" }), FIXED, ["data.a"]],
+        ["data of an immutable one", secret({ a: "1" }), secret({ a: "2" }, { immutable: true }), MUTABLE, ["data.a"]],
+        ["the type of a Secret", secret({}, { type: "Opaque" }), secret({}, { type: "kubernetes.io/tls" }), MUTABLE, ["type"]],
+        ["its name", secret({}), secret({}, { metadata: { name: "t", namespace: "kube-system" } }), MUTABLE, ["metadata.name"]],
+    ])("%s: replaced for %#", (_, olds, news, mutable, replaces) => {
+        const diff = diffObject(state(olds), news, { mutable, patch: false });
+        expect(diff.changes).toBe(true);
+        expect(diff.replaces).toEqual(replaces);
+    });
+
+    test("the old one goes first if the new one has its name, and a made-up name lets both be", () => {
+        const replaced = diffObject(state(secret({ a: "1" })), secret({ a: "2" }), { mutable: FIXED, patch: false });
+        expect(replaced.deleteBeforeReplace).toBe(true);
+        const renamed = diffObject(state(secret({})), secret({}, { metadata: { name: "t" } }), { mutable: FIXED, patch: false });
+        expect(renamed.deleteBeforeReplace).toBe(false);
+        const auto = named({ metadata: {} }, undefined, "s-1");
+        expect(isAutonamed(auto)).toBe(true);
+        expect(named({ metadata: {} }, auto, "s-2")).toEqual(auto);
+    });
+
+    test("what others have added is no difference", () => {
+        const inputs = secret({ a: "1" });
+        const live = { metadata: { ...inputs.metadata, uid: "u", labels: { x: "y" } }, data: { a: "1", b: "2" }, status: {} };
+        expect(diffObject(state(inputs, live), inputs, { mutable: MUTABLE, patch: false }).changes).toBe(false);
+        expect(prune(live, inputs)).toEqual({ metadata: inputs.metadata, data: { a: "1" } });
+    });
+
+    test("a patch is never replaced for what it changes", () => {
+        const patch = { apiVersion: "apps/v1", kind: "DaemonSet", metadata: { name: "cilium" }, spec: { selector: { a: "b" } } };
+        const diff = diffObject(state(patch), { ...patch, spec: { selector: { a: "c" } } }, { mutable: FIXED, patch: true });
+        expect(diff.replaces).toEqual([]);
+    });
+
+    test("a read for an import has nothing that only a server sets", () => {
+        expect(asInputs({ kind: "Secret", metadata: { name: "s", uid: "u", managedFields: [] }, status: {} })).toEqual({
+            kind: "Secret",
+            metadata: { name: "s" },
+        });
+    });
+
+    test("the first apply takes the fields of the create over, but not those of others", () => {
+        const entry = (manager: string, operation: string, field: string) => ({
+            manager,
+            operation,
+            fieldsV1: { "f:data": { [`f:${field}`]: {} } },
+        });
+        const live = {
+            metadata: {
+                managedFields: [
+                    entry("pulumi-kubernetes", "Update", "a"),
+                    entry("kubectl-edit", "Update", "b"),
+                    entry("mine", "Apply", "c"),
+                ],
+            },
+        };
+        expect(adoptedManagers(live, "mine")).toEqual([
+            entry("kubectl-edit", "Update", "b"),
+            { manager: "mine", operation: "Apply", fieldsV1: { "f:data": { "f:a": {}, "f:c": {} } } },
+        ]);
+        expect(adoptedManagers({ metadata: { managedFields: [entry("mine", "Apply", "c")] } }, "mine")).toBeUndefined();
+    });
+
+    test("who applies: the annotation, then the state, then a new name", () => {
+        const annotated = { metadata: { annotations: { "pulumi.com/patchFieldManager": "clustermesh" } } };
+        expect(fieldManager(annotated, { __fieldManager: "old" }, "new")).toBe("clustermesh");
+        expect(fieldManager({}, { __fieldManager: "old" }, "new")).toBe("old");
+        expect(fieldManager({}, {}, "new")).toBe("new");
+    });
+
+    test("how long: customTimeouts, then the annotation, then ten minutes", () => {
+        const annotated = { metadata: { annotations: { "pulumi.com/timeoutSeconds": "1800" } } };
+        expect([waitSeconds(annotated, 5), waitSeconds(annotated, undefined), waitSeconds({}, undefined)]).toEqual([5, 1800, 600]);
+    });
+});
+
+describe("a provider's configuration", () => {
+    const cluster = (config: Properties) => config.kubeconfig;
+    const replaces = (olds: Properties, news: Properties) => diffProviderConfig(olds, news, cluster).replaces;
+    test("another kubeconfig is another cluster, unless the identifier says that it is not", () => {
+        expect(replaces({ kubeconfig: "a" }, { kubeconfig: "b" })).toEqual(["kubeconfig"]);
+        expect(replaces({ kubeconfig: "a", clusterIdentifier: "x" }, { kubeconfig: "b", clusterIdentifier: "x" })).toEqual([]);
+        expect(replaces({ kubeconfig: "a", clusterIdentifier: "x" }, { kubeconfig: UNKNOWN, clusterIdentifier: "x" })).toEqual([]);
+        expect(replaces({ kubeconfig: "a", clusterIdentifier: "x" }, { kubeconfig: "a", clusterIdentifier: "y" })).toEqual([
+            "clusterIdentifier",
+        ]);
+        expect(replaces({ kubeconfig: "a" }, { kubeconfig: "a", enableSecretMutable: "true" })).toEqual([]);
+    });
+});
+
+describe("rollouts", () => {
+    const daemonSet = (status: Properties) =>
+        progress({ kind: "DaemonSet", metadata: { generation: 2 }, status: { observedGeneration: 2, ...status } });
+    test.each([
+        [{ observedGeneration: 1 }, "DaemonSet generation is 2, but latest observed generation is 1"],
+        [{}, "Missing .status.desiredNumberScheduled"],
+        [{ desiredNumberScheduled: 2, currentNumberScheduled: 2, updatedNumberScheduled: 1 }, "Updated: 1/2"],
+        [{ desiredNumberScheduled: 1, currentNumberScheduled: 1, updatedNumberScheduled: 1, numberAvailable: 1 }, "Ready: 0/1"],
+    ])("%o waits: %s", (status, message) => expect(daemonSet(status)).toEqual({ done: false, message }));
+
+    test("no node, nothing to wait for", () => expect(daemonSet({ desiredNumberScheduled: 0 })?.done).toBe(true));
+
+    test("a Deployment past its deadline has failed", () => {
+        const conditions = [{ type: "Progressing", reason: "ProgressDeadlineExceeded", message: "late" }];
+        expect(progress({ kind: "Deployment", spec: {}, status: { observedGeneration: 0, conditions } })).toMatchObject({
+            failed: true,
+            message: "late",
+        });
+    });
+
+    test("a Secret needs none", () => expect(progress({ kind: "Secret" })).toBeUndefined());
+});
+
+describe("releases", () => {
+    const inputs = {
+        name: "cilium",
+        namespace: "kube-system",
+        chart: "./chart",
+        version: "1.20.2",
+        values: { password: "hidden", a: { b: 1 } },
+        timeout: 1200,
+    };
+
+    test("no value is ever on the command line", () => {
+        const args = upgradeArguments({ ...inputs, repositoryOpts: { repo: "https://charts.example" }, atomic: true }, { install: true });
+        expect(args.join(" ")).toBe(
+            "upgrade --install cilium ./chart --version 1.20.2 --repo https://charts.example --namespace kube-system --values - --wait --timeout 1200s --atomic",
+        );
+        expect(upgradeArguments({ ...inputs, skipAwait: true }, { install: false })).not.toContain("--wait");
+        expect(uninstallArguments(inputs).join(" ")).toBe("uninstall cilium --namespace kube-system --wait --timeout 1200s");
+    });
+
+    test("get a name, a namespace and five minutes", () => {
+        expect(withDefaults({ chart: "c" }, undefined, { name: "r-1", namespace: "default" })).toEqual({
+            chart: "c",
+            name: "r-1",
+            namespace: "default",
+            timeout: 300,
+        });
+        expect(withDefaults({ chart: "c", skipAwait: true }, { name: "r-0" }, { name: "r-1", namespace: "d" })).not.toHaveProperty(
+            "timeout",
+        );
+    });
+
+    test("differ where Helm has other values or another version, or the program drops one; not where Helm has more", () => {
+        const state = { ...inputs, status: { revision: 1 }, resourceNames: {}, __inputs: inputs };
+        const paths = (live: Properties, news: Properties) => Object.keys(diffRelease(live, inputs, news, []).detailed);
+        expect(paths(state, inputs)).toEqual([]);
+        expect(paths({ ...state, values: { ...inputs.values, more: 1 } }, inputs)).toEqual([]);
+        expect(paths({ ...state, values: { password: "hidden", a: { b: 2 } } }, inputs)).toEqual(["values.a.b"]);
+        expect(paths({ ...state, version: "1.19.0" }, inputs)).toEqual(["version"]);
+        expect(paths(state, { ...inputs, values: { password: "hidden" } })).toEqual(["values.a"]);
+        expect(diffRelease(state, inputs, { ...inputs, name: "other" }, []).replaces).toEqual(["name"]);
+    });
+
+    test("list what they made", () => {
+        const manifest =
+            "---\napiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: b, namespace: n}\n---\n# empty\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: a}\n";
+        expect(resourceNames(manifest)).toEqual({ "DaemonSet.apps/apps/v1": ["n/b"], "Secret/v1": ["a"] });
+    });
+});

@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { deployMesh, destroyMesh } from "../../cli/engine/driver.ts";
+import { readPlan } from "../../cli/project/stack-files.ts";
+import { ALL_TABLES } from "../../packages/lab/aws/aws.ts";
+import { startLab } from "../../packages/lab/lab.ts";
+import { until } from "../../packages/lab/process/until.ts";
+import { stackFiles } from "../../packages/lab/project.ts";
+import { BUILD_TIMEOUT, temporaryFolder } from "../../packages/lab/tests/harness.ts";
+import { noteTraces } from "./leftovers.ts";
+import { ALL, handsOn, whyNoRealLab } from "./real-lab.ts";
+
+/** CI makes one, the data plane's own test another. CLUSTERMESH_RUNS=20 npx vitest run tests/e2e/runs.test.ts makes twenty in a row. */
+const RUNS = Number(process.env.CLUSTERMESH_RUNS ?? 1);
+/** A minute and a half with nothing beside it. */
+const RUN_TIMEOUT = 300_000;
+
+const why = await whyNoRealLab();
+
+test.skipIf(why)(
+    "a lab that fails to start ends what it has started",
+    async () => {
+        const folder = await temporaryFolder();
+        const children = () => readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "utf8");
+        const before = children();
+        // Where the lab writes a file, last of all.
+        await mkdir(join(folder, "env"));
+        await expect(startLab({ folder, stacks: {}, tell: () => {} })).rejects.toThrow("EISDIR");
+        const owners = readdirSync("/run/clustermesh").map((network) => readFileSync(join("/run/clustermesh", network), "utf8"));
+        expect(owners.filter((owner) => owner.startsWith(`${process.pid} `))).toEqual([]);
+        expect(children()).toBe(before);
+    },
+    BUILD_TIMEOUT,
+);
+
+test.skipIf(why)(
+    `${RUNS} labs in a row: up, agents ready, down, and nothing left`,
+    { timeout: BUILD_TIMEOUT + RUNS * RUN_TIMEOUT },
+    async () => {
+        const plan = readPlan(".");
+        for (const { config } of plan.clusters) Object.assign(config.nodeGroup, { min: 1, desired: 1 });
+        const stacks = stackFiles(plan);
+        for (let run = 1; run <= RUNS; run++) {
+            const start = performance.now();
+            const seconds = () => ((performance.now() - start) / 1000).toFixed(0);
+            const lab = await startLab({ folder: join(await temporaryFolder(), "lab"), stacks, tell: (line) => console.log(line) });
+            try {
+                const real = handsOn(lab);
+                await deployMesh(ALL, real.driver);
+                const left = noteTraces(join(lab.project, ".."), lab.dataPlane.network?.namespaceOf("").split("-")[0] ?? "");
+                const { checks } = await real.verify({ only: ["agents", "pairs"], nodesPerCluster: 1 });
+                expect(checks.flatMap(({ findings }) => findings).filter(({ outcome }) => outcome !== "passed")).toEqual([]);
+                console.log(`run ${run}: proven after ${seconds()} s`);
+                await destroyMesh(ALL, real.driver);
+                expect(lab.aws.remains(ALL_TABLES)).toEqual([]);
+                await lab.destroy();
+                // A cgroup can be removed once the last process in it has been reaped.
+                await until(async () => left().length === 0 || undefined, 10_000, "something is left").catch(() => {});
+                expect(left()).toEqual([]);
+                console.log(`run ${run}: gone after ${seconds()} s`);
+            } finally {
+                await lab.destroy();
+            }
+        }
+    },
+);

@@ -1,0 +1,236 @@
+import { readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import {
+    type ApiConstructor,
+    type ApiType,
+    AppsV1Api,
+    CoreV1Api,
+    KubeConfig,
+    type KubernetesObject,
+    KubernetesObjectApi,
+    type V1Pod,
+} from "@kubernetes/client-node";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { verify } from "../../cli/verify.ts";
+import { admitOnly, type CiliumNetworkPolicy, EXPIRES, OWNER, ROLE } from "../../core/verify/objects.ts";
+import { allPassed } from "../../core/verify/report.ts";
+import { reportTable } from "../../core/verify/table.ts";
+import { kubernetesTestbed } from "../../kubernetes/testbed.ts";
+import type { Cluster } from "../../packages/lab/cluster/cluster.ts";
+import { type ExecHandler, type ExecRequest, simulatedContainers } from "../../packages/lab/cluster/kubelet.ts";
+import { until } from "../../packages/lab/process/until.ts";
+import { BUILD_TIMEOUT, temporaryFolder, testCluster, testNode, tools, whyNoGo, whyNoTools } from "../../packages/lab/tests/harness.ts";
+import { downloadModule, moduleFolder } from "../../packages/lab/tools/go.ts";
+import { remote } from "../unit/verify/fake.ts";
+
+const CRD = "pkg/k8s/apis/cilium.io/client/crds/v2/ciliumnetworkpolicies.yaml";
+
+/**
+ * Real API servers and controllers, nodes that kwok plays. What the pods would answer is derived from the objects that verify made, as a mesh without
+ * faults would: this shows that the objects are valid and mean what they should to Kubernetes, not that a data plane obeys them.
+ */
+describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real API servers", { timeout: 180_000 }, () => {
+    let folder: string;
+    const clusters: Cluster[] = [];
+    /** Turns to no: what a container's command gets then. */
+    let broken: (request: ExecRequest) => string | undefined = () => undefined;
+    const kubeconfigs = () => Object.fromEntries(clusters.map(({ name, kubeconfig }) => [name, kubeconfig]));
+
+    beforeAll(async () => {
+        folder = await temporaryFolder();
+        await tools();
+        const source = await downloadModule("github.com/cilium/cilium", moduleFolder("cilium"));
+        const names = ["c1", "c2"];
+        clusters.push(
+            ...(await Promise.all(
+                names.map((name) => testCluster(name, join(folder, name), { containers: simulatedContainers(answerer(name)) })),
+            )),
+        );
+        await Promise.all(
+            clusters.map(async (cluster, i) => {
+                const at = (node: number, zone: string) =>
+                    testNode(node, {
+                        name: `${cluster.name}-${node}`,
+                        internalIp: `10.${i}.1.${node}`,
+                        zone,
+                        podCidr: `10.${i}.${100 + node}.0/24`,
+                    });
+                const tainted = at(2, "eu-west-1b");
+                await cluster.addNodes([
+                    at(1, "eu-west-1a"),
+                    { ...tainted, taints: [{ key: "dedicated", value: "x", effect: "NoSchedule" }] },
+                ]);
+                await client(cluster, KubernetesObjectApi).create(parse(readFileSync(join(source, CRD), "utf8")));
+                await client(cluster, AppsV1Api).createNamespacedDaemonSet({ namespace: "kube-system", body: ciliumDaemonSet });
+                const ready = async () => {
+                    const { status } = await client(cluster, AppsV1Api).readNamespacedDaemonSet({
+                        namespace: "kube-system",
+                        name: "cilium",
+                    });
+                    return status?.numberReady === 2 || undefined;
+                };
+                await until(ready, 60_000, `${cluster.name}: the agents are not ready`);
+                // "storage is (re)initializing", for a moment after a kind has been made known.
+                await until(() => look(cluster, "default"), 60_000, `${cluster.name}: policies cannot be listed`);
+            }),
+        );
+    }, BUILD_TIMEOUT);
+
+    afterAll(async () => {
+        await Promise.all(clusters.map((cluster) => cluster.destroy()));
+        if (folder) await rm(folder, { recursive: true, force: true });
+    });
+
+    test("all its objects are valid, run beside a restricted pod security level, and are gone afterwards", async () => {
+        const lines: string[] = [];
+        const report = await verify(kubeconfigs(), { tell: (line) => lines.push(line) });
+        console.log(reportTable(report));
+        expect(report.checks.flatMap(({ findings }) => findings.filter(({ outcome }) => outcome !== "passed"))).toEqual([]);
+        expect(allPassed(report)).toBe(true);
+        expect(report.pairs).toMatchObject([
+            { from: "c1", to: "c2", passed: 4, tried: 4 },
+            { from: "c2", to: "c1", passed: 4, tried: 4 },
+        ]);
+        expect(await namespaces()).toEqual([]);
+    });
+
+    test("a command that fails in one pod is told of that pod; an abort while it works leaves nothing", async () => {
+        broken = ({ command, pod }) => (command[0] === "sh" && /^probe-/.test(pod) ? "the image has no curl" : undefined);
+        const report = await verify(kubeconfigs(), { only: ["pairs"] });
+        expect(report.checks.find(({ id }) => id === "pairs")?.findings.map(({ why }) => why)).toEqual(
+            Array(8).fill("could not be tried: the image has no curl"),
+        );
+
+        const abort = new AbortController();
+        broken = ({ command }) => {
+            if (command[0] === "sh") abort.abort(new Error("stopped by hand"));
+            return undefined;
+        };
+        await expect(verify(kubeconfigs(), { only: ["pairs"], signal: abort.signal })).rejects.toThrow("stopped by hand");
+        broken = () => undefined;
+        expect(await namespaces()).toEqual([]);
+    });
+
+    test("what an earlier run left is removed once it has expired; no other namespace is touched", async () => {
+        const [cluster] = clusters;
+        if (!cluster) throw new Error("no cluster");
+        const make = (name: string, labels: Record<string, string>, expires: number) =>
+            client(cluster, CoreV1Api).createNamespace({
+                body: { metadata: { name, labels, annotations: { [EXPIRES]: new Date(expires).toISOString() } } },
+            });
+        await make("left", OWNER, Date.now() - 1000);
+        await make("at-work", OWNER, Date.now() + 3_600_000);
+        await make("somebody-elses", {}, Date.now() - 1000);
+
+        const bed = kubernetesTestbed({ kubeconfigs: kubeconfigs(), namespace: "somebody-elses", expires: new Date(), removeSeconds: 20 });
+        expect(await bed.removeExpired("c1")).toEqual(["left"]);
+        await expect(bed.createNamespace("c1")).rejects.toMatchObject({ code: 409 });
+        await bed.removeNamespace("c1");
+        const { items } = await client(cluster, CoreV1Api).listNamespace();
+        const alive = items.filter(({ metadata }) => !metadata?.deletionTimestamp).map(({ metadata }) => metadata?.name);
+        expect(alive).toEqual(expect.arrayContaining(["at-work", "somebody-elses"]));
+        await Promise.all(["at-work", "somebody-elses"].map((name) => client(cluster, CoreV1Api).deleteNamespace({ name })));
+    });
+
+    test("Cilium's own schema takes the policy, and refuses one that is misspelt", async () => {
+        const [cluster] = clusters;
+        if (!cluster) throw new Error("no cluster");
+        const api = client(cluster, KubernetesObjectApi);
+        const dryRun = (object: KubernetesObject) => api.create(object, undefined, "All");
+        const policy = admitOnly(["c1", "c2"], "default");
+        expect(await dryRun(policy)).toMatchObject({ spec: policy.spec });
+        const { endpointSelector: _, ...rest } = policy.spec;
+        await expect(dryRun({ ...policy, spec: { ...rest, ingress: "c1" } } as KubernetesObject)).rejects.toThrow("ingress");
+    });
+
+    async function namespaces(): Promise<string[]> {
+        const label = Object.entries(OWNER).map(([key, value]) => `${key}=${value}`);
+        const lists = await Promise.all(clusters.map((one) => client(one, CoreV1Api).listNamespace({ labelSelector: label.join(",") })));
+        return lists.flatMap(({ items }) => items.map(({ metadata }) => metadata?.name ?? ""));
+    }
+
+    /** What is asked for in the containers of a cluster. */
+    function answerer(name: string): ExecHandler {
+        return async (request) => {
+            const { command, namespace, pod } = request;
+            const error = broken(request);
+            if (error) return { stderr: `${error}\n`, exitCode: 127 };
+            const line = command.join(" ");
+            if (line === "cilium-dbg status -o json")
+                return {
+                    stdout: JSON.stringify({ "cluster-mesh": { clusters: ["c1", "c2"].filter((peer) => peer !== name).map(remote) } }),
+                };
+            if (line === "cilium-dbg node list -o json")
+                return { stdout: JSON.stringify(["c1/c1-1", "c1/c1-2", "c2/c2-1", "c2/c2-2"].map((node) => ({ name: node }))) };
+            const [path = "", times, bytes, , ...targets] = command.slice(4);
+            const all = (await Promise.all(clusters.map((cluster) => look(cluster, namespace)))).flat();
+            const from = all.find(({ cluster, pods }) => cluster === name && pods.some(({ metadata }) => metadata?.name === pod));
+            const source = from?.pods.find(({ metadata }) => metadata?.name === pod)?.status?.podIP;
+            const print = (target: string) => {
+                const [address = ""] = target.split(":");
+                const bodies = Array.from({ length: Number(times) }, (_, turn) => answer(address, path, source ?? "", turn));
+                const failed = bodies.indexOf(undefined);
+                const shown = (failed < 0 ? bodies : bodies.slice(0, failed + 1)).map((body) =>
+                    body === undefined ? "\n@@ 28 000 0.0 0.0 0 timed out\n" : `${body}\n@@ 0 200 0.001 0.0015 10 \n`,
+                );
+                const large = Number(bytes) > 0 && failed < 0 ? `@@large\n\n@@ 0 200 0.001 0.0015 ${bytes} \n` : "";
+                return `@@target ${target}\n${shown.join("")}${large}`;
+            };
+            return { stdout: targets.map(print).join("") };
+
+            /** What a request gets: by a pod's address or by a service's in this cluster; undefined: nothing. */
+            function answer(address: string, path: string, source: string, turn: number): string | undefined {
+                const service = from?.services.find(({ spec }) => spec?.clusterIP === address);
+                const own = all.filter(({ cluster }) => cluster === name).flatMap(backends);
+                const local = service?.metadata?.annotations?.["service.cilium.io/affinity"] === "local" && own.length > 0;
+                const candidates = service
+                    ? local
+                        ? own
+                        : all.flatMap(backends)
+                    : all.flatMap(({ pods }) => pods).filter((one) => one.status?.podIP === address);
+                const server = candidates[turn % candidates.length];
+                const { policies } = all.find(({ pods }) => server && pods.includes(server)) ?? { policies: [] };
+                const admitted = policies.flatMap(({ spec }) => spec.ingress.flatMap(({ fromEndpoints }) => fromEndpoints));
+                const admits = admitted.some(({ matchLabels }) => matchLabels["io.cilium.k8s.policy.cluster"] === name);
+                const guarded = policies.length > 0 && server?.metadata?.labels?.[ROLE] === "backend";
+                if (!server || (guarded && !admits)) return undefined;
+                return path === "/clientip" ? `${source}:40000` : server.metadata?.name;
+            }
+        };
+    }
+});
+
+async function look(cluster: Cluster, namespace: string) {
+    const core = client(cluster, CoreV1Api);
+    const [pods, services, policies] = await Promise.all([
+        core.listNamespacedPod({ namespace }),
+        core.listNamespacedService({ namespace }),
+        client(cluster, KubernetesObjectApi).list<CiliumNetworkPolicy>("cilium.io/v2", "CiliumNetworkPolicy", namespace),
+    ]);
+    return { cluster: cluster.name, pods: pods.items, services: services.items, policies: policies.items };
+}
+
+function backends({ pods }: { pods: V1Pod[] }): V1Pod[] {
+    return pods.filter(
+        ({ metadata, status }) => metadata?.labels?.[ROLE] === "backend" && !metadata.deletionTimestamp && status?.phase === "Running",
+    );
+}
+
+function client<T extends ApiType>(cluster: Cluster, type: ApiConstructor<T>): T {
+    const config = new KubeConfig();
+    config.loadFromString(cluster.kubeconfig);
+    return config.makeApiClient(type);
+}
+
+const ciliumDaemonSet = {
+    metadata: { name: "cilium" },
+    spec: {
+        selector: { matchLabels: { "k8s-app": "cilium" } },
+        template: {
+            metadata: { labels: { "k8s-app": "cilium" } },
+            spec: { tolerations: [{ operator: "Exists" }], containers: [{ name: "cilium-agent", image: "cilium" }] },
+        },
+    },
+};
