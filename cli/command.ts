@@ -23,7 +23,7 @@ export interface Context {
     /** Aborted by the first interrupt. */
     signal: AbortSignal;
     /** Progress for people, a line each: standard error. */
-    tell: (line: string) => void;
+    log: (line: string) => void;
     /** Standard error, when it is a terminal on which a picture can be drawn. */
     terminal?: Terminal;
 }

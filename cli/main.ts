@@ -51,9 +51,9 @@ async function run(
     work: (context: Context) => ReturnType<Command["run"]>,
 ): Promise<number> {
     const terminal = process.stderr.isTTY && !json ? terminalOn(process.stderr) : undefined;
-    const tell = terminal ? terminal.print : (line: string) => console.error(line);
-    const signal = catchInterrupts(tell);
-    const { code, report, text, shown } = await work({ folder, env: {}, signal, tell, ...(terminal && { terminal }) }).catch((error) => {
+    const log = terminal ? terminal.print : (line: string) => console.error(line);
+    const signal = catchInterrupts(log);
+    const { code, report, text, shown } = await work({ folder, env: {}, signal, log, ...(terminal && { terminal }) }).catch((error) => {
         throw signal.aborted ? new Interrupted(String(signal.reason?.message ?? signal.reason), { cause: error }) : error;
     });
     if (shown) return code;

@@ -29,7 +29,7 @@ export interface VerifyOptions {
     /** Once aborted: nothing further is tried, what was made is removed, and the abort's reason is thrown. */
     signal?: AbortSignal;
     /** Progress, a line for each step. */
-    tell?: (line: string) => void;
+    log?: (line: string) => void;
 }
 
 type Settings = Required<Omit<VerifyOptions, "signal">> & Pick<VerifyOptions, "signal">;
@@ -137,7 +137,7 @@ export async function verifyMesh(
     /** What cannot be removed now is no fault of this mesh. */
     async function sweep(): Promise<void> {
         const told = (cluster: string) => (names: string[]) => {
-            for (const name of names) settings.tell(`${cluster}: removed ${name}, left by an earlier run`);
+            for (const name of names) settings.log(`${cluster}: removed ${name}, left by an earlier run`);
         };
         await Promise.all(clusters.map((cluster) => bed.removeExpired(cluster).then(told(cluster), () => {})));
     }
@@ -165,9 +165,9 @@ export async function verifyMesh(
         checks.push({ id, title: CHECKS[id], seconds: elapsed(since), findings });
         const { passed, failed, skipped } = tally(findings);
         const rest = [...(failed > 0 ? [`${failed} failed`] : []), ...(skipped > 0 ? [`${skipped} skipped`] : [])];
-        settings.tell(`${Math.round(elapsed(start))} s  ${CHECKS[id]}: ${[`${passed} of ${findings.length}`, ...rest].join(", ")}`);
+        settings.log(`${Math.round(elapsed(start))} s  ${CHECKS[id]}: ${[`${passed} of ${findings.length}`, ...rest].join(", ")}`);
         const first = findings.find(({ outcome }) => outcome === "failed");
-        if (first) settings.tell(`      ${first.subject}: ${first.why}`);
+        if (first) settings.log(`      ${first.subject}: ${first.why}`);
     }
 
     function elapsed(since: number): number {
@@ -184,8 +184,8 @@ function withDefaults({
     startSeconds = 180,
     settleSeconds = 60,
     removeSeconds = 120,
-    tell = () => {},
+    log = () => {},
     signal,
 }: VerifyOptions): Settings {
-    return { only, image, port, nodesPerCluster, startSeconds, settleSeconds, removeSeconds, tell, ...(signal && { signal }) };
+    return { only, image, port, nodesPerCluster, startSeconds, settleSeconds, removeSeconds, log, ...(signal && { signal }) };
 }

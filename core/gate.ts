@@ -60,7 +60,7 @@ interface Look {
  *
  * @throws Error after `timeoutSeconds`, with every agent that is behind, why, and what to do next
  */
-export async function awaitMesh(settings: GateSettings, agents: Agents, clock: Clock, tell: (line: string) => void): Promise<void> {
+export async function awaitMesh(settings: GateSettings, agents: Agents, clock: Clock, log: (line: string) => void): Promise<void> {
     const start = clock.now();
     const elapsed = () => Math.round((clock.now() - start) / 1000);
     const clusters = Object.keys(settings.peers);
@@ -108,16 +108,16 @@ export async function awaitMesh(settings: GateSettings, agents: Agents, clock: C
         if ((clock.now() - since) / 1000 < settings.healAfterSeconds || before >= MOST_RESTARTS) return;
         restarts.set(node, before + 1);
         behindSince.delete(agent.uid);
-        tell(
+        log(
             `${elapsed()} s  ${agent.cluster}: restarting the agent of ${agent.node}, which stayed behind for ${settings.healAfterSeconds} s (${before + 1} of ${MOST_RESTARTS})`,
         );
         // A failure here is seen again at the next look.
-        await agents.restart(agent).catch((error) => tell(`${elapsed()} s  ${agent.cluster}: that failed (${explain(error)})`));
+        await agents.restart(agent).catch((error) => log(`${elapsed()} s  ${agent.cluster}: that failed (${explain(error)})`));
     }
 
     function report(cluster: string, seen: Look): void {
         const line = summary(cluster, seen);
-        if (told.get(cluster) !== line) tell(`${elapsed()} s  ${line}`);
+        if (told.get(cluster) !== line) log(`${elapsed()} s  ${line}`);
         told.set(cluster, line);
     }
 }

@@ -19,9 +19,9 @@ export const doctor: Command<DoctorReport> = {
         const start = performance.now();
         const { plan } = choose(context, [], { fit: false });
         const [{ readDeployed }, { gather }] = await Promise.all([import("../engine/deployed.ts"), import("../gather.ts")]);
-        context.tell("reading the stacks");
+        context.log("reading the stacks");
         const deployed = await readDeployed(plan, context);
-        context.tell("asking AWS, the API servers and the agents");
+        context.log("asking AWS, the API servers and the agents");
         const evidence = await gather(deployed, plan, context, "doctor");
         if (typeof file === "string")
             await writeFile(resolve(context.folder, file), `${JSON.stringify(evidence, undefined, 2)}\n`, { mode: 0o600 });

@@ -74,7 +74,7 @@ export function oneCluster(
 
 /** Edits the mesh's file. @throws UsageError when the mesh would be wrong then; the file is left as it was */
 export function editMesh(
-    { folder, tell }: Pick<Context, "folder" | "tell">,
+    { folder, log }: Pick<Context, "folder" | "log">,
     mesh: string,
     edit: (text: string) => string,
     what: string,
@@ -89,5 +89,5 @@ export function editMesh(
         writeFileSync(file, before);
         throw new UsageError(problems.map((problem) => `✖ ${problem}`).join("\n"));
     }
-    tell(`${name}: ${what}`);
+    log(`${name}: ${what}`);
 }

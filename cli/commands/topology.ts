@@ -47,7 +47,7 @@ async function deployed(plan: Plan, mesh: string, context: Context) {
     const unreadable = stacks
         .filter(({ resources }) => resources > 0)
         .flatMap(({ cluster, mesh }) => [cluster, mesh].filter((read) => typeof read === "string"));
-    for (const reason of unreadable) context.tell(reason);
+    for (const reason of unreadable) context.log(reason);
     const facts = stacks.flatMap(({ cluster }) => (typeof cluster === "object" ? [cluster] : []));
     const outputs = stacks.find(({ stack, kind }) => kind === "mesh" && stack === mesh)?.mesh;
     return { facts, ...(typeof outputs === "object" && { mesh: outputs }) };

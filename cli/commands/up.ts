@@ -64,14 +64,14 @@ export const up: Command<OperationReport> = {
             (deployed) => {
                 for (const { stack, resources, pending } of deployed) {
                     totals.set(stack, Math.max(resources, totals.get(stack) ?? 0));
-                    if (pending.length > 0) context.tell(`${stack}: a killed run was making ${pending.join(", ")}`);
+                    if (pending.length > 0) context.log(`${stack}: a killed run was making ${pending.join(", ")}`);
                 }
             },
             () => {},
         );
         if (!options.rolling) return operate(context, { ...common("up", stacks, options), run: deployMesh, totals });
         const { deployRolling } = await import("../engine/rolling.ts");
-        const run: Operation["run"] = (chosen, driver) => deployRolling(plan, chosen, driver, context.tell);
+        const run: Operation["run"] = (chosen, driver) => deployRolling(plan, chosen, driver, context.log);
         return operate(context, { ...common("up", stacks, options), run, totals });
     },
 };

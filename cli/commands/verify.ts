@@ -49,7 +49,7 @@ export const verify: Command<VerifyReport> = {
             ...(only.length > 0 && { only }),
             ...(typeof options.image === "string" && { image: options.image }),
             signal: context.signal,
-            tell: context.tell,
+            log: context.log,
         });
         if (typeof options.junit === "string") writeFileSync(resolve(context.folder, options.junit), reportJunit(report));
         return { code: allPassed(report) ? 0 : 1, report, text: reportTable(report) };

@@ -13,7 +13,7 @@ import { type Changes, type DriverOptions, deployMesh, type Results, type Stacks
  * @param tell how the wait for the agents goes
  * @throws StacksError as `deployMesh` does; Error when the agents do not see each other in time: nothing further has been touched then
  */
-export async function deployRolling(plan: Plan, stacks: Stacks, options: DriverOptions, tell: (line: string) => void): Promise<Results> {
+export async function deployRolling(plan: Plan, stacks: Stacks, options: DriverOptions, log: (line: string) => void): Promise<Results> {
     const results: Results = new Map();
     const rolling = { ...options, env: { ...options.env, CLUSTERMESH_ROLLING: "true" } };
     const waiting = [...stacks.clusters, ...stacks.meshes];
@@ -60,8 +60,8 @@ export async function deployRolling(plan: Plan, stacks: Stacks, options: DriverO
         const names = members.map(({ name }) => name);
         const peers = Object.fromEntries(names.map((name) => [name, names.filter((peer) => peer !== name)]));
         const { timeoutSeconds, healAfterSeconds } = plan.meshes[0]?.config.gate ?? { timeoutSeconds: 900, healAfterSeconds: 180 };
-        tell(`${after} is done; waiting until the mesh is whole`);
-        await awaitMesh({ peers, timeoutSeconds, healAfterSeconds }, agents, machineClock(options.signal), tell);
+        log(`${after} is done; waiting until the mesh is whole`);
+        await awaitMesh({ peers, timeoutSeconds, healAfterSeconds }, agents, machineClock(options.signal), log);
     }
 }
 

@@ -19,7 +19,7 @@ export interface Follower {
  * @param totals resources that each will have looked at in the end, as far as known
  */
 export function follow(
-    { terminal, tell }: Pick<Context, "terminal" | "tell">,
+    { terminal, log }: Pick<Context, "terminal" | "log">,
     stacks: readonly string[],
     totals: ReadonlyMap<string, number>,
 ): Follower {
@@ -35,7 +35,7 @@ export function follow(
         return {
             onEvent(stack, event) {
                 const line = logLine(stack, step(stack, event), elapsed());
-                if (line) tell(line);
+                if (line) log(line);
             },
             stop() {},
         };

@@ -9,7 +9,7 @@ const SAME_MILLISECONDS = 300;
  *
  * @param then what this command does after what is under way has ended, for people: "then all is removed"
  */
-export function catchInterrupts(tell: (line: string) => void, then?: string): AbortSignal {
+export function catchInterrupts(log: (line: string) => void, then?: string): AbortSignal {
     const interrupted = new AbortController();
     let last = Number.NEGATIVE_INFINITY;
     const receive = (signal: NodeJS.Signals) => {
@@ -17,11 +17,11 @@ export function catchInterrupts(tell: (line: string) => void, then?: string): Ab
         last = performance.now();
         if (since < SAME_MILLISECONDS) return;
         if (!interrupted.signal.aborted) {
-            tell(`${signal}: what is under way ends, ${then ? `${then}; ` : "no more is started; "}once more to give up on it at once`);
+            log(`${signal}: what is under way ends, ${then ? `${then}; ` : "no more is started; "}once more to give up on it at once`);
             interrupted.abort(new Error(`interrupted by ${signal}`));
             return;
         }
-        tell(`${signal} again: giving up on what is under way`);
+        log(`${signal} again: giving up on what is under way`);
         for (const engine of engines()) process.kill(engine, "SIGINT");
     };
     process.on("SIGINT", receive);

@@ -29,29 +29,29 @@ if (!isMode(mode) || problems.length + unknown.length > 0) {
     process.exit(2);
 }
 
-const tell = (line: string) => console.log(line);
+const log = (line: string) => console.log(line);
 // A pipeline that is cancelled gets SIGINT or SIGTERM: what is under way ends, so that nothing is left half made, and no lock.
-const signal = catchInterrupts(tell);
-const { onEvent, stop } = follow({ tell }, [...stacks.clusters, ...stacks.meshes], new Map());
+const signal = catchInterrupts(log);
+const { onEvent, stop } = follow({ log }, [...stacks.clusters, ...stacks.meshes], new Map());
 let code = 0;
 try {
     const waiting =
         mode === "preview" ? meshesThatWait(plan, await readDeployed(plan, { folder: ".", env: {} })) : new Map<string, string[]>();
-    for (const [mesh, needs] of waiting) tell(`${mesh} can be previewed once ${needs.join(", ")} are deployed`);
+    for (const [mesh, needs] of waiting) log(`${mesh} can be previewed once ${needs.join(", ")} are deployed`);
     const results = await MODES[mode](
         { ...stacks, meshes: stacks.meshes.filter((mesh) => !waiting.has(mesh)) },
         { folder: ".", signal, onEvent },
     );
     summarize(results);
     if (mode === "drift" && [...results.values()].some(changed)) {
-        tell("the world is not as the stacks have it: `clustermesh up --refresh` puts it back, `clustermesh refresh` takes it over");
+        log("the world is not as the stacks have it: `clustermesh up --refresh` puts it back, `clustermesh refresh` takes it over");
         code = 1;
     }
 } catch (error) {
     if (!(error instanceof StacksError)) throw error;
     summarize(error.results);
     for (const failure of error.errors) console.error(failure instanceof Error ? failure.message : failure);
-    if (error.untouched.length > 0) tell(`untouched: ${error.untouched.join(", ")}`);
+    if (error.untouched.length > 0) log(`untouched: ${error.untouched.join(", ")}`);
     code = signal.aborted ? 130 : 1;
 }
 stop();
@@ -61,7 +61,7 @@ process.exit(code);
 function summarize(results: Results): void {
     const rows = [...results].map(([stack, changes]) => `| ${stack} | ${describeChanges(changes) ?? "nothing"} |`);
     const table = [`| stack | ${mode} |`, "|---|---|", ...rows].join("\n");
-    tell(table);
+    log(table);
     if (process.env.GITHUB_STEP_SUMMARY) appendFileSync(process.env.GITHUB_STEP_SUMMARY, `${table}\n`);
 }
 

@@ -31,7 +31,7 @@ const options = readOptions({
     sizes: { type: "boolean", default: false },
     "simulated-nodes": { type: "boolean", default: false },
 });
-const tell = (line: string) => console.error(line);
+const log = (line: string) => console.error(line);
 const simulatedNodes = options["simulated-nodes"];
 const machine = {
     cores: availableParallelism(),
@@ -62,8 +62,8 @@ async function coldSetUp(): Promise<Figure[]> {
     try {
         const start = performance.now();
         const tools = MODULES.flatMap(({ tools }) => tools);
-        await ensureTools(tools, { tell, cache: folder, path: "" });
-        await ciliumChart({ tell, cache: folder });
+        await ensureTools(tools, { log, cache: folder, path: "" });
+        await ciliumChart({ log, cache: folder });
         return [{ name: "set-up, cold: compiling all programs", value: (performance.now() - start) / 1000, unit: "s" }];
     } finally {
         for (const name of Object.keys(own)) delete process.env[name];
@@ -78,18 +78,18 @@ async function labRun(): Promise<Figure[]> {
     let last = performance.now();
     const lap = (phase: string) => {
         seconds.push([phase, (performance.now() - last) / 1000]);
-        tell(`${phase}: done`);
+        log(`${phase}: done`);
         last = performance.now();
     };
     const memory = watchMemory();
     let parts: { node: number; controlPlane: number } | undefined;
-    const code = await inLab({ tell, simulatedNodes }, async (run) => {
+    const code = await inLab({ log, simulatedNodes }, async (run) => {
         lap("start");
         for (const [phase, work] of Object.entries(PHASES)) {
             await work(run);
             lap(phase);
             if (phase !== "mesh" || !run.lab.dataPlane.network) continue;
-            if (!allPassed(await verifyLab(run.lab, { tell }))) throw new Error("the mesh is not proven, so its figures say nothing");
+            if (!allPassed(await verifyLab(run.lab, { log }))) throw new Error("the mesh is not proven, so its figures say nothing");
             lap("verify");
             parts = memoryOfParts(run.plan);
         }
@@ -136,7 +136,7 @@ async function sizes(): Promise<Figure[]> {
     const figures: Figure[] = [];
     for (const size of SIZES) {
         const start = performance.now();
-        const code = await inLab({ tell, simulatedNodes, change: (plan) => meshOf(size, plan) }, async (run) => {
+        const code = await inLab({ log, simulatedNodes, change: (plan) => meshOf(size, plan) }, async (run) => {
             await PHASES.clusters(run);
             const joined = performance.now();
             await PHASES.mesh(run);

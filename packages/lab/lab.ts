@@ -45,7 +45,7 @@ export interface LabOptions {
     /** Where everything of this lab lives: state, logs, the project's folder. Nothing is written elsewhere but to the cache of tools. */
     folder: string;
     stacks: StackFiles;
-    tell: (line: string) => void;
+    log: (line: string) => void;
     /** Providers whose real plugins take the stand-ins' place. Default: all of tls, kubernetes and command that are installed. */
     real?: readonly string[];
     /** Nodes are kwok's even where this machine could run real ones: seconds faster, and a quarter of the memory. Default false. */
@@ -87,10 +87,10 @@ export async function startLab(options: LabOptions): Promise<Lab> {
 /** @param started takes what ends each part, the last one first */
 async function startWith(
     started: AsyncDisposableStack,
-    { folder, stacks, tell, real, simulatedNodes = false, aws: simulation }: LabOptions,
+    { folder, stacks, log, real, simulatedNodes = false, aws: simulation }: LabOptions,
 ): Promise<Lab> {
     const plugins = realPlugins(real);
-    const [tools, chart] = await Promise.all([ensureTools(TOOLS, { tell }), ciliumChart({ tell })]);
+    const [tools, chart] = await Promise.all([ensureTools(TOOLS, { log }), ciliumChart({ log })]);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const project = join(folder, "project");
     makeProject(project, withChart(stacks, chart));
@@ -99,13 +99,13 @@ async function startWith(
     const tokens = join(folder, "tokens.json");
     writeFileSync(tokens, "{}", { mode: 0o600 });
     const running = () => clusters.running();
-    const dataPlane = await (simulatedNodes ? simulatedDataPlane : startDataPlane)({ aws, running, folder, tell });
+    const dataPlane = await (simulatedNodes ? simulatedDataPlane : startDataPlane)({ aws, running, folder, log });
     started.defer(() => dataPlane.close());
     const clusters: Clusters = realClusters({
         folder: join(folder, "clusters"),
         tokens,
         tools,
-        tell,
+        log,
         nodes: dataPlane.nodes,
     });
     started.defer(() => clusters.stop());
@@ -125,7 +125,7 @@ async function startWith(
         tlsPackage(),
         commandPackage({ directory: project, environment: process.env }),
     ];
-    for (const { name, path } of plugins) tell(`${name}: the real plugin, ${path}`);
+    for (const { name, path } of plugins) log(`${name}: the real plugin, ${path}`);
     const served = await Promise.all(packages.filter(({ name }) => !plugins.some((plugin) => plugin.name === name)).map(serve));
     for (const { close } of served) started.defer(close);
     const eks = await serveEksComponent(folder);

@@ -15,19 +15,19 @@ const options = readOptions({
 });
 const started = Date.now();
 const elapsed = () => (Date.now() - started) / 1000;
-const tell = (line: string) => console.log(`${String(Math.round(elapsed())).padStart(4)} s  ${line}`);
+const log = (line: string) => console.log(`${String(Math.round(elapsed())).padStart(4)} s  ${line}`);
 
-const settings = { tell, onEvent: watch(), real: options.real?.split(",").filter(Boolean), simulatedNodes: options["simulated-nodes"] };
+const settings = { log, onEvent: watch(), real: options.real?.split(",").filter(Boolean), simulatedNodes: options["simulated-nodes"] };
 const code = await inLab(settings, async (run, interrupted) => {
     const { lab, stacks } = run;
-    tell(`deploying ${stacks.clusters.join(" and ")}, then ${stacks.meshes.join(", ")}, over a simulated AWS`);
+    log(`deploying ${stacks.clusters.join(" and ")}, then ${stacks.meshes.join(", ")}, over a simulated AWS`);
     await PHASES.clusters(run);
     await showPaths(lab, "before the mesh stack", interrupted);
     await PHASES.mesh(run);
     const open = lab.dataPlane.network ? true : await showPaths(lab, "with the mesh", interrupted);
     const proven = open && (!lab.dataPlane.connected || (await proves(lab, interrupted)));
     for (const [stack, { same = 0, ...others }] of await PHASES.preview(run))
-        tell(`preview of ${stack}: ${same} unchanged${Object.keys(others).length > 0 ? `, but ${JSON.stringify(others)}` : ""}`);
+        log(`preview of ${stack}: ${same} unchanged${Object.keys(others).length > 0 ? `, but ${JSON.stringify(others)}` : ""}`);
     if (options.keep) {
         for (const line of howToLookAround(lab, stacks.clusters[0] ?? "")) console.log(line);
         if (!interrupted.aborted) await once(interrupted, "abort");
@@ -51,7 +51,7 @@ function watch(): (stack: string, event: EngineEvent) => void {
 async function showPaths(lab: Lab, when: string, signal: AbortSignal): Promise<boolean> {
     const pairs = lab.dataPlane.network ? await triedPaths(lab, signal) : computedPaths(lab);
     for (const { from, to, passed, tried, why } of pairs)
-        tell(`${when}: ${from} → ${to}: ${passed} of ${tried} paths open${why ? `; ${why}` : ""}`);
+        log(`${when}: ${from} → ${to}: ${passed} of ${tried} paths open${why ? `; ${why}` : ""}`);
     return pairs.every(({ passed, tried }) => passed === tried);
 }
 
@@ -83,7 +83,7 @@ function computedPaths({ aws, clusters }: Lab): Paths[] {
 async function proves(lab: Lab, signal: AbortSignal): Promise<boolean> {
     // Simulated nodes run no test pods.
     const only = lab.dataPlane.network ? {} : { only: ["agents" as const] };
-    const report = await verifyLab(lab, { ...only, tell: (line) => tell(`verify: ${line}`), signal });
+    const report = await verifyLab(lab, { ...only, log: (line) => log(`verify: ${line}`), signal });
     console.log(reportTable(report));
     return allPassed(report);
 }

@@ -32,7 +32,7 @@ export interface Run {
 }
 
 export interface RunOptions {
-    tell: (line: string) => void;
+    log: (line: string) => void;
     onEvent?: DriverOptions["onEvent"];
     /** As `--real` gives them. */
     real?: readonly string[] | undefined;
@@ -57,10 +57,10 @@ export const PHASES = {
  * interrupt made it fail
  */
 export async function inLab(
-    { tell, onEvent, real, simulatedNodes = false, change = (plan) => plan }: RunOptions,
+    { log, onEvent, real, simulatedNodes = false, change = (plan) => plan }: RunOptions,
     work: (run: Run, interrupted: AbortSignal) => Promise<void>,
 ): Promise<number> {
-    const interrupted = catchInterrupts(tell, "then all is removed");
+    const interrupted = catchInterrupts(log, "then all is removed");
     const folder = makeFolder();
     // The SDK and what it starts leave files there when they are killed, event logs with keys in plain among them.
     const { TMPDIR } = process.env;
@@ -72,7 +72,7 @@ export async function inLab(
         const plan = change(readPlan("."));
         const { problems } = plan;
         if (problems.length > 0) throw new Error(problems.map((problem) => `✖ ${problem}`).join("\n"));
-        lab = await unlessAborted(interrupted, startLab({ folder, stacks: stackFiles(plan), tell, simulatedNodes, ...(real && { real }) }));
+        lab = await unlessAborted(interrupted, startLab({ folder, stacks: stackFiles(plan), log, simulatedNodes, ...(real && { real }) }));
         const driver: DriverOptions = { folder: lab.project, env: lab.env, signal: interrupted, ...(onEvent && { onEvent }) };
         await work({ lab, plan, stacks: stackNames(plan), driver }, interrupted);
     } catch (error) {

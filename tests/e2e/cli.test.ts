@@ -50,7 +50,7 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
                 cluster2: { ...settings("cluster2"), nodeGroup: SMALL },
                 mesh: settings("mesh"),
             },
-            tell: (line) => console.log(line),
+            log: (line) => console.log(line),
             aws: { hook: (call) => aws(call) },
         });
     }, BUILD_TIMEOUT);

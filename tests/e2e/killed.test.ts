@@ -33,7 +33,7 @@ describe.skipIf(await whyNoTools())("runs that are killed", { timeout: 900_000 }
             folder: join(await temporaryFolder(), "lab"),
             stacks: stackFiles(readPlan(".")),
             simulatedNodes: true,
-            tell: (line) => console.log(line),
+            log: (line) => console.log(line),
         });
         driver = { folder: lab.project, env: lab.env };
     }, BUILD_TIMEOUT);

@@ -69,7 +69,7 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
             folder: join(await temporaryFolder(), "lab"),
             stacks: stackFiles(readPlan(".")),
             simulatedNodes: true,
-            tell: (line) => console.log(line),
+            log: (line) => console.log(line),
         });
         driver = { folder: lab.project, env: lab.env, onEvent: (_, event) => events.push(event) };
     }, BUILD_TIMEOUT);
@@ -170,7 +170,7 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
         lab.configure({ cluster3: { ...THIRD, assumeRole: "arn:aws:iam::222222222222:role/deployer" } });
         const noRole = await failure(deployMesh({ clusters: ["cluster3"], meshes: [] }, driver));
         expect(noRole).toMatch(
-            /AWS does not tell .* in us-east-1; check role arn:aws:iam::222222222222:role\/deployer \(assumeRole in Pulumi.cluster3.yaml\): .*AccessDenied/s,
+            /AWS does not log .* in us-east-1; check role arn:aws:iam::222222222222:role\/deployer \(assumeRole in Pulumi.cluster3.yaml\): .*AccessDenied/s,
         );
         expect(noRole).not.toMatch(/^ +at /m);
         const { iam } = lab.aws.in({ account: "222222222222", region: "us-east-1" });

@@ -25,7 +25,7 @@ export async function ownMaterial({ core }: RealLab, { cluster }: Victim): Promi
  * Changes what the agents of a cluster are told of their peer, and restarts the one of the node: a connection that is there goes on with what it came about
  * with.
  */
-export async function tell(real: RealLab, victim: Victim, data: Record<string, string>): Promise<void> {
+export async function log(real: RealLab, victim: Victim, data: Record<string, string>): Promise<void> {
     const { cluster } = victim;
     const agent = await agentOf(real, victim);
     const metadata = { name: "cilium-clustermesh", namespace: SYSTEM };

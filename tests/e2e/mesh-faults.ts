@@ -1,6 +1,6 @@
 import { leaves } from "../../components/etcd-tls.ts";
 import { etcdClientFiles, etcdHostname } from "../../core/cilium/clustermesh-config.ts";
-import { ownMaterial, restartAgent, signedBy, tell, type Victim } from "./material.ts";
+import { log, ownMaterial, restartAgent, signedBy, type Victim } from "./material.ts";
 import { AGENTS, byHand, PLACE, type RealLab, rolledOut } from "./real-lab.ts";
 
 /** What somebody breaks, and all that verify must say of it. */
@@ -68,7 +68,7 @@ export const NO_INGRESS: Fault = {
 
 export const OTHER_CA: Fault = {
     async make(real, victim) {
-        await tell(real, victim, { [etcdClientFiles(victim.peer).ca]: (await ownMaterial(real, victim))["ca.crt"] ?? "" });
+        await log(real, victim, { [etcdClientFiles(victim.peer).ca]: (await ownMaterial(real, victim))["ca.crt"] ?? "" });
     },
     check: "agents",
     subject: oneAgent,
@@ -79,7 +79,7 @@ export const OTHER_CLIENT_CA: Fault = {
     async make(real, victim) {
         const { cert, key } = etcdClientFiles(victim.peer);
         const own = await ownMaterial(real, victim);
-        await tell(real, victim, { [cert]: own["tls.crt"] ?? "", [key]: own["tls.key"] ?? "" });
+        await log(real, victim, { [cert]: own["tls.crt"] ?? "", [key]: own["tls.key"] ?? "" });
     },
     check: "agents",
     subject: oneAgent,
@@ -90,7 +90,7 @@ export const UNKNOWN_USER: Fault = {
     async make(real, victim) {
         const files = etcdClientFiles(victim.peer);
         const { cert, key } = await signedBy(real, victim.peer, { commonName: "somebody", use: "client_auth" });
-        await tell(real, victim, { [files.cert]: btoa(cert), [files.key]: btoa(key) });
+        await log(real, victim, { [files.cert]: btoa(cert), [files.key]: btoa(key) });
     },
     check: "agents",
     subject: oneAgent,

@@ -73,7 +73,7 @@ export function clusterStacks({ kvstoreMesh }: { kvstoreMesh: boolean }): StackF
 /** Starts the lab with the sample stacks, two nodes in each cluster. */
 export async function startRealLab(): Promise<RealLab> {
     const stacks = { ...clusterStacks({ kvstoreMesh: false }), mesh: meshWith(GATE) };
-    const lab = await startLab({ folder: join(await temporaryFolder(), "lab"), stacks, tell: (line) => console.log(line) });
+    const lab = await startLab({ folder: join(await temporaryFolder(), "lab"), stacks, log: (line) => console.log(line) });
     return handsOn(lab);
 }
 

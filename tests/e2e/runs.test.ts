@@ -27,7 +27,7 @@ test.skipIf(why)(
         const before = children();
         // Where the lab writes a file, last of all.
         await mkdir(join(folder, "env"));
-        await expect(startLab({ folder, stacks: {}, tell: () => {} })).rejects.toThrow("EISDIR");
+        await expect(startLab({ folder, stacks: {}, log: () => {} })).rejects.toThrow("EISDIR");
         const owners = readdirSync("/run/clustermesh").map((network) => readFileSync(join("/run/clustermesh", network), "utf8"));
         expect(owners.filter((owner) => owner.startsWith(`${process.pid} `))).toEqual([]);
         expect(children()).toBe(before);
@@ -45,7 +45,7 @@ test.skipIf(why)(
         for (let run = 1; run <= RUNS; run++) {
             const start = performance.now();
             const seconds = () => ((performance.now() - start) / 1000).toFixed(0);
-            const lab = await startLab({ folder: join(await temporaryFolder(), "lab"), stacks, tell: (line) => console.log(line) });
+            const lab = await startLab({ folder: join(await temporaryFolder(), "lab"), stacks, log: (line) => console.log(line) });
             try {
                 const real = handsOn(lab);
                 await deployMesh(ALL, real.driver);

@@ -85,7 +85,7 @@ describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real 
 
     test("all its objects are valid, run beside a restricted pod security level, and are gone afterwards", async () => {
         const lines: string[] = [];
-        const report = await verify(kubeconfigs(), { tell: (line) => lines.push(line) });
+        const report = await verify(kubeconfigs(), { log: (line) => lines.push(line) });
         console.log(reportTable(report));
         expect(report.checks.flatMap(({ findings }) => findings.filter(({ outcome }) => outcome !== "passed"))).toEqual([]);
         expect(allPassed(report)).toBe(true);

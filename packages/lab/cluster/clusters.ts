@@ -34,7 +34,7 @@ export interface ClustersOptions {
     tools: Readonly<Record<Program, string>>;
     /** `kwokNodes` or `labNodes`. */
     nodes: (cluster: RunningCluster) => ClusterNodes;
-    tell: (line: string) => void;
+    log: (line: string) => void;
 }
 
 /** A cluster of the simulated EKS that runs. */
@@ -53,7 +53,7 @@ export interface Clusters extends EksBackend {
 }
 
 /** Starts nothing yet. */
-export function realClusters({ folder, tokens, tools, nodes, tell }: ClustersOptions): Clusters {
+export function realClusters({ folder, tokens, tools, nodes, log }: ClustersOptions): Clusters {
     const clusters = new Map<string, { spec: RunningCluster; cluster: Cluster; nodes: ClusterNodes }>();
     const key = ({ account, region }: Place, name: string) => `${account}/${region}/${name}`;
     const needed = (place: Place, name: string) => {
@@ -79,7 +79,7 @@ export function realClusters({ folder, tokens, tools, nodes, tell }: ClustersOpt
                 const own = nodes(running);
                 const cluster = await startCluster({ name, folder: home, serviceCidr, tools, containers: own.containers });
                 config.loadFromString(cluster.kubeconfig);
-                cluster.broken.then((error) => tell(`${name}: ${error.message}`));
+                cluster.broken.then((error) => log(`${name}: ${error.message}`));
                 clusters.set(key(spec, name), { spec: running, cluster, nodes: own });
                 writeTokens();
                 await own.start(cluster);

@@ -21,7 +21,7 @@ export interface NetworkOptions {
     programs: { ip: string; nft: string; netd: string };
     /** Takes netd's log. */
     folder: string;
-    tell: (line: string) => void;
+    log: (line: string) => void;
     /** By how much faster than target groups say their health is checked. @default 10 */
     checkSpeed?: number;
 }
@@ -46,7 +46,7 @@ export interface Network {
  *
  * @throws Error when this process is not root, or the id is none or that of another network
  */
-export async function startNetwork({ aws, id, programs, folder, tell, checkSpeed = 10 }: NetworkOptions): Promise<Network> {
+export async function startNetwork({ aws, id, programs, folder, log, checkSpeed = 10 }: NetworkOptions): Promise<Network> {
     if (process.getuid?.() !== 0) throw new Error("network namespaces need root: run the lab as root, or without a kernel network");
     if (!/^[a-z][a-z0-9]{0,9}$/.test(id))
         throw new Error(`the network's id is "${id}": take a letter, then letters and digits, 10 at most`);
@@ -70,7 +70,7 @@ export async function startNetwork({ aws, id, programs, folder, tell, checkSpeed
             health.set(key, found);
             healthChanges += 1;
         },
-        onEnd: (how) => tell(`network ${id}: ${how}`),
+        onEnd: (how) => log(`network ${id}: ${how}`),
     });
     let running: Promise<void> = Promise.resolve();
     let busy = false;
@@ -122,7 +122,7 @@ export async function startNetwork({ aws, id, programs, folder, tell, checkSpeed
 
     /** Each failure is told once, until it is gone. */
     function report(now: string[]): void {
-        for (const one of now) if (!told.has(one)) tell(`network ${id}: ${one}`);
+        for (const one of now) if (!told.has(one)) log(`network ${id}: ${one}`);
         told.clear();
         for (const one of now) told.add(one);
         failures = now;

@@ -13,7 +13,7 @@ import type { NodePrograms } from "./programs.ts";
 /** The API server's port at its interfaces in the VPC, as on EKS. */
 const API_PORT = 443;
 
-export interface LabNodesOptions extends NodePrograms, Pick<NodeOptions, "backOffMilliseconds" | "tell"> {
+export interface LabNodesOptions extends NodePrograms, Pick<NodeOptions, "backOffMilliseconds" | "log"> {
     /** Where each cluster gets a folder of its own for its nodes. */
     folder: string;
     /** Path of the network namespace that is the interface of a node's instance. */
@@ -62,7 +62,7 @@ export function labNodes(options: LabNodesOptions): (cluster: RunningCluster) =>
                     nodes.set(node.name, starting);
                     // One that could not be started, or has ended by itself, is started anew when it is asked for again.
                     const forget = () => nodes.delete(node.name);
-                    starting.then(({ broken }) => broken.then((how) => forget() && options.tell(`node ${node.name} ${how}`)), forget);
+                    starting.then(({ broken }) => broken.then((how) => forget() && options.log(`node ${node.name} ${how}`)), forget);
                 }
                 await starting;
                 await cluster.nodesReady([node.name]);

@@ -26,7 +26,7 @@ export interface DataPlaneOptions {
     aws: SimulatedAws;
     running: () => RunningCluster[];
     folder: string;
-    tell: (line: string) => void;
+    log: (line: string) => void;
 }
 
 /**
@@ -34,21 +34,21 @@ export interface DataPlaneOptions {
  * not, the reason is told, and kwok plays the nodes.
  */
 export async function startDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
-    const { aws, folder, tell } = options;
-    const { programs: debian, why } = await tryDatapath({ tell });
+    const { aws, folder, log } = options;
+    const { programs: debian, why } = await tryDatapath({ log });
     if (!debian) {
-        tell(`nodes are simulated: ${why}`);
+        log(`nodes are simulated: ${why}`);
         return simulatedDataPlane(options);
     }
-    const [programs, { netd }] = await Promise.all([nodePrograms(debian, { tell }), ensureTools(["netd"], { tell })]);
+    const [programs, { netd }] = await Promise.all([nodePrograms(debian, { log }), ensureTools(["netd"], { log })]);
     const { ip, nft } = debian.file;
     const id = `c${randomBytes(4).toString("hex")}`;
-    const network = await startNetwork({ aws, id, programs: { ip, nft, netd }, folder: join(folder, "network"), tell });
+    const network = await startNetwork({ aws, id, programs: { ip, nft, netd }, folder: join(folder, "network"), log });
     return {
         nodes: labNodes({
             ...programs,
             folder: join(folder, "nodes"),
-            tell,
+            log,
             async network({ interfaceId }) {
                 await network.settled();
                 return `/run/netns/${network.namespaceOf(interfaceId)}`;

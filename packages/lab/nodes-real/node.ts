@@ -31,7 +31,7 @@ export interface NodeOptions extends NodePrograms {
     version: string;
     /** Before the second restart of a container that fails. @default 10 s, the kubelet's own */
     backOffMilliseconds?: number;
-    tell(line: string): void;
+    log(line: string): void;
 }
 
 /** A node that runs. */
@@ -55,7 +55,7 @@ export interface LabNode extends Containers {
  * @param network path of the node's network namespace
  */
 export async function startNode(spec: NodeSpec, network: string, options: NodeOptions): Promise<LabNode> {
-    const { config, objects, crun, programs, cache, path, apiServer, kubeletPort, version, tell } = options;
+    const { config, objects, crun, programs, cache, path, apiServer, kubeletPort, version, log } = options;
     const folder = join(options.folder, spec.name);
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -84,7 +84,7 @@ export async function startNode(spec: NodeSpec, network: string, options: NodeOp
         allocatable: registered.allocatable,
         backOffMilliseconds: options.backOffMilliseconds ?? BACK_OFF_MILLISECONDS,
         conflist,
-        tell,
+        log,
         off: off.signal,
     };
 
@@ -104,7 +104,7 @@ export async function startNode(spec: NodeSpec, network: string, options: NodeOp
             known = { key, pod: runPod(object, services) };
             pods.set(uid, known);
             known.pod.gone
-                .catch((error) => tell(`${spec.name}: pod ${key}: ${error instanceof Error ? error.stack : error}`))
+                .catch((error) => log(`${spec.name}: pod ${key}: ${error instanceof Error ? error.stack : error}`))
                 .finally(() => pods.delete(uid));
         }
         known.pod.update(object);

@@ -19,7 +19,7 @@ const SIMULATED = { "clustermesh.lab/simulated": "no agent runs on this node" };
  * @param sources folder of Cilium's sources
  * @returns ends that
  */
-export async function simulateCiliumNodes(config: KubeConfig, sources: string, tell: (line: string) => void): Promise<() => void> {
+export async function simulateCiliumNodes(config: KubeConfig, sources: string, log: (line: string) => void): Promise<() => void> {
     const objects = KubernetesObjectApi.makeApiClient(config);
     const custom = config.makeApiClient(CustomObjectsApi);
     for (const name of CRDS) {
@@ -36,7 +36,7 @@ export async function simulateCiliumNodes(config: KubeConfig, sources: string, t
             ? () => custom.createClusterCustomObject({ ...PLACE, body: ciliumNode(node) }).catch(unlessCode(409))
             : () => custom.deleteClusterCustomObject({ ...PLACE, name }).catch(unlessCode(404));
         writing = writing.then(write).catch((error) => {
-            if (!stopped) tell(`CiliumNode ${name} cannot be written: ${error instanceof Error ? error.message : error}`);
+            if (!stopped) log(`CiliumNode ${name} cannot be written: ${error instanceof Error ? error.message : error}`);
         });
     });
     return () => {

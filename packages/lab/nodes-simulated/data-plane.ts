@@ -13,15 +13,15 @@ import { agentExec, reach, type Surroundings } from "./simulated-nodes.ts";
  * Nodes that kwok plays, with agents whose answers follow from what the mesh's client of their cluster says: etcd, kvstoremesh and their connections are real,
  * and paths computed. Where the machine does not let a user run even these, the reason is told, and the answers are computed as well.
  */
-export async function simulatedDataPlane({ aws, running, folder, tell }: DataPlaneOptions): Promise<DataPlane> {
+export async function simulatedDataPlane({ aws, running, folder, log }: DataPlaneOptions): Promise<DataPlane> {
     const why = await whyNoSandbox();
     if (why) {
-        tell(`connections between clusters are computed too: ${why}`);
+        log(`connections between clusters are computed too: ${why}`);
         return { nodes: kwokNodes((cluster) => agentExec(cluster, { aws, running })), connected: false, close: async () => {} };
     }
     const [tools, sources] = await Promise.all([
-        ensureTools(["etcd", "clustermesh-apiserver", "cilium-dbg", "netd"], { tell }),
-        ciliumSources({ tell }),
+        ensureTools(["etcd", "clustermesh-apiserver", "cilium-dbg", "netd"], { log }),
+        ciliumSources({ log }),
     ]);
     const programs = { ...tools, "cilium-sources": sources };
     const clients = new Map<string, MeshClient>();
@@ -49,7 +49,7 @@ export async function simulatedDataPlane({ aws, running, folder, tell }: DataPla
                     await nodes.start(control);
                     started += 1;
                     const home = join(folder, "mesh", `${started}`);
-                    clients.set(key(cluster), startMeshClient({ name, serviceCidr, config, programs, tell, lead, folder: home }));
+                    clients.set(key(cluster), startMeshClient({ name, serviceCidr, config, programs, log, lead, folder: home }));
                 },
                 async stop() {
                     const client = clients.get(key(cluster));

@@ -14,7 +14,7 @@ const NAMESPACE = "kube-system";
 const LOOK_MILLISECONDS = 250;
 const RETRY_MILLISECONDS = 1000;
 
-export interface MeshClientOptions extends Pick<ReplicaOptions, "serviceCidr" | "programs" | "tell"> {
+export interface MeshClientOptions extends Pick<ReplicaOptions, "serviceCidr" | "programs" | "log"> {
     name: string;
     config: KubeConfig;
     /** A short path: sockets lie in it. */
@@ -42,7 +42,7 @@ export interface MeshClient {
 }
 
 export function startMeshClient(options: MeshClientOptions): MeshClient {
-    const { name, config, folder, programs, tell } = options;
+    const { name, config, folder, programs, log } = options;
     const pods = new Map<string, V1Pod>();
     const wires = new Map<string, Wire>();
     const stopped = new AbortController();
@@ -102,7 +102,7 @@ export function startMeshClient(options: MeshClientOptions): MeshClient {
                 const why = explain(error);
                 // Once is no news: pods and what they need come and go.
                 if (why === failed && why !== told && !stopped.signal.aborted) {
-                    tell(`${name}: clustermesh-apiserver: ${why}`);
+                    log(`${name}: clustermesh-apiserver: ${why}`);
                     told = why;
                 }
                 failed = why;
@@ -117,7 +117,7 @@ export function startMeshClient(options: MeshClientOptions): MeshClient {
         const pod = candidates.find(({ metadata }) => metadata?.uid === known) ?? candidates[0];
         if (current && current.pod.metadata?.uid !== pod?.metadata?.uid) await end();
         if (!pod || !agents) return;
-        forgetNodes ??= await simulateCiliumNodes(config, programs["cilium-sources"] ?? "", tell);
+        forgetNodes ??= await simulateCiliumNodes(config, programs["cilium-sources"] ?? "", log);
         if (!current) {
             replicas += 1;
             const home = join(folder, `${replicas}`);

@@ -43,7 +43,7 @@ export interface ReplicaOptions {
     programs: ContainerPrograms & { netd: string };
     /** For its files; goes with it. */
     folder: string;
-    tell: (line: string) => void;
+    log: (line: string) => void;
 }
 
 /** A pod of clustermesh-apiserver that runs in a sandbox, with the mesh's client in it. */
@@ -68,7 +68,7 @@ export interface Replica {
 
 /** Runs what the pod says, each program with the arguments, environment, files and names that it would have there. */
 export async function startReplica(options: ReplicaOptions): Promise<Replica> {
-    const { config, serviceCidr, objects, programs, folder, tell } = options;
+    const { config, serviceCidr, objects, programs, folder, log } = options;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const [etcd, api, status] = ["etcd", "api", "status"].map((name) => socketIn(folder, name)) as [string, string, string];
     const pod = asOneUser(withClient(options.pod, options.agents));
@@ -92,7 +92,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
         const server = new URL(config.getCurrentCluster()?.server ?? "");
         const wire = await openWire(api, () => ({ host: server.hostname, port: Number(server.port) }));
         cleanUp.push(() => wire.close());
-        const sandbox = await openSandbox(programs.netd, folder, (how) => tell(how));
+        const sandbox = await openSandbox(programs.netd, folder, (how) => log(how));
         cleanUp.push(() => sandbox.close());
         await sandbox.relay(new Map(always));
         const core = config.makeApiClient(CoreV1Api);

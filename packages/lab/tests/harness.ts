@@ -32,7 +32,7 @@ export async function whyNoGo(): Promise<string | undefined> {
 
 /** The control plane's programs, built if need be. */
 export async function tools() {
-    return ensureTools(PROGRAMS, { tell: (line) => console.log(line) });
+    return ensureTools(PROGRAMS, { log: (line) => console.log(line) });
 }
 
 /** A new folder of its own. */

@@ -22,13 +22,13 @@ const KEPT = [
  * The folder with those sources of the pinned Cilium, under their paths in its repository, that its images or the lab take as they are: the chart, the
  * scripts and files of its images, and `bpf`, the datapath that the agent compiles. So the folder will do as the agent's `--lib-dir`.
  */
-export async function ciliumSources({ tell = () => {}, cache = cacheFolder() }: Omit<ToolOptions, "path"> = {}): Promise<string> {
+export async function ciliumSources({ log = () => {}, cache = cacheFolder() }: Omit<ToolOptions, "path"> = {}): Promise<string> {
     const version = new RegExp(`${MODULE} (v\\S+)`).exec(readFileSync(join(moduleFolder("cilium"), "go.mod"), "utf8"))?.[1];
-    const wait = () => tell("Cilium's sources are being fetched, waiting for that");
+    const wait = () => log("Cilium's sources are being fetched, waiting for that");
     const key = createHash("sha256").update(KEPT.join("\0")).digest("hex").slice(0, 12);
     return onceFolder(join(cache, "cilium", `${version}-${key}`), wait, async (unfinished) => {
         await requireGo("the lab's programs and fetches the Cilium chart");
-        tell("fetching Cilium's sources, the chart among them (its Go module, about 150 MB)");
+        log("fetching Cilium's sources, the chart among them (its Go module, about 150 MB)");
         const source = await downloadModule(MODULE, moduleFolder("cilium"));
         for (const path of KEPT) await cp(join(source, path), join(unfinished, path), { recursive: true });
         await makeWritable(unfinished);

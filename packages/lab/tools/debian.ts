@@ -74,7 +74,7 @@ type IptablesProgram = `${"iptables" | "ip6tables"}${"" | "-save" | "-restore"}`
  * @throws Error that says what to install, where something is missing and there is no apt
  */
 export async function ensureDebian({
-    tell = () => {},
+    log = () => {},
     path = process.env.PATH ?? "",
     cache = cacheFolder(),
 }: ToolOptions = {}): Promise<DebianPrograms> {
@@ -84,7 +84,7 @@ export async function ensureDebian({
     const folders = new Map(missing.map((one) => [one.name, unpackedFolder(one, release, cache)]));
     const absent = missing.filter(({ name }) => !existsSync(folders.get(name) ?? ""));
     if (absent.length > 0) await requireApt(absent);
-    for (const one of absent) await unpack(one, folders.get(one.name) ?? "", tell);
+    for (const one of absent) await unpack(one, folders.get(one.name) ?? "", log);
     const files = found.flatMap(([{ name, programs }, own]) =>
         Object.keys(programs).map((program) => [program, join(own?.[program] ?? join(folders.get(name) ?? "", "bin"), program)] as const),
     );
@@ -110,10 +110,10 @@ function unpackedFolder(one: DebianPackage, release: string, cache: string): str
 }
 
 /** Fetches a package, with what it needs, and unpacks it into the folder; its `bin` has the programs. */
-async function unpack(one: DebianPackage, folder: string, tell: (line: string) => void): Promise<void> {
-    const wait = () => tell("another lab is fetching Debian's packages, waiting for it");
+async function unpack(one: DebianPackage, folder: string, log: (line: string) => void): Promise<void> {
+    const wait = () => log("another lab is fetching Debian's packages, waiting for it");
     await onceFolder(folder, wait, async (unfinished) => {
-        tell(`fetching ${one.name} from Debian, to be unpacked into the cache`);
+        log(`fetching ${one.name} from Debian, to be unpacked into the cache`);
         const archives = await download(one, unfinished, join(folder, "../lists"));
         await mkdir(join(unfinished, "root"));
         for (const archive of archives) await run("dpkg-deb", ["--extract", archive, join(unfinished, "root")]);

@@ -13,7 +13,7 @@ const REPORT_MILLISECONDS = 30_000;
 
 export interface ToolOptions {
     /** Takes lines of progress. @default nobody */
-    tell?: (line: string) => void;
+    log?: (line: string) => void;
     /** Where to look for programs before building them. @default the environment's PATH */
     path?: string;
     /** @default `cacheFolder()` */
@@ -27,32 +27,32 @@ export interface ToolOptions {
  */
 export async function ensureTools<Name extends ToolName>(
     names: readonly Name[],
-    { tell = () => {}, path = process.env.PATH ?? "", cache = cacheFolder() }: ToolOptions = {},
+    { log = () => {}, path = process.env.PATH ?? "", cache = cacheFolder() }: ToolOptions = {},
 ): Promise<Record<Name, string>> {
     const found = await Promise.all(names.map(async (name) => [name, await usableOnPath(name, path)] as const));
     const missing = found.flatMap(([name, file]) => (file ? [] : [name]));
     const modules = MODULES.filter(({ tools }) => missing.some((name) => tools.includes(name)));
-    if (modules.some((module) => !isBuilt(module, cache))) await buildAll(modules, cache, tell);
+    if (modules.some((module) => !isBuilt(module, cache))) await buildAll(modules, cache, log);
     return Object.fromEntries(found.map(([name, file]) => [name, file ?? builtTool(name, cache)])) as Record<Name, string>;
 }
 
-async function buildAll(modules: readonly ToolModule[], cache: string, tell: (line: string) => void): Promise<void> {
+async function buildAll(modules: readonly ToolModule[], cache: string, log: (line: string) => void): Promise<void> {
     await requireGo(`what the lab runs (${modules.flatMap(({ tools }) => tools).join(", ")})`);
     const tools = join(cache, "tools");
-    const wait = () => tell("another build is under way, waiting for it");
+    const wait = () => log("another build is under way, waiting for it");
     await alone(tools, wait, async () => {
         // Another builder may have been at work until the lock was free.
         const waiting = modules.filter((module) => !isBuilt(module, cache));
         if (waiting.length === 0) return;
         const cores = availableParallelism();
         const minutes = Math.ceil(waiting.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) / cores / 60);
-        tell(
+        log(
             `building ${waiting.map(({ name }) => name).join(", ")} from source, once: up to ${minutes} min on ${cores} cores, and the downloads`,
         );
 
         const began = new Map<string, number>();
         const report = setInterval(() => {
-            tell(`still building ${[...began].map(([name, start]) => `${name} (${secondsSince(start)} s)`).join(", ")}`);
+            log(`still building ${[...began].map(([name, start]) => `${name} (${secondsSince(start)} s)`).join(", ")}`);
         }, REPORT_MILLISECONDS);
         try {
             // Builds side by side would each compile the standard library.
@@ -76,7 +76,7 @@ async function buildAll(modules: readonly ToolModule[], cache: string, tell: (li
                     throw error;
                 });
                 began.delete(module.name);
-                tell(`built ${module.tools.join(", ")} in ${secondsSince(start)} s`);
+                log(`built ${module.tools.join(", ")} in ${secondsSince(start)} s`);
             }
         }
     });

@@ -50,7 +50,7 @@ test("a name that comes and goes leaves the file as it was", () => {
 });
 
 test("a file that would be wrong then is left as it was", () => {
-    const edit = (change: (text: string) => string) => () => editMesh({ folder, tell: () => {} }, "mesh", change, "");
+    const edit = (change: (text: string) => string) => () => editMesh({ folder, log: () => {} }, "mesh", change, "");
     expect(edit((text) => withoutMember(text, "a"))).toThrow(UsageError);
     writeFileSync(file("c"), cluster(1));
     // Two of one name and block: each by itself is right.

@@ -200,7 +200,7 @@ export function fakeMesh(count: number, faults: Faults = {}) {
     };
     return {
         run: (options: VerifyOptions = {}): Promise<VerifyReport> =>
-            verifyMesh(bed, clusters, NAMESPACE, { tell: (line) => void lines.push(line), signal: abort.signal, ...options }, clock),
+            verifyMesh(bed, clusters, NAMESPACE, { log: (line) => void lines.push(line), signal: abort.signal, ...options }, clock),
         lines,
         calls,
         namespaces,

@@ -86,12 +86,12 @@ export interface ClusterObjects extends Lookup {
 
 export function clusterObjects(config: KubeConfig): ClusterObjects {
     const listeners = new Set<(namespace: string, name: string) => void>();
-    const tell = (kind: string) => (key: string) => {
+    const log = (kind: string) => (key: string) => {
         const [namespace = "", name = ""] = key.split("/");
         for (const listener of listeners) listener(namespace, `${kind}/${name}`);
     };
-    const secrets = follow<V1Secret>(config, "/api/v1/secrets", {}, tell("secret"));
-    const configMaps = follow<V1ConfigMap>(config, "/api/v1/configmaps", {}, tell("configMap"));
+    const secrets = follow<V1Secret>(config, "/api/v1/secrets", {}, log("secret"));
+    const configMaps = follow<V1ConfigMap>(config, "/api/v1/configmaps", {}, log("configMap"));
     const decoded = (data: Record<string, string> = {}, encoding: BufferEncoding) =>
         Object.entries(data).map(([key, value]) => [key, Buffer.from(value, encoding)] as const);
     return {

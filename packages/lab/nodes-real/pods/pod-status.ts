@@ -21,7 +21,7 @@ export function statusWriter(core: CoreV1Api, pod: () => V1Pod, facts: PodFacts,
     let dirty = false;
     let busy: Promise<void> | undefined;
 
-    async function tell(): Promise<void> {
+    async function log(): Promise<void> {
         await sleep(GATHER_MILLISECONDS);
         while (dirty && !off.aborted) {
             dirty = false;
@@ -44,7 +44,7 @@ export function statusWriter(core: CoreV1Api, pod: () => V1Pod, facts: PodFacts,
     function changed(): void {
         if (off.aborted) return;
         dirty = true;
-        busy ??= tell().finally(() => {
+        busy ??= log().finally(() => {
             busy = undefined;
             if (dirty) changed();
         });

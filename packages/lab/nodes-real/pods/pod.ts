@@ -40,7 +40,7 @@ export interface NodeServices {
     backOffMilliseconds: number;
     /** @returns undefined while the node has none */
     conflist(): Promise<Conflist | undefined>;
-    tell(line: string): void;
+    log(line: string): void;
     /** Is aborted when the node's power is cut: its pods are no more, and nobody tells of them. */
     off: AbortSignal;
 }
@@ -175,7 +175,7 @@ export function runPod(first: V1Pod, node: NodeServices): RunningPod {
             } catch (error) {
                 // The node's namespaces have ended meanwhile, and the pod's with them.
                 if (node.off.aborted) return;
-                if (attempt === DETACH_ATTEMPTS) return node.tell(`${node.name}: ${error instanceof Error ? error.message : error}`);
+                if (attempt === DETACH_ATTEMPTS) return node.log(`${node.name}: ${error instanceof Error ? error.message : error}`);
                 await sleep(RETRY_MILLISECONDS);
             }
         }

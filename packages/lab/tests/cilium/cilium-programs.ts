@@ -33,9 +33,9 @@ interface KubernetesObject {
 
 /** Cilium's programs outside of containers, with what the chart gives them: its configuration, its arguments and its rights. */
 export async function ciliumPrograms(cluster: Cluster, folder: string) {
-    const tell = (line: string) => console.log(line);
+    const log = (line: string) => console.log(line);
     const program = await ensureTools(["etcd", "helm", "kubectl", "simulated-operator", "clustermesh-apiserver", "cilium-dbg"], {
-        tell,
+        log,
     });
     const authority = await createAuthority("mesh");
     const admin = await write("admin.json", cluster.kubeconfig);
@@ -92,7 +92,7 @@ export async function ciliumPrograms(cluster: Cluster, folder: string) {
             const template = [
                 "template",
                 "cilium",
-                await ciliumChart({ tell }),
+                await ciliumChart({ log }),
                 "-n",
                 "kube-system",
                 "--kube-version",

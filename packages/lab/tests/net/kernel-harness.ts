@@ -54,7 +54,7 @@ export async function testNetwork(aws: SimulatedAws, id: string, members: readon
     const folder = await mkdtemp(join(tmpdir(), "clustermesh-net-"));
     const tools = await programs();
     const told: string[] = [];
-    const network = await startNetwork({ aws, id, programs: tools, folder, tell: (line) => told.push(line), checkSpeed: 50 });
+    const network = await startNetwork({ aws, id, programs: tools, folder, log: (line) => told.push(line), checkSpeed: 50 });
     const pods: string[] = [];
     const listeners: { close(): Promise<void> }[] = [];
     await network.settled();

@@ -43,7 +43,7 @@ describe.skipIf(why)("a kernel network", { timeout: 60_000 }, () => {
     afterAll(() => net?.close());
 
     test("refuses an id that a network has, or that is none", async () => {
-        const options = { aws, programs: net.tools, folder: "/nowhere", tell: () => {} };
+        const options = { aws, programs: net.tools, folder: "/nowhere", log: () => {} };
         await expect(startNetwork({ ...options, id: ID })).rejects.toThrow(
             `the network ${ID} is that of process ${process.pid}: stop it, or take another id`,
         );
@@ -187,7 +187,7 @@ describe.skipIf(why)("a kernel network", { timeout: 60_000 }, () => {
         await run(ip, ["netns", "add", `${id}-eni-0123`]);
         // A process that had this number before.
         writeFileSync(`/run/clustermesh/${id}`, `${process.pid} 1`);
-        const other = await startNetwork({ aws: fastAws(), id: `${id}2`, programs: net.tools, folder: net.folder, tell: () => {} });
+        const other = await startNetwork({ aws: fastAws(), id: `${id}2`, programs: net.tools, folder: net.folder, log: () => {} });
         expect((await leftovers(id)).namespaces).toEqual([]);
         await other.close();
     });
@@ -195,9 +195,9 @@ describe.skipIf(why)("a kernel network", { timeout: 60_000 }, () => {
     test("tells a failure once, with the command and the kernel's words", async () => {
         const told: string[] = [];
         const broken = fastAws();
-        const tell = (line: string) => told.push(line);
+        const log = (line: string) => told.push(line);
         const id = `t${process.pid}f`;
-        const other = await startNetwork({ aws: broken, id, programs: { ...net.tools, nft: "/bin/false" }, folder: net.folder, tell });
+        const other = await startNetwork({ aws: broken, id, programs: { ...net.tools, nft: "/bin/false" }, folder: net.folder, log });
         const { ec2 } = broken.in(IRELAND);
         const { VpcId } = (await ec2.createVpc({ CidrBlock: "10.0.0.0/16" })).Vpc;
         await expect(other.settled()).rejects.toThrow(`nft in ${id}-${VpcId}: `);

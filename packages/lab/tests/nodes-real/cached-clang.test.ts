@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { tryDatapath } from "../../tools/datapath.ts";
 
 const CACHED_CLANG = fileURLToPath(new URL("../../nodes-real/cached-clang", import.meta.url));
-const datapath = await tryDatapath({ tell: console.log });
+const datapath = await tryDatapath({ log: console.log });
 if (datapath.why) console.warn(`skipped: ${datapath.why}`);
 
 /** Compiles as Cilium's loader does, in a mount namespace in which /var/cache/clang is empty at first, and says how many objects are there in the end. */

@@ -19,7 +19,7 @@ const WAIT = 120_000;
 const NAMESPACE = "kube-system";
 const CILIUM = { group: "cilium.io", version: "v2", namespace: "default" };
 const NOT_READY = { key: "node.cilium.io/agent-not-ready", value: "true", effect: "NoExecute" };
-const datapath = await tryDatapath({ tell: console.log });
+const datapath = await tryDatapath({ log: console.log });
 
 describe.skipIf(await whyNoNodes())("Cilium's chart on the lab's own nodes", { timeout: 300_000 }, () => {
     let folder: string;
@@ -30,9 +30,9 @@ describe.skipIf(await whyNoNodes())("Cilium's chart on the lab's own nodes", { t
         folder = await temporaryFolder();
         if (!datapath.programs) throw new Error(datapath.why);
         const [programs, chart, { helm }] = await Promise.all([
-            nodePrograms(datapath.programs, { tell: console.log }),
+            nodePrograms(datapath.programs, { log: console.log }),
             ciliumChart(),
-            ensureTools(["helm"], { tell: console.log }),
+            ensureTools(["helm"], { log: console.log }),
         ]);
         cluster = await nodeCluster(folder, programs, { backOffMilliseconds: 500 });
         core = client(cluster, CoreV1Api);

@@ -25,7 +25,7 @@ const ROUTER = "10.0.1.254";
 
 /** Why this machine cannot run nodes of the lab's own; undefined when it can. */
 export async function whyNoNodes(): Promise<string | undefined> {
-    const why = (await tryDatapath({ tell: console.log })).why ?? (await whyNoGo());
+    const why = (await tryDatapath({ log: console.log })).why ?? (await whyNoGo());
     if (why) console.warn(`skipped: ${why}`);
     return why;
 }
@@ -100,7 +100,7 @@ export async function nodeCluster(folder: string, programs: NodePrograms, more: 
     nodes = labNodes({
         folder: join(folder, "nodes"),
         ...programs,
-        tell: (line) => console.log(line),
+        log: (line) => console.log(line),
         network: async ({ name }) => `/proc/${namespaces.get(name)}/ns/net`,
         apiServer: async () => [API_ADDRESS],
         ...more,

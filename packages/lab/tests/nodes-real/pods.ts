@@ -71,9 +71,9 @@ export function withCluster(started: (folder: string, cluster: NodeCluster, pods
     let pods: Pods;
     beforeAll(async () => {
         folder = await temporaryFolder();
-        const datapath = await tryDatapath({ tell: console.log });
+        const datapath = await tryDatapath({ log: console.log });
         if (!datapath.programs) throw new Error(datapath.why);
-        const programs = await nodePrograms(datapath.programs, { tell: console.log }, ["agnhost", "kube-proxy"]);
+        const programs = await nodePrograms(datapath.programs, { log: console.log }, ["agnhost", "kube-proxy"]);
         cluster = await nodeCluster(folder, programs, { backOffMilliseconds: 500 });
         pods = podTools(cluster);
         await started(folder, cluster, pods);

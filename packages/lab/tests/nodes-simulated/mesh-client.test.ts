@@ -65,7 +65,7 @@ describe.skipIf(why)("the mesh's real client without root", { timeout: 300_000 }
         folder = await temporaryFolder();
         await tools();
         const programs = {
-            ...(await ensureTools(["etcd", "clustermesh-apiserver", "cilium-dbg", "netd"], { tell: console.log })),
+            ...(await ensureTools(["etcd", "clustermesh-apiserver", "cilium-dbg", "netd"], { log: console.log })),
             "cilium-sources": await ciliumSources(),
         };
         clusters.push(...(await Promise.all(["west", "east"].map((name) => testCluster(name, join(folder, name))))));
@@ -76,7 +76,7 @@ describe.skipIf(why)("the mesh's real client without root", { timeout: 300_000 }
         east = await meshCluster(second, 2, join(folder, "e"));
         for (const { name, config } of [west, east]) {
             const lead = (address: string) => (open && address === WEST ? clients.get("west")?.replica()?.etcd : undefined);
-            const options = { name, config, serviceCidr: "172.20.0.0/16", programs, lead, tell: console.log };
+            const options = { name, config, serviceCidr: "172.20.0.0/16", programs, lead, log: console.log };
             clients.set(name, startMeshClient({ ...options, folder: join(folder, "mesh", name) }));
         }
         await Promise.all([west.install(false), east.install(false)]);

@@ -15,7 +15,7 @@ vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 });
 const folders = async (): Promise<string[]> => {
     const path = (process.env.PATH ?? "").split(delimiter);
     if (await whyNoGo()) return path;
-    const built = await ensureTools(["pulumi", "pulumi-language-nodejs", "helm"], { tell: (line) => console.log(line) });
+    const built = await ensureTools(["pulumi", "pulumi-language-nodejs", "helm"], { log: (line) => console.log(line) });
     return [...new Set(Object.values(built).map((file) => dirname(file))), ...path];
 };
 const FOLDERS = await folders();

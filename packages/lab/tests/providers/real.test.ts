@@ -78,7 +78,7 @@ describe("the plugins that the lab takes instead of its stand-ins", () => {
         vi.stubEnv("PULUMI_HOME", home);
         vi.stubEnv("PATH", `${process.env.PATH}:${join(home, "bin")}`);
         const told: string[] = [];
-        const lab = await startLab({ folder: join(home, "lab"), stacks: {}, simulatedNodes: true, tell: (line) => told.push(line) });
+        const lab = await startLab({ folder: join(home, "lab"), stacks: {}, simulatedNodes: true, log: (line) => told.push(line) });
         try {
             expect(told.filter((line) => line.includes("the real plugin"))).toHaveLength(2);
             expect(lab.env.PULUMI_DEBUG_PROVIDERS).not.toMatch(/tls|command/);

@@ -61,7 +61,7 @@ describe("Debian's programs", () => {
 
     test.skipIf(!aptIsThere)("are fetched once, and run from the cache", { timeout: 600_000 }, async () => {
         const lines: string[] = [];
-        const ask = () => ensureDebian({ path: "", tell: (line) => lines.push(line) });
+        const ask = () => ensureDebian({ path: "", log: (line) => lines.push(line) });
         const { file } = await ask();
         const printed = await Promise.all([file.clang, file.iptables, file.nft, file.crun].map((one) => run(one, ["--version"])));
         expect(printed.map(({ stdout }) => stdout)).toEqual([

@@ -130,7 +130,7 @@ describe.skipIf(await whyNoGo())("a build", { timeout: BUILD_TIMEOUT }, () => {
         expect(readdirSync(inFolder("tools")).filter((entry) => entry.startsWith("etcd-"))).toEqual([]);
 
         const lines: string[] = [];
-        const { etcd } = await ensureTools(["etcd"], { path: "", cache: inFolder(), tell: (line) => lines.push(line) });
+        const { etcd } = await ensureTools(["etcd"], { path: "", cache: inFolder(), log: (line) => lines.push(line) });
         expect(lines).toContain("another build is under way, waiting for it");
         expect((await run(etcd, ["--version"])).stdout).toContain("etcd Version: 3.7.3");
         expect(readdirSync(inFolder("tools")).filter((entry) => entry.startsWith("unfinished") || entry.startsWith("lock"))).toEqual([]);
@@ -138,7 +138,7 @@ describe.skipIf(await whyNoGo())("a build", { timeout: BUILD_TIMEOUT }, () => {
 
     test("is done once when two ask for it, and then no more", async () => {
         const lines: string[] = [];
-        const ask = () => ensureTools(["etcd"], { path: "", cache: inFolder(), tell: (line) => lines.push(line) });
+        const ask = () => ensureTools(["etcd"], { path: "", cache: inFolder(), log: (line) => lines.push(line) });
         const [one, two] = await Promise.all([ask(), ask()]);
         expect(two).toEqual(one);
         expect(await ask()).toEqual(one);
