@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { certificatesIn } from "../core/cilium/certificates.ts";
 import type { ClusterEvidence, Evidence, MeshEvidence, StackEvidence } from "../core/doctor/evidence.ts";
-import type { ClusterFacts, PublishedCluster } from "../core/facts/published.ts";
-import { shortStackName } from "../core/settings/rules.ts";
+import type { ClusterFacts, PublishedCluster } from "../core/facts/schema.ts";
+import type { Project } from "../core/settings/project.ts";
+import { shortStackName } from "../core/stack-names.ts";
 import { explain } from "../core/text/explain.ts";
 import { kubernetesClients } from "../kubernetes/clients.ts";
 import { type Depth, kubernetesEvidence, nodeNames, unanswered } from "../kubernetes/evidence.ts";
@@ -10,7 +11,6 @@ import { awsCommandLine } from "./aws/command-line.ts";
 import { awsEvidence } from "./aws/evidence.ts";
 import type { Context } from "./command.ts";
 import type { DeployedStack } from "./engine/deployed.ts";
-import type { Plan } from "./project/stack-files.ts";
 
 /**
  * Asks everybody who knows something of the mesh, all beside each other: stacks (which `deployed` has read already), AWS, API servers, agents. What could not be
@@ -20,7 +20,7 @@ import type { Plan } from "./project/stack-files.ts";
  */
 export async function gather(
     deployed: readonly DeployedStack[],
-    plan: Plan,
+    plan: Project,
     { env, signal }: Pick<Context, "env" | "signal">,
     depth: Depth,
 ): Promise<Evidence> {
@@ -71,7 +71,7 @@ function stackEvidence({ stack, kind, last, locked, pending, cluster, mesh }: De
 }
 
 /** What the mesh was deployed with. Its ingress is that of its file: the outputs are for people. */
-function meshEvidence({ stack, mesh }: DeployedStack, plan: Plan, published: readonly PublishedCluster[]): MeshEvidence[] {
+function meshEvidence({ stack, mesh }: DeployedStack, plan: Project, published: readonly PublishedCluster[]): MeshEvidence[] {
     if (typeof mesh !== "object") return [];
     const settings = plan.meshes.find((one) => one.stack === stack)?.config;
     return [

@@ -1,7 +1,8 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterFacts } from "../core/facts/published.ts";
-import { describeTraffic, type IngressPolicy, ingressFrom } from "../core/network/mesh.ts";
+import type { ClusterFacts } from "../core/facts/schema.ts";
+import { ingressFrom } from "../core/network/mesh.ts";
+import { describeTraffic, type IngressPolicy } from "../core/network/traffic.ts";
 
 export interface IngressArgs {
     self: ClusterFacts;

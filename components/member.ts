@@ -1,8 +1,8 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { cachedEntry, directEntry, etcdClientFiles, kvstoremeshEntry, withCertificates } from "../core/cilium/clustermesh-config.ts";
-import type { Cluster } from "../core/facts/published.ts";
 import { hostAliases } from "../core/network/mesh.ts";
+import type { Cluster } from "./cluster.ts";
 
 /** Owner of the fields that the mesh puts into Cilium's DaemonSet. Helm and kubectl go by other names and leave them alone. */
 const FIELD_MANAGER = "clustermesh";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { Cluster } from "../core/facts/published.ts";
+import type { Cluster } from "./cluster.ts";
 
 /** Seconds that the command is given beyond its own limit, to say what is missing. */
 const GRACE_SECONDS = 120;

@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterFacts } from "../core/facts/published.ts";
+import type { ClusterFacts } from "../core/facts/schema.ts";
 import { distinct, pairs, routesTo } from "../core/network/mesh.ts";
 
 export interface TransitGatewaysArgs {

@@ -1,8 +1,9 @@
 import type { PlannedFacts } from "./facts/planned.ts";
-import type { ClusterFacts } from "./facts/published.ts";
+import type { ClusterFacts } from "./facts/schema.ts";
 import { overlap } from "./network/cidr.ts";
-import { distinct, type IngressPolicy, ingressFrom, type NetworkMode, pairs, peersOf } from "./network/mesh.ts";
-import { shortStackName } from "./settings/rules.ts";
+import { distinct, ingressFrom, type NetworkMode, pairs, peersOf } from "./network/mesh.ts";
+import type { IngressPolicy } from "./network/traffic.ts";
+import { shortStackName, stackFile } from "./stack-names.ts";
 import { minor } from "./versions.ts";
 
 /** AWS's limits, as far as a mesh can run into them. The defaults of a new account stand in config.ts. */
@@ -50,11 +51,6 @@ export function fitProblems(members: readonly PlannedFacts[], settings: MeshSett
         ...datapathProblems(members, settings),
         ...quotaProblems(members, settings),
     ];
-}
-
-/** The file in which a member's settings stand. */
-export function stackFile(member: Pick<PlannedFacts, "stack">): string {
-    return `Pulumi.${shortStackName(member.stack)}.yaml`;
 }
 
 function identityProblems(members: readonly PlannedFacts[]): string[] {
@@ -130,7 +126,9 @@ function addressProblems(members: readonly PlannedFacts[]): string[] {
 
 function clash(found: boolean, a: PlannedFacts, ofA: string, b: PlannedFacts, ofB: string, consequence: string): string[] {
     return found
-        ? [`${ofA} of ${a.name} (${stackFile(a)}) and ${ofB} of ${b.name} (${stackFile(b)}) overlap: ${consequence}; change one of them`]
+        ? [
+              `${ofA} of ${a.name} (${stackFile(a.stack)}) and ${ofB} of ${b.name} (${stackFile(b.stack)}) overlap: ${consequence}; change one of them`,
+          ]
         : [];
 }
 
@@ -146,7 +144,7 @@ export function versionProblems(members: readonly PlannedFacts[]): string[] {
             .filter((member) => minor(newest[key]) - minor(member[key]) > 1)
             .map(
                 (member) =>
-                    `${member.name} runs ${what} ${member[key]} and ${newest.name} ${newest[key]}, more than a minor apart: upgrade ${member.name} first (${key === "ciliumVersion" ? "cilium.version" : key} in ${stackFile(member)})`,
+                    `${member.name} runs ${what} ${member[key]} and ${newest.name} ${newest[key]}, more than a minor apart: upgrade ${member.name} first (${key === "ciliumVersion" ? "cilium.version" : key} in ${stackFile(member.stack)})`,
             );
     });
 }
@@ -171,7 +169,7 @@ function datapathProblems(members: readonly PlannedFacts[], { network }: MeshSet
             .filter((member) => longPath && member.mtu > LONG_PATH_MTU)
             .map(
                 (member) =>
-                    `${member.name} sends packets of up to ${member.mtu} bytes, but ${network === "transit-gateway" ? "a Transit Gateway" : "peering between regions"} drops those over ${LONG_PATH_MTU}: set mtu to ${LONG_PATH_MTU} in ${stackFile(member)}; pods take it when they are next created`,
+                    `${member.name} sends packets of up to ${member.mtu} bytes, but ${network === "transit-gateway" ? "a Transit Gateway" : "peering between regions"} drops those over ${LONG_PATH_MTU}: set mtu to ${LONG_PATH_MTU} in ${stackFile(member.stack)}; pods take it when they are next created`,
             ),
     ];
 }
@@ -225,5 +223,5 @@ function certificateProblems(member: ClusterFacts, now: Date): string[] {
 }
 
 function files(a: PlannedFacts, b: PlannedFacts): string {
-    return `${stackFile(a)} and ${stackFile(b)}`;
+    return `${stackFile(a.stack)} and ${stackFile(b.stack)}`;
 }

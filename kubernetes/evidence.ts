@@ -2,7 +2,7 @@ import { AppsV1Api, CoreV1Api, CustomObjectsApi, VersionApi } from "@kubernetes/
 import { z } from "zod";
 import { attempt, type Known, type KubernetesEvidence, LEFT_OUT } from "../core/doctor/evidence.ts";
 import { readMaterial, readPeers } from "../core/doctor/secrets.ts";
-import type { ClusterFacts } from "../core/facts/published.ts";
+import type { ClusterFacts } from "../core/facts/schema.ts";
 import { explain } from "../core/text/explain.ts";
 import { agentsOf } from "./agent-evidence.ts";
 import type { Clients } from "./clients.ts";

@@ -9,9 +9,11 @@ import { answered, awsProvider, kubernetesProvider } from "../components/provide
 import { ETCD_PORT } from "../core/cilium/clustermesh-config.ts";
 import { ciliumValues, type HelmValues } from "../core/cilium/helm-values.ts";
 import { decidedFacts } from "../core/facts/planned.ts";
-import { type ClusterOutputs, CONTRACT_VERSION } from "../core/facts/published.ts";
+import { CONTRACT_VERSION } from "../core/facts/schema.ts";
 import { layout } from "../core/network/cidr.ts";
 import type { ClusterConfig } from "../core/settings/parse.ts";
+import { stackFile } from "../core/stack-names.ts";
+import type { ClusterOutputs } from "./read-clusters.ts";
 
 /** A cluster: VPC, EKS, Cilium and the endpoint of its etcd. Returns what the mesh stack reads. */
 export async function clusterStack(config: ClusterConfig): Promise<ClusterOutputs> {
@@ -19,7 +21,7 @@ export async function clusterStack(config: ClusterConfig): Promise<ClusterOutput
     const provider = awsProvider("aws", { region, assumeRole }, { ...config.tags, "clustermesh:cluster": name });
     const onAws = { providers: [provider] };
 
-    const file = `Pulumi.${pulumi.getStack()}.yaml`;
+    const file = stackFile(pulumi.getStack());
     const zones = await zoneNames(config, provider, file);
     const blocks = layout(config.vpcCidr, zones.length);
     if (!blocks) throw new Error(`${config.vpcCidr} has passed config.ts, but holds no ${zones.length} zones`);

@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { parseConfig, type StackConfig } from "../core/settings/parse.ts";
+import { stackFile } from "../core/stack-names.ts";
+import { problemList } from "../core/text/problems.ts";
 
 /**
  * The settings of the stack that runs. Apart from config.ts, since the command line checks stack files without the second that Pulumi's SDK takes to load.
@@ -15,9 +17,7 @@ export function loadConfig(): StackConfig {
     const parsed = parseConfig(config.getObject("stack"), `${pulumi.getOrganization()}/${pulumi.getProject()}`);
     const problems = [...stray.map((key) => `unknown key "${key}": every setting stands under ${config.name}:stack`), ...parsed.problems];
     if (!parsed.config || problems.length > 0)
-        throw new pulumi.RunError(
-            `Pulumi.${pulumi.getStack()}.yaml cannot be used:\n${problems.map((problem) => `✖ ${problem}`).join("\n")}`,
-        );
+        throw new pulumi.RunError(`${stackFile(pulumi.getStack())} cannot be used:\n${problemList(problems)}`);
     // What `clustermesh up --rolling` says, for one run.
     if (parsed.config.kind === "mesh" && process.env.CLUSTERMESH_ROLLING === "true") return { ...parsed.config, rolling: true };
     return parsed.config;

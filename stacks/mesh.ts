@@ -1,15 +1,19 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../components/cluster.ts";
 import { Ingress } from "../components/ingress.ts";
 import { Member } from "../components/member.ts";
 import { Peering } from "../components/peering.ts";
 import { answered, awsProvider, kubernetesProvider } from "../components/providers.ts";
 import { ReadyGate } from "../components/ready-gate.ts";
 import { TransitGateways } from "../components/transit-gateway.ts";
-import { type Cluster, type ClusterFacts, readClusters } from "../core/facts/published.ts";
+import type { ClusterFacts } from "../core/facts/schema.ts";
 import { ordered, pairs, peersOf } from "../core/network/mesh.ts";
 import { meshProblems } from "../core/preflight.ts";
 import type { MeshConfig } from "../core/settings/parse.ts";
+import { stackFile } from "../core/stack-names.ts";
+import { problemList } from "../core/text/problems.ts";
+import { readClusters } from "./read-clusters.ts";
 
 /** Joins the clusters into one mesh: networks, then what the agents are told, then the wait until all of them see each other. */
 export async function meshStack(config: MeshConfig) {
@@ -39,10 +43,9 @@ export async function meshStack(config: MeshConfig) {
 
 /** Nothing is made unless all clusters fit together. */
 function refuseUnfit(members: readonly Cluster[], config: MeshConfig): void {
-    const file = `Pulumi.${pulumi.getStack()}.yaml`;
+    const file = stackFile(pulumi.getStack());
     const problems = meshProblems(members, { ...config, file }, new Date());
-    if (problems.length > 0)
-        throw new pulumi.RunError(`these clusters cannot be one mesh:\n${problems.map((problem) => `✖ ${problem}`).join("\n")}`);
+    if (problems.length > 0) throw new pulumi.RunError(`these clusters cannot be one mesh:\n${problemList(problems)}`);
 }
 
 /** A provider for each account, region and role, made when first asked for. Named after them, so that no member's leaving changes another's. */
@@ -93,7 +96,7 @@ async function connectNetworks(
     };
     const region = members[0]?.region ?? "";
     const asked = aws.getCallerIdentity({}, { provider: hubProvider(region) });
-    const { accountId } = await answered("whose account this is", { region }, `Pulumi.${pulumi.getStack()}.yaml`, asked);
+    const { accountId } = await answered("whose account this is", { region }, stackFile(pulumi.getStack()), asked);
     const gateways = new TransitGateways(pulumi.getStack(), { members, memberProvider: providerOf, hubProvider, hubAccountId: accountId });
     return { pathsOf: ({ name }) => gateways.paths.get(name) ?? [], connections: gateways.gatewayIds };
 }

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { type ClusterFacts, CONTRACT_VERSION } from "../core/facts/published.ts";
+import { type ClusterFacts, CONTRACT_VERSION } from "../core/facts/schema.ts";
 import { defaultPool } from "../core/network/cidr.ts";
 
 /** The facts of cluster number `id`, fit to be in one mesh with every other number up to 127. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type AwsEvidence, attempt, type Known, LEFT_OUT, type MeshEvidence } from "../../core/doctor/evidence.ts";
-import type { ClusterFacts } from "../../core/facts/published.ts";
+import type { ClusterFacts } from "../../core/facts/schema.ts";
 import { explain } from "../../core/text/explain.ts";
 import type { Depth } from "../../kubernetes/evidence.ts";
 import type { Aws } from "./command-line.ts";

@@ -1,11 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join as path } from "node:path";
 import { planReport } from "../../core/plan/report.ts";
-import { shortStackName } from "../../core/settings/rules.ts";
+import { shortStackName, stackFile } from "../../core/stack-names.ts";
+import { problemList } from "../../core/text/problems.ts";
 import { type Command, type Context, didYouMean, type Option, UsageError } from "../command.ts";
 import { OperationReport, operate } from "../operation.ts";
 import { withMember, withoutMember } from "../project/mesh-file.ts";
-import { PROJECT, readPlan } from "../project/stack-files.ts";
+import { DEFAULT_PROJECT, readProject } from "../project/stack-files.ts";
 import { choose } from "./up.ts";
 
 const MESH: Record<string, Option> = { mesh: { type: "string", value: "<stack>", help: "which mesh, where the folder has several" } };
@@ -79,15 +80,15 @@ export function editMesh(
     edit: (text: string) => string,
     what: string,
 ): void {
-    const name = `Pulumi.${mesh}.yaml`;
+    const name = stackFile(mesh);
     const file = path(folder, name);
     const before = readFileSync(file, "utf8");
     writeFileSync(file, edit(before));
-    const files = readPlan(folder);
-    const problems = [...files.problems, ...planReport(files, PROJECT).problems];
+    const files = readProject(folder);
+    const problems = [...files.problems, ...planReport(files, DEFAULT_PROJECT).problems];
     if (problems.length > 0) {
         writeFileSync(file, before);
-        throw new UsageError(problems.map((problem) => `✖ ${problem}`).join("\n"));
+        throw new UsageError(problemList(problems));
     }
     log(`${name}: ${what}`);
 }

@@ -1,7 +1,8 @@
 import { PlanReport, planReport } from "../../core/plan/report.ts";
 import { planTable } from "../../core/plan/table.ts";
+import { problemList } from "../../core/text/problems.ts";
 import { type Command, UsageError } from "../command.ts";
-import { PROJECT, readPlan } from "../project/stack-files.ts";
+import { DEFAULT_PROJECT, readProject } from "../project/stack-files.ts";
 
 /** What the stack files come to. */
 export const plan: Command<PlanReport> = {
@@ -14,10 +15,10 @@ export const plan: Command<PlanReport> = {
     options: {},
     report: PlanReport,
     async run({ folder }) {
-        const files = readPlan(folder);
-        const { report, problems } = planReport(files, PROJECT);
+        const files = readProject(folder);
+        const { report, problems } = planReport(files, DEFAULT_PROJECT);
         const all = [...files.problems, ...problems];
-        if (!report || all.length > 0) throw new UsageError(all.map((problem) => `✖ ${problem}`).join("\n"));
+        if (!report || all.length > 0) throw new UsageError(problemList(all));
         if (report.clusters.length === 0) throw new UsageError(`${folder} has no stack file of a cluster: see README.md`);
         return { code: 0, report, text: planTable(report) };
     },

@@ -1,11 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { membersOf } from "../../core/plan/report.ts";
+import { plannedMembers } from "../../core/plan/report.ts";
+import type { Project } from "../../core/settings/project.ts";
+import { problemList } from "../../core/text/problems.ts";
 import { topologyMermaid } from "../../core/topology/mermaid.ts";
 import { Topology, topology as topologyOf } from "../../core/topology/model.ts";
 import { topologySvg } from "../../core/topology/svg.ts";
 import { type Command, type Context, didYouMean, UsageError } from "../command.ts";
-import { type Plan, PROJECT } from "../project/stack-files.ts";
+import { DEFAULT_PROJECT } from "../project/stack-files.ts";
 import { choose } from "./up.ts";
 
 /** A picture of the mesh. */
@@ -27,8 +29,8 @@ export const topology: Command<Topology> = {
         if (operands.length > 1) throw new UsageError(`name one mesh stack, not ${operands.length}`);
         const { plan } = choose(context, [], { fit: false });
         const mesh = oneMesh(plan, operands[0]);
-        const { members: planned, problems } = membersOf(mesh, plan, PROJECT);
-        if (problems.length > 0) throw new UsageError(problems.map((problem) => `✖ ${problem}`).join("\n"));
+        const { members: planned, problems } = plannedMembers(mesh, plan, DEFAULT_PROJECT);
+        if (problems.length > 0) throw new UsageError(problemList(problems));
         const known = options.planned ? { facts: [] } : await deployed(plan, mesh.stack, context);
         const report = topologyOf({ mesh: mesh.stack, network: mesh.config.network, planned }, known.facts, known.mesh);
         const picture = options.mermaid ? topologyMermaid(report) : topologySvg(report);
@@ -39,7 +41,7 @@ export const topology: Command<Topology> = {
 };
 
 /** What the stacks have published. Why one cannot be read is told, and it is drawn as planned. */
-async function deployed(plan: Plan, mesh: string, context: Context) {
+async function deployed(plan: Project, mesh: string, context: Context) {
     const { readDeployed } = await import("../engine/deployed.ts");
     const stacks = await readDeployed(plan, context).catch((error) => {
         throw new Error(`${error.message}\n\`--planned\` draws the stack files alone`, { cause: error });
@@ -53,7 +55,7 @@ async function deployed(plan: Plan, mesh: string, context: Context) {
     return { facts, ...(typeof outputs === "object" && { mesh: outputs }) };
 }
 
-function oneMesh({ meshes }: Plan, name: string | undefined): Plan["meshes"][number] {
+function oneMesh({ meshes }: Project, name: string | undefined): Project["meshes"][number] {
     const names = meshes.map(({ stack }) => stack);
     if (name === undefined && names.length > 1) throw new UsageError(`name the mesh: ${names.join(", ")}`);
     const mesh = name === undefined ? meshes[0] : meshes.find(({ stack }) => stack === name);

@@ -1,11 +1,12 @@
 import { planReport } from "../../core/plan/report.ts";
 import { clusterResources } from "../../core/plan/resources.ts";
-import { shortStackName } from "../../core/settings/rules.ts";
+import type { Project } from "../../core/settings/project.ts";
+import { shortStackName } from "../../core/stack-names.ts";
 import type { Command, Context, OptionValues } from "../command.ts";
 import { didYouMean, numberOption, type Option, UsageError } from "../command.ts";
 import type { Stacks } from "../engine/driver.ts";
 import { type Operation, OperationReport, operate } from "../operation.ts";
-import { type Plan, PROJECT, readPlan, stackNames } from "../project/stack-files.ts";
+import { DEFAULT_PROJECT, readProject, stackNames } from "../project/stack-files.ts";
 
 const CONCURRENCY: Record<string, Option> = {
     concurrency: { type: "string", value: "<n>", help: "clusters that run at a time (default: all)" },
@@ -125,7 +126,7 @@ export const destroy: Command<OperationReport> = {
     },
 };
 
-async function readStacks(plan: Plan, context: Context) {
+async function readStacks(plan: Project, context: Context) {
     const { readDeployed } = await import("../engine/deployed.ts");
     return readDeployed(plan, context);
 }
@@ -154,11 +155,11 @@ export function choose(
     { folder }: Pick<Context, "folder">,
     names: readonly string[],
     { fit }: { fit: boolean },
-): { plan: Plan; stacks: Stacks } {
-    const plan = readPlan(folder);
+): { plan: Project; stacks: Stacks } {
+    const plan = readProject(folder);
     const { clusters, meshes } = stackNames(plan);
     const all = [...clusters, ...meshes];
-    const wrong = [...plan.problems, ...(fit ? planReport(plan, PROJECT).problems : [])].map((problem) => `✖ ${problem}`);
+    const wrong = [...plan.problems, ...(fit ? planReport(plan, DEFAULT_PROJECT).problems : [])].map((problem) => `✖ ${problem}`);
     // A stack whose file is wrong would be called unknown.
     const unknown = names.filter((name) => !all.includes(name)).map((name) => `there is no stack ${name}${didYouMean(name, all)}`);
     const problems = wrong.length > 0 ? wrong : unknown;

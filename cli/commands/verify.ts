@@ -36,11 +36,11 @@ export const verify: Command<VerifyReport> = {
             settleSeconds: numberOption(options, "settle", 0),
         };
         const { plan } = choose(context, operands, { fit: false });
-        const [{ membersOf, readDeployed }, { verify: prove }] = await Promise.all([
+        const [{ deployedMembers, readDeployed }, { verify: prove }] = await Promise.all([
             import("../engine/deployed.ts"),
             import("../verify.ts"),
         ]);
-        const { members, problems } = membersOf(await readDeployed(plan, context));
+        const { members, problems } = deployedMembers(await readDeployed(plan, context));
         if (members.length < 2) throw new Error(["there is no deployed mesh to verify", ...problems].join("\n"));
         const kubeconfigs = Object.fromEntries(members.map(({ name, kubeconfig }) => [name, kubeconfig]));
         const given = Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined));

@@ -1,10 +1,10 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { z } from "zod";
-import { type MeshOutputs, type PublishedCluster, parseCluster, parseMesh } from "../../core/facts/published.ts";
-import { shortStackName } from "../../core/settings/rules.ts";
+import { type MeshOutputs, type PublishedCluster, parseCluster, parseMesh } from "../../core/facts/schema.ts";
+import type { Project } from "../../core/settings/project.ts";
+import { shortStackName } from "../../core/stack-names.ts";
 import type { Context } from "../command.ts";
-import type { Plan } from "../project/stack-files.ts";
 import { describeUrn } from "../ui/progress.ts";
 import { engine } from "./engine.ts";
 import { interruptedCreations } from "./interrupted.ts";
@@ -36,7 +36,7 @@ const Exported = z.object({ deployment: z.looseObject({ resources: z.array(z.loo
  *
  * @throws Error with what the engine says: no login, a wrong passphrase
  */
-export async function readDeployed(plan: Plan, { folder, env }: Pick<Context, "folder" | "env">): Promise<DeployedStack[]> {
+export async function readDeployed(plan: Project, { folder, env }: Pick<Context, "folder" | "env">): Promise<DeployedStack[]> {
     const { command } = await engine();
     const pulumi = async (...args: string[]) => {
         const { stdout } = await promisify(execFile)(command, [...args, "--non-interactive"], {
@@ -82,7 +82,7 @@ export async function readDeployed(plan: Plan, { folder, env }: Pick<Context, "f
 }
 
 /** The clusters of the plan's meshes that can be reached, by name; what cannot be read of them is told in `problems`. */
-export function membersOf(deployed: readonly DeployedStack[]): { members: PublishedCluster[]; problems: string[] } {
+export function deployedMembers(deployed: readonly DeployedStack[]): { members: PublishedCluster[]; problems: string[] } {
     const joined = new Set(deployed.flatMap(({ mesh }) => (typeof mesh === "object" ? Object.keys(mesh.members) : [])));
     const clusters = deployed.flatMap(({ cluster }) => cluster ?? []);
     return {
@@ -95,7 +95,7 @@ export function membersOf(deployed: readonly DeployedStack[]): { members: Publis
 }
 
 /** Meshes of which clusters are not deployed yet, or by another version of this program: such a mesh can be neither previewed nor deployed. By stack, with those clusters. */
-export function meshesThatWait({ meshes }: Plan, deployed: readonly DeployedStack[]): Map<string, string[]> {
+export function meshesThatWait({ meshes }: Project, deployed: readonly DeployedStack[]): Map<string, string[]> {
     const absent = deployed.flatMap(({ stack, cluster }) => (typeof cluster === "string" ? [stack] : []));
     return new Map(
         meshes

@@ -1,9 +1,9 @@
 import { awaitMesh, machineClock } from "../../core/gate.ts";
+import type { Project } from "../../core/settings/project.ts";
 import { kubernetesAgents } from "../../kubernetes/agents.ts";
 import { kubernetesClients } from "../../kubernetes/clients.ts";
-import type { Plan } from "../project/stack-files.ts";
 import { changed } from "./changes.ts";
-import { membersOf, meshesThatWait, readDeployed } from "./deployed.ts";
+import { deployedMembers, meshesThatWait, readDeployed } from "./deployed.ts";
 import { type Changes, type DriverOptions, deployMesh, type Results, type Stacks, StacksError } from "./driver.ts";
 
 /**
@@ -13,7 +13,7 @@ import { type Changes, type DriverOptions, deployMesh, type Results, type Stacks
  * @param tell how the wait for the agents goes
  * @throws StacksError as `deployMesh` does; Error when the agents do not see each other in time: nothing further has been touched then
  */
-export async function deployRolling(plan: Plan, stacks: Stacks, options: DriverOptions, log: (line: string) => void): Promise<Results> {
+export async function deployRolling(plan: Project, stacks: Stacks, options: DriverOptions, log: (line: string) => void): Promise<Results> {
     const results: Results = new Map();
     const rolling = { ...options, env: { ...options.env, CLUSTERMESH_ROLLING: "true" } };
     const waiting = [...stacks.clusters, ...stacks.meshes];
@@ -54,7 +54,7 @@ export async function deployRolling(plan: Plan, stacks: Stacks, options: DriverO
     }
 
     async function whole(after: string): Promise<void> {
-        const { members } = membersOf(await deployed());
+        const { members } = deployedMembers(await deployed());
         if (members.length < 2) return;
         const agents = kubernetesAgents(kubernetesClients(Object.fromEntries(members.map(({ name, kubeconfig }) => [name, kubeconfig]))));
         const names = members.map(({ name }) => name);

@@ -1,5 +1,5 @@
 import { isScalar, isSeq, parseDocument, type Scalar, type YAMLSeq } from "yaml";
-import { shortStackName } from "../../core/settings/rules.ts";
+import { shortStackName } from "../../core/stack-names.ts";
 
 type Ranged = Scalar & { range: [start: number, valueEnd: number, nodeEnd: number] };
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { parse, stringify } from "yaml";
+import { problemList } from "../text/problems.ts";
 
 /**
  * What the secrets `cilium-clustermesh` and `cilium-kvstoremesh` hold: a file for each peer, named after it, in the format of etcd's client config, and
@@ -121,6 +122,6 @@ export function parseClustermesh(files: Record<string, string>, self: string): M
         if (new Set(hostnames).size !== hostnames.length) problems.push(`${name}: a host alias is there twice`);
         peers.set(name, peer);
     }
-    if (problems.length > 0) throw new Error(`Cilium would refuse this secret:\n${problems.map((problem) => `✖ ${problem}`).join("\n")}`);
+    if (problems.length > 0) throw new Error(`Cilium would refuse this secret:\n${problemList(problems)}`);
     return peers;
 }

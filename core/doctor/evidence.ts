@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Certificate } from "../cilium/certificates.ts";
-import type { ClusterFacts } from "../facts/published.ts";
+import type { ClusterFacts } from "../facts/schema.ts";
 
 /** What was asked for, or why it could not be had. */
 export type Known<T> = { value: T } | { unknown: string };

@@ -1,5 +1,5 @@
 import { pairs } from "../network/mesh.ts";
-import { shortStackName } from "../settings/rules.ts";
+import { shortStackName } from "../stack-names.ts";
 import type { ClusterEvidence, Evidence, Known, MeshEvidence } from "./evidence.ts";
 
 export interface Finding {

@@ -1,6 +1,8 @@
 import { contains } from "../network/cidr.ts";
-import { describeTraffic, ingressFrom, routesTo, type Traffic } from "../network/mesh.ts";
+import { ingressFrom, routesTo } from "../network/mesh.ts";
+import { describeTraffic, type Traffic } from "../network/traffic.ts";
 import { LONG_PATH_MTU } from "../preflight.ts";
+import { stackFile } from "../stack-names.ts";
 import type { ClusterEvidence, MeshEvidence } from "./evidence.ts";
 import { about, few, joined, kubectl, links, putBack, type Rule, way, ways } from "./rule.ts";
 
@@ -238,10 +240,7 @@ export const NETWORK_RULES: readonly Rule[] = [
                             ...about(cluster),
                             found: `${what} is ${size}`,
                             cause: "small requests pass, large ones are lost without a word",
-                            remedy: [
-                                `set mtu to ${LONG_PATH_MTU} in Pulumi.${cluster.facts.stack.split("/").at(-1)}.yaml`,
-                                ...putBack(cluster.facts.stack),
-                            ],
+                            remedy: [`set mtu to ${LONG_PATH_MTU} in ${stackFile(cluster.facts.stack)}`, ...putBack(cluster.facts.stack)],
                         }));
                 });
             }),

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { shortStackName } from "../settings/rules.ts";
+import { shortStackName } from "../stack-names.ts";
+import { columns } from "../text/columns.ts";
 import { diagnose } from "./diagnose.ts";
 import type { ClusterEvidence, Evidence, Known } from "./evidence.ts";
 import { links } from "./rule.ts";
@@ -137,20 +138,4 @@ export function statusText({ stacks, clusters, pairs, problems }: StatusReport):
 
 function of(count: Count): string {
     return count ? `${count.ready} of ${count.all}` : "?";
-}
-
-/** Rows under each other, every column as wide as its widest cell. */
-function columns(rows: readonly (readonly string[])[]): string {
-    const widths = rows.reduce<number[]>(
-        (widest, row) => row.map((cell, i) => Math.max(widest[i] ?? 0, cell.length)).concat(widest.slice(row.length)),
-        [],
-    );
-    return rows
-        .map((row) =>
-            row
-                .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-                .join("  ")
-                .trimEnd(),
-        )
-        .join("\n");
 }

@@ -2,7 +2,7 @@ import { ETCD_PORT } from "../cilium/clustermesh-config.ts";
 import { MAX_CONNECTED_CLUSTERS } from "../cilium/helm-values.ts";
 import { endpointAddress, layout } from "../network/cidr.ts";
 import type { ClusterConfig } from "../settings/parse.ts";
-import type { ClusterFacts } from "./published.ts";
+import type { ClusterFacts } from "./schema.ts";
 
 /** What a cluster will publish, as far as its stack file decides it. */
 export type PlannedFacts = Omit<

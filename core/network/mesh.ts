@@ -1,18 +1,9 @@
 import { etcdHostname } from "../cilium/clustermesh-config.ts";
-import type { ClusterFacts } from "../facts/published.ts";
+import type { ClusterFacts } from "../facts/schema.ts";
+import { describeTraffic, type IngressPolicy, type Traffic } from "./traffic.ts";
 
 /** How VPCs are connected. */
 export type NetworkMode = "peering" | "transit-gateway";
-
-/** An ingress rule's protocol and ports, as AWS names them. */
-export interface Traffic {
-    protocol: string;
-    fromPort?: number;
-    toPort?: number;
-}
-
-/** What nodes and pods accept from the peers. */
-export type IngressPolicy = "all" | readonly Traffic[];
 
 /** A route that one VPC needs to reach a peer. */
 export interface MeshRoute {
@@ -92,19 +83,4 @@ function uniqueTraffic(traffic: readonly Traffic[]): Traffic[] {
 /** Host aliases by which agents resolve the peers' etcds: an entry for each address. */
 export function hostAliases(peers: readonly ClusterFacts[]): { ip: string; hostnames: string[] }[] {
     return peers.flatMap((peer) => peer.etcd.addresses.map((ip) => ({ ip, hostnames: [etcdHostname(peer.name)] })));
-}
-
-/** "tcp/443", "udp/8000-9000", "icmp", "all": as in the mesh's stack file. */
-export function describeTraffic({ protocol, fromPort, toPort }: Traffic): string {
-    if (protocol === "-1") return "all traffic";
-    if (protocol === "icmp") return "icmp";
-    return `${protocol}/${fromPort === toPort ? fromPort : `${fromPort}-${toPort}`}`;
-}
-
-/** Reads what `describeTraffic` writes. ICMP is the echo request alone. @returns undefined when it cannot be read */
-export function parseTraffic(text: string): Traffic | undefined {
-    if (text === "icmp") return { protocol: "icmp", fromPort: 8, toPort: 0 };
-    const [, protocol, from, to = from] = /^(tcp|udp)\/(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
-    const [fromPort, toPort] = [Number(from), Number(to)];
-    return protocol && fromPort >= 1 && fromPort <= toPort && toPort <= 65535 ? { protocol, fromPort, toPort } : undefined;
 }

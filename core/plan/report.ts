@@ -2,8 +2,9 @@ import { z } from "zod";
 import { accountOf, type PlannedFacts, plannedFacts, zoneNames } from "../facts/planned.ts";
 import { ordered, pairs } from "../network/mesh.ts";
 import { fitProblems } from "../preflight.ts";
-import type { ClusterConfig, MeshConfig } from "../settings/parse.ts";
-import { fullStackName, shortStackName } from "../settings/rules.ts";
+import type { ClusterConfig } from "../settings/parse.ts";
+import type { Project } from "../settings/project.ts";
+import { fullStackName, shortStackName, stackFile } from "../stack-names.ts";
 import { addressMap, freeBlocks } from "./addresses.ts";
 import { clusterCost, meshCost, total, unitPrices } from "./cost.ts";
 import { PRICE_DATES, PRICE_SOURCE } from "./prices.ts";
@@ -88,14 +89,6 @@ export const PlanReport = z.strictObject({
 });
 export type PlanReport = z.infer<typeof PlanReport>;
 
-/** The stack files of a folder, each right by itself. */
-export interface Files {
-    clusters: readonly { stack: string; config: ClusterConfig }[];
-    meshes: readonly { stack: string; config: MeshConfig }[];
-    /** Stacks whose file is wrong: of those it is no use to say that they are missing. */
-    wrong?: readonly string[];
-}
-
 /** Ids that Cilium has behind the AWS VPC CNI. */
 const MOST_IDS = 127;
 
@@ -108,12 +101,12 @@ const IDS_SHOWN = 4;
  * @param project "<organization>/<project>", to which the folder's stacks belong
  * @returns every problem across the files, or the report
  */
-export function planReport(files: Files, project: string): { report?: PlanReport; problems: string[] } {
-    const meshes = files.meshes.map((mesh) => ({ ...mesh, ...membersOf(mesh, files, project) }));
+export function planReport(files: Project, project: string): { report?: PlanReport; problems: string[] } {
+    const meshes = files.meshes.map((mesh) => ({ ...mesh, ...plannedMembers(mesh, files, project) }));
     const problems = [
         ...meshes.flatMap((mesh) => mesh.problems),
         ...inSeveral(meshes),
-        ...meshes.flatMap(({ stack, config, members }) => fitProblems(members, { ...config, file: `Pulumi.${stack}.yaml` })),
+        ...meshes.flatMap(({ stack, config, members }) => fitProblems(members, { ...config, file: stackFile(stack) })),
     ];
     if (problems.length > 0) return { problems: [...new Set(problems)] };
 
@@ -150,12 +143,12 @@ export function planReport(files: Files, project: string): { report?: PlanReport
 }
 
 /** The clusters that a mesh's file names, in the mesh's own order. `problems` are files that are not there. */
-export function membersOf({ stack, config }: Files["meshes"][number], { clusters, wrong = [] }: Files, project: string) {
+export function plannedMembers({ stack, config }: Project["meshes"][number], { clusters, invalid }: Project, project: string) {
     const known = new Map(clusters.map((cluster) => [fullStackName(cluster.stack, project), cluster]));
     // The organization is the backend's matter: who writes a full name writes his own, and files do not tell which that is.
     const here = (full: string) => full.split("/").at(-2) === project.split("/").at(-1);
     const local = (full: string) => fullStackName(shortStackName(full), project);
-    const missing = config.clusters.filter((full) => here(full) && !known.has(local(full)) && !wrong.includes(shortStackName(full)));
+    const missing = config.clusters.filter((full) => here(full) && !known.has(local(full)) && !invalid.includes(shortStackName(full)));
     const members = config.clusters.flatMap((full) => {
         const found = here(full) && known.get(local(full));
         return found ? [plannedFacts(found.config, local(full))] : [];
@@ -165,14 +158,14 @@ export function membersOf({ stack, config }: Files["meshes"][number], { clusters
         notHere: config.clusters.filter((full) => !here(full)),
         problems: missing.map(
             (full) =>
-                `Pulumi.${stack}.yaml: clusters names ${shortStackName(full)}, but there is no Pulumi.${shortStackName(full)}.yaml of a cluster here: write it, or correct the name`,
+                `${stackFile(stack)}: clusters names ${shortStackName(full)}, but there is no ${stackFile(full)} of a cluster here: write it, or correct the name`,
         ),
     };
 }
 
 /** Each mesh would put its own list of peers into the cluster, over the other's. */
 function inSeveral(meshes: readonly { stack: string; members: readonly PlannedFacts[] }[]): string[] {
-    const joins = meshes.flatMap(({ stack, members }) => members.map((member) => ({ file: `Pulumi.${stack}.yaml`, stack: member.stack })));
+    const joins = meshes.flatMap(({ stack, members }) => members.map((member) => ({ file: stackFile(stack), stack: member.stack })));
     return [...Map.groupBy(joins, (join) => join.stack)]
         .filter(([, found]) => found.length > 1)
         .map(
@@ -202,7 +195,7 @@ function clusterPlan(stack: string, config: ClusterConfig, project: string): Pla
     };
 }
 
-function meshPlan(mesh: Files["meshes"][number] & { members: readonly PlannedFacts[]; notHere: string[] }): PlanReport["meshes"][number] {
+function meshPlan(mesh: Project["meshes"][number] & { members: readonly PlannedFacts[]; notHere: string[] }): PlanReport["meshes"][number] {
     const { stack, config, members, notHere } = mesh;
     return {
         ...stackPlan(stack, meshResources(members, config), meshCost(members, config)),

@@ -21,7 +21,7 @@ export function planTable(report: PlanReport): string {
     ];
     const { from, to, source } = report.cost.prices;
     return [
-        ...sections.filter(([, rows]) => rows.length > 0).map(([title, rows]) => `${title}\n${columns(rows)}`),
+        ...sections.filter(([, rows]) => rows.length > 0).map(([title, rows]) => `${title}\n${columns(rows, "  ")}`),
         ...notes(report),
         `prices: ${source}, as of ${from} to ${to}, without taxes, discounts and free tiers`,
     ].join("\n\n");

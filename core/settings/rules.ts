@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { type HelmValues, refusedPaths } from "../cilium/helm-values.ts";
 import { defaultPool, layout, overlap } from "../network/cidr.ts";
-import type { ClusterSettings, MeshSettings } from "./parse.ts";
+import { fullStackName } from "../stack-names.ts";
+import type { ClusterSettings, MeshSettings } from "./schema.ts";
 
 /** A check across several settings, each of which is right by itself. */
 interface ClusterRule {
@@ -99,14 +100,4 @@ function chartProblems(chart: string, version: string): string[] {
     if (!existsSync(manifest)) return [`cilium.chart "${chart}" has no Chart.yaml: name the chart's own folder`];
     const found = (parse(readFileSync(manifest, "utf8")) as { version?: string }).version;
     return found === version ? [] : [`cilium.chart "${chart}" is version ${found}, but cilium.version is ${version}: make them agree`];
-}
-
-/** `cluster1` of `organization/clustermesh/cluster1`. */
-export function shortStackName(stack: string): string {
-    return stack.slice(stack.lastIndexOf("/") + 1);
-}
-
-/** "organization/clustermesh/cluster1" of "cluster1". @param project "<organization>/<project>" */
-export function fullStackName(stack: string, project: string): string {
-    return stack.includes("/") ? stack : `${project}/${stack}`;
 }

@@ -1,5 +1,9 @@
-/** Rows under each other, every column as wide as its widest cell. */
-export function columns(rows: readonly (readonly string[])[]): string {
-    const widths = rows.reduce<number[]>((widest, row) => row.map((cell, i) => Math.max(widest[i] ?? 0, cell.length)), []);
-    return rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ")}`.trimEnd()).join("\n");
+/** Aligns rows of cells into columns, each as wide as its widest cell. `indent` is put before every row. */
+export function columns(rows: readonly (readonly string[])[], indent = ""): string {
+    const widths: number[] = [];
+    for (const row of rows)
+        row.forEach((cell, column) => {
+            widths[column] = Math.max(widths[column] ?? 0, cell.length);
+        });
+    return rows.map((row) => `${indent}${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd()).join("\n");
 }

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { accountOf, type PlannedFacts } from "../facts/planned.ts";
-import type { ClusterFacts } from "../facts/published.ts";
+import type { ClusterFacts } from "../facts/schema.ts";
 import { ordered, pairs } from "../network/mesh.ts";
 import { regionsOf } from "../plan/resources.ts";
-import { shortStackName } from "../settings/rules.ts";
+import { shortStackName } from "../stack-names.ts";
 
 const Cluster = z.strictObject({
     name: z.string(),

@@ -46,7 +46,7 @@ export function reportTable(report: VerifyReport): string {
         ["checks", checks.map(({ title, findings, seconds }) => [verdict(findings), title, counts(findings), `${seconds.toFixed(1)} s`])],
     ];
     return [
-        ...sections.filter(([, rows]) => rows.length > 0).map(([title, rows]) => `${title}\n${columns(rows)}`),
+        ...sections.filter(([, rows]) => rows.length > 0).map(([title, rows]) => `${title}\n${columns(rows, "  ")}`),
         ...checks.flatMap(({ title, findings }) => failures(title, findings)),
         `${conclusion(report)}: ${clusters.join(", ")}, in ${report.seconds.toFixed(1)} s`,
     ].join("\n\n");

@@ -12,20 +12,21 @@ import { appendFileSync } from "node:fs";
 import { changed, describeChanges } from "../../cli/engine/changes.ts";
 import { meshesThatWait, readDeployed } from "../../cli/engine/deployed.ts";
 import { deployMesh, driftOfMesh, previewMesh, type Results, StacksError } from "../../cli/engine/driver.ts";
-import { readPlan, stackNames } from "../../cli/project/stack-files.ts";
+import { readProject, stackNames } from "../../cli/project/stack-files.ts";
 import { follow } from "../../cli/ui/follow.ts";
 import { catchInterrupts } from "../../cli/ui/interrupts.ts";
+import { problemList } from "../../core/text/problems.ts";
 
 const MODES = { preview: previewMesh, up: deployMesh, drift: driftOfMesh };
 
 const [mode = "", ...names] = process.argv.slice(2);
-const plan = readPlan(".");
+const plan = readProject(".");
 const { problems } = plan;
 const stacks = stackNames(plan, names);
 const unknown = names.filter((name) => ![...stacks.clusters, ...stacks.meshes].includes(name)).map((name) => `there is no stack ${name}`);
 if (!isMode(mode)) problems.push(`the first word is ${Object.keys(MODES).join(", ")}, not ${JSON.stringify(mode)}`);
 if (!isMode(mode) || problems.length + unknown.length > 0) {
-    console.error([...problems, ...unknown].map((problem) => `✖ ${problem}`).join("\n"));
+    console.error(problemList([...problems, ...unknown]));
     process.exit(2);
 }
 

@@ -2,8 +2,8 @@
 import { rmSync } from "node:fs";
 import { availableParallelism, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
-import type { Plan } from "../../cli/project/stack-files.ts";
 import { defaultPool } from "../../core/network/cidr.ts";
+import type { Project } from "../../core/settings/project.ts";
 import { allPassed } from "../../core/verify/report.ts";
 import { family, processTable, proportionalSize } from "./process/process-tree.ts";
 import { inLab, makeFolder, PHASES, readOptions, verifyLab } from "./run.ts";
@@ -117,7 +117,7 @@ async function labRun(): Promise<Figure[]> {
 }
 
 /** What the families of nodes' holders hold, and what the control planes beside them do: on average of a node, of a cluster. */
-function memoryOfParts({ clusters }: Plan): { node: number; controlPlane: number } {
+function memoryOfParts({ clusters }: Project): { node: number; controlPlane: number } {
     const table = processTable();
     const all = family(table, process.pid);
     const nodes = new Set(
@@ -152,15 +152,15 @@ async function sizes(): Promise<Figure[]> {
 }
 
 /** The first cluster of a plan, and others like it. */
-function meshOf(size: number, { clusters: [first], meshes: [mesh], problems }: Plan): Plan {
-    if (!first || !mesh) return { clusters: [], meshes: [], problems };
+function meshOf(size: number, { clusters: [first], meshes: [mesh], ...files }: Project): Project {
+    if (!first || !mesh) return { ...files, clusters: [], meshes: [] };
     const clusters = Array.from({ length: size }, (_, i) => {
         const [id, name] = [i + 1, `cluster${i + 1}`];
         const { config } = first;
         const own = { name, id, vpcCidr: `10.${id}.0.0/18`, nodeGroup: { ...config.nodeGroup, min: 1, desired: 1 } };
         return { stack: name, config: { ...config, ...own, cilium: { ...config.cilium, poolCidr: defaultPool(id) } } };
     });
-    return { clusters, meshes: [{ ...mesh, config: { ...mesh.config, clusters: clusters.map(({ stack }) => stack) } }], problems };
+    return { ...files, clusters, meshes: [{ ...mesh, config: { ...mesh.config, clusters: clusters.map(({ stack }) => stack) } }] };
 }
 
 /** Samples the proportional set sizes of this process and all that came of it: the families of `pulumi` are the program, the others the lab. */

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
-import type { Plan } from "../../cli/project/stack-files.ts";
+import type { Project } from "../../core/settings/project.ts";
+import { stackFile } from "../../core/stack-names.ts";
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
 
@@ -25,7 +26,7 @@ const PARTS = [
 export type StackFiles = Record<string, object>;
 
 /** The files of a plan's stacks. */
-export function stackFiles({ clusters, meshes }: Plan): StackFiles {
+export function stackFiles({ clusters, meshes }: Project): StackFiles {
     return Object.fromEntries([...clusters, ...meshes].map(({ stack, config }) => [stack, config]));
 }
 
@@ -42,7 +43,7 @@ export function makeProject(folder: string, stacks: StackFiles): void {
 /** Writes stacks' settings into their files, new ones or those that are there: what the engine keeps in them stays. */
 export function writeStackFiles(folder: string, stacks: StackFiles): void {
     for (const [stack, settings] of Object.entries(stacks)) {
-        const file = join(folder, `Pulumi.${stack}.yaml`);
+        const file = join(folder, stackFile(stack));
         const kept: object = existsSync(file) ? parse(readFileSync(file, "utf8")) : {};
         writeFileSync(file, stringify({ ...kept, config: { "clustermesh:stack": settings } }));
     }

@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import { type DriverOptions, deployMesh, destroyMesh, previewMesh, type Results, type Stacks } from "../../cli/engine/driver.ts";
-import { type Plan, readPlan, stackNames } from "../../cli/project/stack-files.ts";
+import { readProject, stackNames } from "../../cli/project/stack-files.ts";
 import { catchInterrupts } from "../../cli/ui/interrupts.ts";
 import { type VerifyOptions, verify } from "../../cli/verify.ts";
+import type { Project } from "../../core/settings/project.ts";
+import { problemList } from "../../core/text/problems.ts";
 import type { VerifyReport } from "../../core/verify/report.ts";
 import { type Lab, startLab } from "./lab.ts";
 import { runs } from "./process/claim.ts";
@@ -26,7 +28,7 @@ export function readOptions<Options extends ParseArgsOptionsConfig>(options: Opt
 /** A lab with the repository's stacks. */
 export interface Run {
     lab: Lab;
-    plan: Plan;
+    plan: Project;
     stacks: Stacks;
     driver: DriverOptions;
 }
@@ -38,7 +40,7 @@ export interface RunOptions {
     real?: readonly string[] | undefined;
     simulatedNodes?: boolean;
     /** Makes another mesh of the repository's stack files. Default: as they are. */
-    change?: (plan: Plan) => Plan;
+    change?: (plan: Project) => Project;
 }
 
 /** What is done with a lab, in this order. */
@@ -69,9 +71,9 @@ export async function inLab(
     let code = 0;
     let lab: Lab | undefined;
     try {
-        const plan = change(readPlan("."));
+        const plan = change(readProject("."));
         const { problems } = plan;
-        if (problems.length > 0) throw new Error(problems.map((problem) => `✖ ${problem}`).join("\n"));
+        if (problems.length > 0) throw new Error(problemList(problems));
         lab = await unlessAborted(interrupted, startLab({ folder, stacks: stackFiles(plan), log, simulatedNodes, ...(real && { real }) }));
         const driver: DriverOptions = { folder: lab.project, env: lab.env, signal: interrupted, ...(onEvent && { onEvent }) };
         await work({ lab, plan, stacks: stackNames(plan), driver }, interrupted);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { automation } from "@pulumi/pulumi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type DriverOptions, deployMesh, destroyMesh, previewMesh } from "../../cli/engine/driver.ts";
-import { readPlan } from "../../cli/project/stack-files.ts";
+import { readProject } from "../../cli/project/stack-files.ts";
 import { ALL_TABLES } from "../../packages/lab/aws/aws.ts";
 import { type Lab, startLab } from "../../packages/lab/lab.ts";
 import { pathMatrix } from "../../packages/lab/matrix.ts";
@@ -31,7 +31,7 @@ describe.skipIf(await whyNoTools())("runs that are killed", { timeout: 900_000 }
         console.log(`CLUSTERMESH_SEED=${seed}`);
         lab = await startLab({
             folder: join(await temporaryFolder(), "lab"),
-            stacks: stackFiles(readPlan(".")),
+            stacks: stackFiles(readProject(".")),
             simulatedNodes: true,
             log: (line) => console.log(line),
         });

@@ -6,7 +6,7 @@ import { AppsV1Api, CoreV1Api } from "@kubernetes/client-node";
 import { automation } from "@pulumi/pulumi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type DriverOptions, deployMesh, destroyMesh, type EngineEvent, previewMesh, refreshMesh } from "../../cli/engine/driver.ts";
-import { readPlan } from "../../cli/project/stack-files.ts";
+import { readProject } from "../../cli/project/stack-files.ts";
 import { parseClustermesh } from "../../core/cilium/clustermesh-config.ts";
 import { ALL_TABLES } from "../../packages/lab/aws/aws.ts";
 import type { CallInfo } from "../../packages/lab/aws/simulation.ts";
@@ -67,7 +67,7 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
     beforeAll(async () => {
         lab = await startLab({
             folder: join(await temporaryFolder(), "lab"),
-            stacks: stackFiles(readPlan(".")),
+            stacks: stackFiles(readProject(".")),
             simulatedNodes: true,
             log: (line) => console.log(line),
         });

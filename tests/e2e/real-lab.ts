@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { AppsV1Api, CoreV1Api, type KubernetesObject, KubernetesObjectApi, PatchStrategy } from "@kubernetes/client-node";
 import { type DriverOptions, deployMesh, type Stacks } from "../../cli/engine/driver.ts";
-import { readPlan } from "../../cli/project/stack-files.ts";
+import { readProject } from "../../cli/project/stack-files.ts";
 import { type VerifyOptions, verify } from "../../cli/verify.ts";
 import { laggingPeers } from "../../core/cilium/readiness.ts";
 import type { Agent } from "../../core/gate.ts";
@@ -55,13 +55,13 @@ export interface RealLab {
 
 /** The sample mesh stack. @param gate its settings */
 export function meshWith(gate: { timeoutSeconds: number; healAfterSeconds: number }): object {
-    const [mesh] = readPlan(".").meshes;
+    const [mesh] = readProject(".").meshes;
     return { ...mesh?.config, gate };
 }
 
 /** The sample cluster stacks, with two nodes each. */
 export function clusterStacks({ kvstoreMesh }: { kvstoreMesh: boolean }): StackFiles {
-    const { clusters } = readPlan(".");
+    const { clusters } = readProject(".");
     return Object.fromEntries(
         clusters.map(({ stack, config }) => [
             stack,

@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { deployMesh, destroyMesh } from "../../cli/engine/driver.ts";
-import { readPlan } from "../../cli/project/stack-files.ts";
+import { readProject } from "../../cli/project/stack-files.ts";
 import { ALL_TABLES } from "../../packages/lab/aws/aws.ts";
 import { startLab } from "../../packages/lab/lab.ts";
 import { until } from "../../packages/lab/process/until.ts";
@@ -39,7 +39,7 @@ test.skipIf(why)(
     `${RUNS} labs in a row: up, agents ready, down, and nothing left`,
     { timeout: BUILD_TIMEOUT + RUNS * RUN_TIMEOUT },
     async () => {
-        const plan = readPlan(".");
+        const plan = readProject(".");
         for (const { config } of plan.clusters) Object.assign(config.nodeGroup, { min: 1, desired: 1 });
         const stacks = stackFiles(plan);
         for (let run = 1; run <= RUNS; run++) {

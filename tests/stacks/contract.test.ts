@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
-import { readClusters } from "../../core/facts/published.ts";
 import { type ClusterConfig, parseConfig } from "../../core/settings/parse.ts";
 import { clusterStack } from "../../stacks/cluster.ts";
+import { readClusters } from "../../stacks/read-clusters.ts";
 import { deployed, run } from "./harness.ts";
 
 const NAME = "organization/clustermesh/cluster1";

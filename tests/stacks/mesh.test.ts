@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { directEntry, kvstoremeshEntry, parseClustermesh, withCertificates } from "../../core/cilium/clustermesh-config.ts";
-import type { ClusterFacts } from "../../core/facts/published.ts";
+import type { ClusterFacts } from "../../core/facts/schema.ts";
 import { ordered, pairs, peersOf } from "../../core/network/mesh.ts";
 import { type MeshConfig, parseConfig } from "../../core/settings/parse.ts";
 import { meshStack } from "../../stacks/mesh.ts";

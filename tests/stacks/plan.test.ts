@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { type PlannedFacts, plannedFacts } from "../../core/facts/planned.ts";
 import { clusterResources, meshResources, type Resources } from "../../core/plan/resources.ts";
 import { type ClusterConfig, type MeshConfig, parseConfig } from "../../core/settings/parse.ts";
-import { fullStackName } from "../../core/settings/rules.ts";
+import { fullStackName } from "../../core/stack-names.ts";
 import { clusterStack } from "../../stacks/cluster.ts";
 import { meshStack } from "../../stacks/mesh.ts";
 import { deployed, type Program, type Registered, run, type Stacks } from "./harness.ts";

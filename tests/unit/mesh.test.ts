@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { directEntry, etcdClientFiles, kvstoremeshEntry, parseClustermesh } from "../../core/cilium/clustermesh-config.ts";
-import type { ClusterFacts } from "../../core/facts/published.ts";
-import { describeTraffic, hostAliases, ingressFrom, ordered, pairs, parseTraffic, peersOf, routesTo } from "../../core/network/mesh.ts";
+import type { ClusterFacts } from "../../core/facts/schema.ts";
+import { hostAliases, ingressFrom, ordered, pairs, peersOf, routesTo } from "../../core/network/mesh.ts";
+import { describeTraffic, parseTraffic } from "../../core/network/traffic.ts";
 import { meshProblems } from "../../core/preflight.ts";
 import { fitMembers, member } from "../members.ts";
 

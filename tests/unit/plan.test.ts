@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readPlan } from "../../cli/project/stack-files.ts";
+import { readProject } from "../../cli/project/stack-files.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -11,7 +11,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 test("the stacks of this repository: two clusters, then the mesh of them", () => {
-    const { clusters, meshes, problems } = readPlan(".");
+    const { clusters, meshes, problems } = readProject(".");
     expect(problems).toEqual([]);
     expect(clusters.map(({ stack, config }) => [stack, config.vpcCidr, config.nat])).toEqual([
         ["cluster1", "10.248.0.0/18", "single"],
@@ -30,7 +30,7 @@ test("what is wrong is told of every file at once; other projects' files and the
     write("Pulumi.broken.yaml", "config: [\n");
     write("Pulumi.a.yaml", "config:\n  clustermesh:stack: {kind: mesh, clusters: [b]}\n");
     write("Pulumi.b.yaml", "config:\n  clustermesh:stack: {kind: cluster, name: b, id: 0, region: eu-central-1, vpcCidr: 10.0.0.0/16}\n");
-    const { clusters, meshes, problems } = readPlan(folder);
+    const { clusters, meshes, problems } = readProject(folder);
     expect([...clusters, ...meshes]).toEqual([]);
     expect(problems).toEqual([
         expect.stringMatching(/^Pulumi\.a\.yaml: clusters \["b"\] has fewer than two clusters/),

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { readPlan } from "../../../cli/project/stack-files.ts";
+import { readProject } from "../../../cli/project/stack-files.ts";
 import { planReport } from "../../../core/plan/report.ts";
 
 interface Job {
@@ -37,6 +37,6 @@ test("what the workflow takes out of the plan is there", () => {
         ["clusters", "stack"],
         ["meshes", "stack"],
     ]);
-    const report = planReport(readPlan("."), "organization/clustermesh").report as unknown as Record<string, Record<string, unknown>[]>;
+    const report = planReport(readProject("."), "organization/clustermesh").report as unknown as Record<string, Record<string, unknown>[]>;
     for (const [list = "", field = ""] of taken) for (const entry of report[list] ?? []) expect(entry).toHaveProperty(field);
 });

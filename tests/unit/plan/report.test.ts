@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { readPlan } from "../../../cli/project/stack-files.ts";
+import { readProject } from "../../../cli/project/stack-files.ts";
 import { PlanReport, planReport } from "../../../core/plan/report.ts";
 import { planTable } from "../../../core/plan/table.ts";
 import { cluster, files, mesh, PROJECT } from "./stacks.ts";
@@ -19,7 +19,7 @@ const quota = (report: PlanReport, code: string, where?: string) =>
     report.quotas.find((one) => one.code === code && (where === undefined || one.where === where));
 
 test("this repository's files, for people", () => {
-    const { report } = planReport(readPlan("."), PROJECT);
+    const { report } = planReport(readProject("."), PROJECT);
     expect(planTable(PlanReport.parse(report))).toMatchSnapshot();
 });
 

@@ -24,5 +24,7 @@ export function files(clusters: readonly ClusterConfig[], over: object = {}) {
     return {
         clusters: clusters.map((config) => ({ stack: config.name, config })),
         meshes: [{ stack: "mesh", config: mesh(names, over) }],
+        problems: [],
+        invalid: [],
     };
 }

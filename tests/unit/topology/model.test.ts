@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { plannedFacts } from "../../../core/facts/planned.ts";
-import type { ClusterFacts } from "../../../core/facts/published.ts";
+import type { ClusterFacts } from "../../../core/facts/schema.ts";
 import { describeLink, type Topology, topology } from "../../../core/topology/model.ts";
 import { member } from "../../members.ts";
 import { cluster, PROJECT } from "../plan/stacks.ts";

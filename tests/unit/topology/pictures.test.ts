@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { readPlan } from "../../../cli/project/stack-files.ts";
-import { membersOf } from "../../../core/plan/report.ts";
+import { readProject } from "../../../cli/project/stack-files.ts";
+import { plannedMembers } from "../../../core/plan/report.ts";
 import { topologyMermaid } from "../../../core/topology/mermaid.ts";
 import { type Topology, topology } from "../../../core/topology/model.ts";
 import { PALETTES } from "../../../core/topology/palette.ts";
@@ -97,10 +97,10 @@ test("every colour is in the picture, the dark ones where dark is preferred, and
 
 /** The two clusters of this repository, planned, or deployed with these ids. */
 function drawn(vpcs: readonly string[] = [], connection?: string): Topology {
-    const plan = readPlan(".");
+    const plan = readProject(".");
     const [mesh] = plan.meshes;
     if (!mesh) throw new Error("no mesh");
-    const planned = membersOf(mesh, plan, PROJECT).members;
+    const planned = plannedMembers(mesh, plan, PROJECT).members;
     const deployed = planned.flatMap((facts, i) => (vpcs[i] ? [member(facts.id, { ...facts, vpcId: vpcs[i] })] : []));
     return topology(
         { mesh: mesh.stack, network: mesh.config.network, planned },

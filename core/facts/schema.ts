@@ -1,6 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { shortStackName } from "../settings/rules.ts";
+import { shortStackName } from "../stack-names.ts";
 
 /** Raised whenever a cluster stack of an older program can no longer be read. */
 export const CONTRACT_VERSION = 1;
@@ -57,7 +56,10 @@ const EtcdClient = z.object({
 const Secrets = z.object({ kubeconfig: z.string(), etcdClient: EtcdClient });
 
 const Published = z.object({ ...Facts.shape, ...Secrets.shape });
-const Keys = Object.keys(Published.shape) as (keyof z.infer<typeof Published>)[];
+export type Published = z.infer<typeof Published>;
+
+/** Names of the outputs that a cluster stack has. */
+export const PUBLISHED_KEYS = Object.keys(Published.shape) as (keyof Published)[];
 
 /** What a cluster publishes in plain: all that the mesh decides on. */
 export interface ClusterFacts extends z.infer<typeof Facts> {
@@ -67,13 +69,7 @@ export interface ClusterFacts extends z.infer<typeof Facts> {
 
 export type EtcdClient = z.infer<typeof EtcdClient>;
 
-/** A cluster of the mesh: plain facts, and the secrets still wrapped. */
-export interface Cluster extends ClusterFacts {
-    kubeconfig: pulumi.Output<string>;
-    etcdClient: pulumi.Output<EtcdClient>;
-}
-
-/** The same with the secrets in plain, for programs outside the engine. */
+/** The same with the secrets, in plain: for programs outside the engine. */
 export interface PublishedCluster extends ClusterFacts {
     kubeconfig: string;
     etcdClient: EtcdClient;
@@ -88,32 +84,6 @@ const MeshOutputs = z.object({
 });
 
 export type MeshOutputs = z.infer<typeof MeshOutputs>;
-
-/** What `stacks/cluster.ts` returns. Each key is an output of its own, since one secret makes the whole of its top-level output secret. */
-export type ClusterOutputs = { [K in keyof z.infer<typeof Published>]: pulumi.Input<z.infer<typeof Published>[K]> };
-
-/**
- * Reads what the cluster stacks publish, in parallel.
- *
- * @param stacks full names
- *
- * @throws RunError that names every stack that cannot be read, and what to do about each
- */
-export async function readClusters(stacks: readonly string[]): Promise<Cluster[]> {
-    const read = await Promise.all(stacks.map(readCluster));
-    const problems = read.filter((result) => typeof result === "string");
-    if (problems.length > 0) throw new pulumi.RunError(problems.map((problem) => `✖ ${problem}`).join("\n"));
-    return read.filter((result) => typeof result !== "string");
-}
-
-async function readCluster(stack: string): Promise<Cluster | string> {
-    const reference = new pulumi.StackReference(stack);
-    // Key by key: `outputs` as a whole is secret as soon as one of them is.
-    const details = await Promise.all(Keys.map((key) => reference.getOutputDetails(key)));
-    const read = parseCluster(stack, Object.fromEntries(Keys.map((key, i) => [key, details[i]?.value ?? details[i]?.secretValue])));
-    if (typeof read === "string") return read;
-    return { ...read, kubeconfig: pulumi.secret(read.kubeconfig), etcdClient: pulumi.secret(read.etcdClient) };
-}
 
 /**
  * What a cluster stack publishes.
