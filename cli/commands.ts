@@ -1,11 +1,29 @@
 import type { Command } from "./command.ts";
+import { completion } from "./commands/completion.ts";
+import { destroy } from "./commands/destroy.ts";
 import { doctor } from "./commands/doctor.ts";
-import { join, leave } from "./commands/join.ts";
+import { join } from "./commands/join.ts";
+import { leave } from "./commands/leave.ts";
 import { plan } from "./commands/plan.ts";
+import { preview } from "./commands/preview.ts";
+import { refresh } from "./commands/refresh.ts";
 import { status } from "./commands/status.ts";
 import { topology } from "./commands/topology.ts";
-import { destroy, preview, refresh, up } from "./commands/up.ts";
+import { up } from "./commands/up.ts";
 import { verify } from "./commands/verify.ts";
 
-/** All there are, in the order in which help lists them. */
-export const COMMANDS: readonly Command[] = [plan, preview, up, refresh, destroy, join, leave, status, verify, doctor, topology];
+/** All commands, in the order of the help. */
+export const COMMANDS: readonly Command[] = [
+    plan,
+    preview,
+    up,
+    refresh,
+    destroy,
+    join,
+    leave,
+    status,
+    verify,
+    doctor,
+    topology,
+    completion,
+];

@@ -3,8 +3,8 @@ const NEEDED = 24;
 
 if (Number.parseInt(process.versions.node, 10) < NEEDED) {
     console.error(
-        `clustermesh needs Node ${NEEDED}, this is ${process.version}: run \`npm ci\` and then \`npm run pulumi -- <command>\`, ` +
-            `which takes the Node that the lockfile brings (Linux), or install Node ${NEEDED}`,
+        `clustermesh needs Node ${NEEDED}, but this is ${process.version}: install Node ${NEEDED}; or (on Linux) run \`npm ci\` and then ` +
+            "`npm run mesh -- <command>` or `npm run pulumi -- <command>`, which use the Node that the lockfile brings",
     );
     process.exit(1);
 }

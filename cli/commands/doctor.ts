@@ -1,39 +1,64 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { DoctorReport, diagnose, isWell } from "../../core/doctor/diagnose.ts";
+import type { Evidence } from "../../core/doctor/evidence.ts";
 import { doctorText } from "../../core/doctor/text.ts";
 import type { Command } from "../command.ts";
-import { choose } from "./up.ts";
+import { readValidProject, selectMesh } from "../project/selection.ts";
 
-/** What is wrong with a mesh, why, and the command that mends it. */
 export const doctor: Command<DoctorReport> = {
     name: "doctor",
-    summary: "finds out why a mesh is not one: symptom, cause, and the command that mends it",
-    details: [
-        "Looks at the stacks, AWS (through the AWS command line), the clusters' API servers and the agents, and changes nothing. docs/doctor.md lists all that it",
-        "looks for. What could not be asked is told. --evidence writes what was looked at, without secrets: to go with a report of a fault.",
-    ].join("\n"),
-    options: { evidence: { type: "string", value: "<file>", help: "write all that was gathered, as JSON" } },
+    summary: "Diagnose a broken mesh: symptom, cause, and the command that fixes it",
+    operands: "[<mesh>]",
+    details:
+        "Examines the stacks, AWS (through the AWS CLI), the clusters' API servers and the agents of every mesh,\nor of the one named. Changes nothing. docs/doctor.md lists everything it looks for. Reports what it\ncould not examine.",
+    options: {
+        evidence: { type: "string", value: "<file>", help: "Write everything gathered as JSON, without secrets, for a bug report" },
+    },
     report: DoctorReport,
-    async run(context, { evidence: file }) {
+    async run(context, { evidence: file }, [meshName]) {
         const start = performance.now();
-        const { plan } = choose(context, [], { fit: false });
-        const [{ readDeployed }, { gather }] = await Promise.all([import("../engine/deployed.ts"), import("../gather.ts")]);
+        const project = readValidProject(context);
+        const mesh = meshName === undefined ? undefined : selectMesh(project, meshName, "<mesh>").stack;
+        const [{ readDeployed }, { gatherByMesh }] = await Promise.all([import("../engine/deployed.ts"), import("../gather-meshes.ts")]);
         context.log("reading the stacks");
-        const deployed = await readDeployed(plan, context);
-        context.log("asking AWS, the API servers and the agents");
-        const evidence = await gather(deployed, plan, context, "doctor");
+        const deployed = await readDeployed(project, context);
+        context.log("querying AWS, the API servers and the agents");
+        const evidence = await gatherByMesh(project, deployed, context, "doctor", mesh);
+        const merged = mergeEvidence(evidence);
         if (typeof file === "string")
-            await writeFile(resolve(context.folder, file), `${JSON.stringify(evidence, undefined, 2)}\n`, { mode: 0o600 });
-        const rules = diagnose(evidence);
-        const clusters = evidence.clusters.map(({ facts }) => facts.name);
+            await writeFile(resolve(context.folder, file), `${JSON.stringify(merged, undefined, 2)}\n`, { mode: 0o600 });
+        const rules = mergeRules(evidence.map((meshEvidence) => diagnose(meshEvidence)));
         const report = {
             version: 1 as const,
-            gatheredAt: evidence.gatheredAt,
+            gatheredAt: merged.gatheredAt,
             seconds: (performance.now() - start) / 1000,
-            clusters,
+            clusters: merged.clusters.map(({ facts }) => facts.name),
             rules,
         };
         return { code: isWell(rules) ? 0 : 1, report, text: doctorText(report) };
     },
 };
+
+function mergeEvidence(meshes: readonly Evidence[]): Evidence {
+    return {
+        version: 1,
+        gatheredAt:
+            meshes
+                .map(({ gatheredAt }) => gatheredAt)
+                .toSorted()
+                .at(-1) ?? new Date().toISOString(),
+        stacks: meshes.flatMap(({ stacks }) => stacks),
+        meshes: meshes.flatMap(({ meshes }) => meshes),
+        clusters: meshes.flatMap(({ clusters }) => clusters),
+    };
+}
+
+/** The findings of all meshes, rule by rule. */
+function mergeRules(meshes: readonly DoctorReport["rules"][]): DoctorReport["rules"] {
+    return (meshes[0] ?? []).map((rule, i) => ({
+        ...rule,
+        findings: meshes.flatMap((rules) => rules[i]?.findings ?? []),
+        unseen: [...new Set(meshes.flatMap((rules) => rules[i]?.unseen ?? []))],
+    }));
+}

@@ -1,67 +1,78 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type StatusReport as Report, StatusReport, statusReport, statusText } from "../../core/doctor/status.ts";
 import { type Command, type Context, numberOption, type Outcome } from "../command.ts";
-import { choose } from "./up.ts";
+import { readValidProject, selectMesh } from "../project/selection.ts";
 
 const INTERVAL_SECONDS = 5;
-/** Reading the stacks takes more processor time than all else, and they change only when somebody runs them. */
+/** Reading the stacks takes more processor time than everything else, and they change only when somebody runs them. */
 const STACKS_SECONDS = 30;
 
-/** How a mesh stands, on one screen. */
 export const status: Command<Report> = {
     name: "status",
-    summary: "a line for each cluster and pair: stacks, agents, certificates, load balancers, links",
-    details: [
-        "Ends with 1 when something is not as it should be; `doctor` tells why. With --watch it is drawn anew on a terminal, and elsewhere printed when it has changed,",
-        "until Ctrl-C; with --json too, a document a line. The stacks' own state is then read every half minute.",
-    ].join("\n"),
+    summary: "Show status of stacks, agents, certificates, load balancers and links",
+    operands: "[<mesh>]",
+    details:
+        "Of every mesh in the folder, or of the one named. Exits with code 1 if something is unhealthy; `doctor`\nfinds the cause. With --watch, redraws on a terminal and otherwise prints each change, until Ctrl-C;\nwith --json too, one document per line. The stacks' state is then read every 30 s.",
     options: {
-        watch: { type: "boolean", short: "w", help: "goes on until Ctrl-C" },
-        interval: { type: "string", value: "<s>", help: `seconds between two looks (default ${INTERVAL_SECONDS})` },
+        watch: { type: "boolean", short: "w", help: "Repeat until Ctrl-C" },
+        interval: { type: "string", value: "<s>", help: `Seconds between refreshes with --watch (default ${INTERVAL_SECONDS})` },
     },
     report: StatusReport,
-    async run(context, options) {
+    async run(context, options, [meshName]) {
         const seconds = numberOption(options, "interval") ?? INTERVAL_SECONDS;
-        const look = await looker(context);
-        if (!options.watch) {
-            const report = await look();
-            return outcome(report);
-        }
-        // What is piped into something else is a result, whatever standard error is.
-        const drawable = process.stdout.isTTY ? context.terminal : undefined;
-        const show = options.json ? printLine : drawable ? drawn(drawable) : printChanged();
+        const readStatus = await statusReader(context, meshName);
+        if (!options.watch) return outcome(await readStatus());
+        // Output that is piped into another program is a result, even if standard error is a terminal.
+        const terminal = process.stdout.isTTY ? context.terminal : undefined;
+        const show = options.json ? printLine : terminal ? drawOn(terminal) : printChanges();
         let last: Report | undefined;
         try {
             for (;;) {
-                last = await look();
+                last = await readStatus();
                 show(last);
                 await sleep(seconds * 1000, undefined, { signal: context.signal });
             }
         } catch (error) {
             if (!context.signal.aborted) throw error;
         }
-        // An interrupt is how it is meant to end.
-        return { ...outcome(last ?? EMPTY), code: 0, shown: true };
+        // Ctrl-C is the normal way to end --watch.
+        return { ...outcome(last ?? merge([])), code: 0, shown: true };
     },
 };
-
-const EMPTY: Report = { version: 1, at: new Date(0).toISOString(), stacks: [], clusters: [], pairs: [], problems: [] };
 
 function outcome(report: Report): Outcome<Report> {
     return { code: report.problems.length > 0 ? 1 : 0, report, text: statusText(report) };
 }
 
-async function looker(context: Context): Promise<() => Promise<Report>> {
-    const { plan } = choose(context, [], { fit: false });
-    const [{ readDeployed }, { gather }] = await Promise.all([import("../engine/deployed.ts"), import("../gather.ts")]);
-    let deployed = await readDeployed(plan, context);
-    let read = performance.now();
+/** Returns a function that reads the current status of all meshes, or of the named one. */
+async function statusReader(context: Context, meshName: string | undefined): Promise<() => Promise<Report>> {
+    const project = readValidProject(context);
+    const mesh = meshName === undefined ? undefined : selectMesh(project, meshName, "<mesh>").stack;
+    const [{ readDeployed }, { gatherByMesh }] = await Promise.all([import("../engine/deployed.ts"), import("../gather-meshes.ts")]);
+    let deployed = await readDeployed(project, context);
+    let readAt = performance.now();
     return async () => {
-        if (performance.now() - read > STACKS_SECONDS * 1000) {
-            deployed = await readDeployed(plan, context);
-            read = performance.now();
+        if (performance.now() - readAt > STACKS_SECONDS * 1000) {
+            deployed = await readDeployed(project, context);
+            readAt = performance.now();
         }
-        return statusReport(await gather(deployed, plan, context, "status"));
+        return merge((await gatherByMesh(project, deployed, context, "status", mesh)).map(statusReport));
+    };
+}
+
+/** The status of all meshes as one report. */
+function merge(meshes: readonly Report[]): Report {
+    return {
+        version: 1,
+        at:
+            meshes
+                .map(({ at }) => at)
+                .toSorted()
+                .at(-1) ?? new Date(0).toISOString(),
+        stacks: meshes.flatMap(({ stacks }) => stacks),
+        clusters: meshes.flatMap(({ clusters }) => clusters),
+        pairs: meshes.flatMap(({ pairs }) => pairs),
+        problems: meshes.flatMap(({ problems }) => problems),
     };
 }
 
@@ -69,7 +80,7 @@ function printLine(report: Report): void {
     process.stdout.write(`${JSON.stringify(report)}\n`);
 }
 
-function printChanged(): (report: Report) => void {
+function printChanges(): (report: Report) => void {
     let before = "";
     return (report) => {
         const text = statusText(report);
@@ -78,9 +89,9 @@ function printChanged(): (report: Report) => void {
     };
 }
 
-function drawn(terminal: NonNullable<Context["terminal"]>): (report: Report) => void {
+function drawOn(terminal: NonNullable<Context["terminal"]>): (report: Report) => void {
     return (report) => {
-        const lines = [`${report.at}, Ctrl-C ends`, "", ...statusText(report).split("\n")];
+        const lines = [`${report.at}, Ctrl-C to end`, "", ...statusText(report).split("\n")];
         terminal.draw(lines.map((line) => line.slice(0, terminal.columns)).slice(0, terminal.rows - 1));
     };
 }

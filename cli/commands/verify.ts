@@ -1,50 +1,47 @@
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
+import type { PublishedCluster } from "../../core/facts/schema.ts";
+import type { Project } from "../../core/settings/project.ts";
 import { reportJunit } from "../../core/verify/junit.ts";
 import { allPassed, PARTS, type Part, VerifyReport } from "../../core/verify/report.ts";
 import { reportTable } from "../../core/verify/table.ts";
-import { type Command, didYouMean, numberOption, UsageError } from "../command.ts";
-import { choose } from "./up.ts";
+import { type Command, type Context, numberOption } from "../command.ts";
+import { readValidProject, selectMesh } from "../project/selection.ts";
 
-/** Proves the mesh. */
 export const verify: Command<VerifyReport> = {
     name: "verify",
-    summary: "proves the mesh by packets and answers, or says which pair fails and why",
-    details: [
-        "Node lists and readiness of every agent; every ordered pair of clusters by pod IP, the address that arrives and the round trip; large requests;",
-        "global services, local affinity, failover; a network policy across clusters. Test pods run in a namespace of their own, which is removed again.",
-    ].join("\n"),
+    summary: "Test the mesh with real traffic; report which pair fails and why",
+    operands: "[<mesh>]",
+    details:
+        "Checks node lists and readiness of every agent; every ordered pair of clusters by pod IP, with source\naddress and round-trip time; large packets; global services, local affinity and failover; a network\npolicy across clusters. Test pods run in a namespace of their own, which is deleted at the end;\n`--only agents` creates none.",
     options: {
         only: {
             type: "string",
             multiple: true,
             value: "<part>",
-            help: `${PARTS.join(", ")}; may be repeated (default: all; agents alone makes nothing in the clusters)`,
+            values: PARTS,
+            help: `Run only this part (repeatable): ${PARTS.join(", ")}`,
         },
-        junit: { type: "string", value: "<file>", help: "writes the report there as JUnit XML too" },
-        image: { type: "string", value: "<image>", help: "of the test pods: agnhost, with a shell and curl" },
-        port: { type: "string", value: "<n>", help: "where test pods listen; the mesh's ingress must admit it (default 8080)" },
-        nodes: { type: "string", value: "<n>", help: "nodes of each cluster on which test pods run (default 3)" },
-        settle: { type: "string", value: "<s>", help: "seconds that the mesh is given to synchronise or to fail over (default 60)" },
+        junit: { type: "string", value: "<file>", help: "Write the report as JUnit XML too" },
+        image: { type: "string", value: "<image>", help: "Image of the test pods: agnhost, with a shell and curl" },
+        port: { type: "string", value: "<n>", help: "Port of the test pods; the mesh's ingress must allow it (default 8080)" },
+        nodes: { type: "string", value: "<n>", help: "Nodes of each cluster to run test pods on (default 3)" },
+        settle: { type: "string", value: "<s>", help: "Seconds to wait for synchronization and failover (default 60)" },
     },
     report: VerifyReport,
-    async run(context, options, operands) {
-        const only = ((options.only ?? []) as string[]).map(part);
+    async run(context, options, [meshName]) {
         const numbers = {
             port: numberOption(options, "port"),
             nodesPerCluster: numberOption(options, "nodes"),
             settleSeconds: numberOption(options, "settle", 0),
         };
-        const { plan } = choose(context, operands, { fit: false });
-        const [{ deployedMembers, readDeployed }, { verify: prove }] = await Promise.all([
-            import("../engine/deployed.ts"),
-            import("../verify.ts"),
-        ]);
-        const { members, problems } = deployedMembers(await readDeployed(plan, context));
-        if (members.length < 2) throw new Error(["there is no deployed mesh to verify", ...problems].join("\n"));
-        const kubeconfigs = Object.fromEntries(members.map(({ name, kubeconfig }) => [name, kubeconfig]));
         const given = Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined));
-        const report = await prove(kubeconfigs, {
+        const only = (options.only ?? []) as Part[];
+        const project = readValidProject(context);
+        // One mesh at a time: a report is about one, and its matrices have one set of clusters.
+        const members = await joinedClusters(project, selectMesh(project, meshName, "<mesh>").stack, context);
+        const { verify: verifyClusters } = await import("../verify.ts");
+        const report = await verifyClusters(Object.fromEntries(members.map(({ name, kubeconfig }) => [name, kubeconfig])), {
             ...given,
             ...(only.length > 0 && { only }),
             ...(typeof options.image === "string" && { image: options.image }),
@@ -56,8 +53,14 @@ export const verify: Command<VerifyReport> = {
     },
 };
 
-function part(name: string): Part {
-    const found = PARTS.find((one) => one === name);
-    if (!found) throw new UsageError(`--only ${name} is no part of verify${didYouMean(name, PARTS)}`);
-    return found;
+/** @throws Error unless the mesh is deployed with two clusters at least */
+async function joinedClusters(project: Project, mesh: string, context: Context): Promise<PublishedCluster[]> {
+    const [{ readDeployed }, { deployedMembers, meshGroups }] = await Promise.all([
+        import("../engine/deployed.ts"),
+        import("../engine/meshes.ts"),
+    ]);
+    const group = meshGroups(project, await readDeployed(project, context)).find((group) => group.mesh === mesh);
+    const { members, problems } = group ? deployedMembers(group) : { members: [], problems: [] };
+    if (members.length < 2) throw new Error([`mesh ${mesh} is not deployed: nothing to verify`, ...problems].join("\n"));
+    return members;
 }

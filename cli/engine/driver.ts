@@ -2,46 +2,46 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { automation } from "@pulumi/pulumi";
 import { parallel } from "../../core/parallel.ts";
-import { engine } from "./engine.ts";
+import { engine, withoutEventWarnings } from "./engine.ts";
 import { interruptedCreations } from "./interrupted.ts";
 
 export type EngineEvent = automation.EngineEvent;
 
-/** Stacks to run, by name. Empty lists are fine. */
+/** Names of stacks to run. Empty lists are valid. */
 export interface Stacks {
     clusters: readonly string[];
     meshes: readonly string[];
 }
 
 export interface DriverOptions {
-    /** The project's folder. */
+    /** The folder with Pulumi.yaml. */
     folder: string;
-    /** Each of the engine's events as it comes. */
+    /** Receives each of the engine's events. */
     onEvent?: (stack: string, event: EngineEvent) => void;
-    /** The engine's own text, for a log. */
+    /** Receives the engine's own text, for a log. */
     onOutput?: (stack: string, text: string) => void;
-    /** Aborted once: running operations end, no further ones start. */
+    /** On abort, running operations end and no further ones start. */
     signal?: AbortSignal;
-    /** Clusters that run at a time. Default: all. */
+    /** Number of clusters to run in parallel. Default: all. */
     concurrency?: number;
-    /** Added to the environment of Pulumi and so of the program: backend, credentials, passphrase. */
+    /** Added to the environment of Pulumi, and so of the program: backend, credentials, passphrase. */
     env?: Record<string, string>;
-    /** Reads what is really there first. Default false. */
+    /** Refresh the state first. Default false. */
     refresh?: boolean;
 }
 
-/** How many resources an operation does what with: { create: 3, same: 40 }. */
+/** Number of resources per operation: { create: 3, same: 40 }. */
 export type Changes = Partial<Record<automation.OpType, number>>;
 
-/** Each stack's changes, by name. */
+/** Changes by stack. */
 export type Results = Map<string, Changes>;
 
-/** A stack whose operation failed. `cause` is what the Automation API threw, with all that the engine printed. */
+/** A stack whose operation failed. `cause` is the Automation API's error, with everything that the engine printed. */
 export class StackError extends Error {
     readonly stackName: string;
     /** Why, in the engine's words. */
     readonly reasons: readonly string[];
-    /** @param errors what the engine itself calls errors; none, when it did not come that far */
+    /** @param errors the engine's own error messages; empty if it failed before it could report any */
     constructor(stack: string, errors: readonly string[], cause: unknown) {
         const reasons = (errors.length > 0 ? errors : [cause instanceof Error ? cause.message : String(cause)]).map((reason) =>
             reason.trimEnd(),
@@ -52,11 +52,11 @@ export class StackError extends Error {
     }
 }
 
-/** What became of a run of several stacks in which not all was well. `errors` are StackErrors, or what the run was interrupted with. */
+/** A run of several stacks that did not succeed. `errors` are StackErrors, or the reason of the abort. */
 export class StacksError extends AggregateError {
-    /** Of those that were done. */
+    /** Of the stacks that succeeded. */
     readonly results: Results;
-    /** Stacks that were not begun. */
+    /** Stacks that were not started. */
     readonly untouched: readonly string[];
     constructor(errors: readonly unknown[], results: Results, untouched: readonly string[]) {
         super([...errors], `${errors.length} of ${errors.length + results.size + untouched.length} stacks failed`);
@@ -66,24 +66,24 @@ export class StacksError extends AggregateError {
 }
 
 /**
- * Deploys clusters beside each other, then the meshes, which read what those published. What an earlier run was making when it was killed is looked for first.
+ * Deploys the clusters in parallel, then the meshes, which read what the clusters have published. Resources that a killed run was creating are adopted first.
  *
- * @throws StacksError with a StackError for each stack that failed; the others have been let finish, but no mesh is touched when a cluster failed. After an
- * abort too, of all that was not begun
+ * @throws StacksError with a StackError for each stack that failed. The other clusters are allowed to finish, but no mesh is touched if a cluster failed.
+ * Also after an abort, with all stacks that were not started
  */
 export function deployMesh(stacks: Stacks, options: DriverOptions): Promise<Results> {
-    return inOrder([stacks.clusters, stacks.meshes], options, async (stack, common) => {
-        await takeUpInterrupted(stack, common);
-        const { summary } = await stack.up(common);
+    return inOrder([stacks.clusters, stacks.meshes], options, async (stack, operation) => {
+        await adoptInterrupted(stack, operation);
+        const { summary } = await stack.up(operation);
         return summary.resourceChanges ?? {};
     });
 }
 
 /**
- * Takes into the state what a killed run has made without the state knowing. `up` alone would make it a second time, or fail because it is there. Only where the
- * id follows from the program; of all others the engine's own warning tells at the `up` that follows.
+ * Imports resources into the state that a killed run has created without recording them. `up` alone would create them a second time, or fail because they
+ * already exist. Only for resources whose id follows from the program; for all others the engine prints its own warning at the `up` that follows.
  */
-async function takeUpInterrupted(stack: automation.Stack, { onOutput, signal }: Common): Promise<void> {
+async function adoptInterrupted(stack: automation.Stack, { onOutput, signal }: OperationOptions): Promise<void> {
     const { deployment } = await stack.exportStack();
     const found = interruptedCreations(deployment).flatMap(({ urn, id }) => (id ? [urn, id] : []));
     if (found.length === 0) return;
@@ -99,42 +99,43 @@ async function takeUpInterrupted(stack: automation.Stack, { onOutput, signal }: 
     onOutput?.(stdout);
 }
 
-/** What `deployMesh` would change. A mesh can be previewed once its clusters are deployed. Throws as `deployMesh` does. */
+/** Shows what `deployMesh` would change. A mesh can be previewed once its clusters are deployed. Throws as `deployMesh` does. */
 export function previewMesh(stacks: Stacks, options: DriverOptions): Promise<Results> {
-    return inOrder([stacks.clusters, stacks.meshes], options, async (stack, common) => (await stack.preview(common)).changeSummary);
+    return inOrder([stacks.clusters, stacks.meshes], options, async (stack, operation) => (await stack.preview(operation)).changeSummary);
 }
 
-/** In what the world differs from the stacks' states, as `refreshMesh` would take it over; nothing is changed. Throws as `deployMesh` does. */
+/** Shows what `refreshMesh` would change in the state. Throws as `deployMesh` does. */
 export function driftOfMesh(stacks: Stacks, { refresh: _, ...options }: DriverOptions): Promise<Results> {
     return inOrder(
         [stacks.clusters, stacks.meshes],
         options,
-        async (stack, { refresh: __, ...common }) => (await stack.previewRefresh(common)).changeSummary,
+        async (stack, { refresh: __, ...operation }) => (await stack.previewRefresh(operation)).changeSummary,
     );
 }
 
-/** Takes over into the state what is really there. Throws as `deployMesh` does. */
+/** Updates the state from what really exists. Throws as `deployMesh` does. */
 export function refreshMesh(stacks: Stacks, { refresh: _, ...options }: DriverOptions): Promise<Results> {
-    return inOrder([stacks.clusters, stacks.meshes], options, async (stack, { refresh: __, ...common }) => {
-        const { summary } = await stack.refresh(common);
+    return inOrder([stacks.clusters, stacks.meshes], options, async (stack, { refresh: __, ...operation }) => {
+        const { summary } = await stack.refresh(operation);
         return summary.resourceChanges ?? {};
     });
 }
 
 /** Destroys the meshes, which need the clusters' API servers for that, then the clusters. Throws as `deployMesh` does. */
 export function destroyMesh(stacks: Stacks, options: DriverOptions): Promise<Results> {
-    return inOrder([stacks.meshes, stacks.clusters], options, async (stack, common) => {
-        const { summary } = await stack.destroy(common);
+    return inOrder([stacks.meshes, stacks.clusters], options, async (stack, operation) => {
+        const { summary } = await stack.destroy(operation);
         return summary.resourceChanges ?? {};
     });
 }
 
-type Common = Pick<automation.UpOptions, "onEvent" | "onOutput" | "signal" | "refresh" | "suppressProgress" | "color">;
+/** What every operation of the Automation API accepts. */
+type OperationOptions = Pick<automation.UpOptions, "onEvent" | "onOutput" | "signal" | "refresh" | "suppressProgress" | "color">;
 
 async function inOrder(
     groups: readonly (readonly string[])[],
     options: DriverOptions,
-    run: (stack: automation.Stack, common: Common) => Promise<Changes>,
+    run: (stack: automation.Stack, operation: OperationOptions) => Promise<Changes>,
 ): Promise<Results> {
     const { signal, concurrency = Number.POSITIVE_INFINITY } = options;
     const results: Results = new Map();
@@ -142,13 +143,13 @@ async function inOrder(
     const untouched: string[] = [];
     const pulumi = await engine();
     for (const names of groups) {
-        const begin = failures.length === 0;
+        const start = failures.length === 0;
         await parallel(names, concurrency, async (name) => {
-            if (!begin || signal?.aborted) return untouched.push(name);
+            if (!start || signal?.aborted) return untouched.push(name);
             const errors: string[] = [];
             try {
-                const stack = await open(name, options, pulumi);
-                results.set(name, await run(stack, commonOptions(name, options, errors)));
+                const stack = await openStack(name, options, pulumi);
+                results.set(name, await withoutEventWarnings(() => run(stack, operationOptions(name, options, errors))));
             } catch (error) {
                 failures.push(new StackError(name, errors, error));
             }
@@ -159,12 +160,13 @@ async function inOrder(
     return results;
 }
 
-function commonOptions(name: string, { onEvent, onOutput, signal, refresh }: DriverOptions, errors: string[]): Common {
+/** @param errors receives the engine's error messages */
+function operationOptions(name: string, { onEvent, onOutput, signal, refresh }: DriverOptions, errors: string[]): OperationOptions {
     return {
         color: "never",
         suppressProgress: true,
         onEvent: (event) => {
-            // The SDK's own debugging is among them, whole answers of the engine, keys in plain (seen with SDK 3.270): none of it goes any further.
+            // Drop the SDK's own debugging events: they contain whole answers of the engine, with keys in plain text (seen with SDK 3.270).
             if (String(event.diagnosticEvent?.severity) === "debug") return;
             if (event.diagnosticEvent?.severity === "error") errors.push(event.diagnosticEvent.message);
             onEvent?.(name, event);
@@ -175,7 +177,11 @@ function commonOptions(name: string, { onEvent, onOutput, signal, refresh }: Dri
     };
 }
 
-/** Selects the stack, or makes it where there is none. Every later command names it, so stacks of one folder do not get in each other's way. */
-function open(stackName: string, { folder, env = {} }: DriverOptions, pulumiCommand: automation.PulumiCommand): Promise<automation.Stack> {
+/** Selects the stack, or creates it. Every later command names it, so parallel runs in one folder do not depend on the selected stack. */
+function openStack(
+    stackName: string,
+    { folder, env = {} }: DriverOptions,
+    pulumiCommand: automation.PulumiCommand,
+): Promise<automation.Stack> {
     return automation.LocalWorkspace.createOrSelectStack({ stackName, workDir: folder }, { envVars: env, pulumiCommand });
 }

@@ -1,18 +1,34 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { automation, log } from "@pulumi/pulumi";
 
-// With engines up to 3.205 the SDK reads events from a file that is being written, now and then half a line (pulumi/pulumi 6768), and prints what it cannot
-// read, or what a listener fails at, whole. Events of debugging have the engine's answers in plain, private keys among them.
-const { warn } = log;
-Object.assign(log, {
-    warn: (message: string, ...more: [pulumi.Resource?, number?, boolean?]) =>
-        message.startsWith("Failed to parse engine event") ? Promise.resolve() : warn(message, ...more),
-});
+/** Operations that run now, and the SDK's own `warn`. */
+const warnings = { operations: 0, warn: log.warn };
 
 /**
- * The `pulumi` of the PATH, run in a session of its own (engine/bin/pulumi says why).
+ * Runs an operation of the Automation API without the SDK's warnings about engine events that it cannot parse: such a warning contains the whole event.
  *
- * @throws Error when there is none, or one too old for the SDK
+ * With engines up to 3.205 the SDK reads events from a file that is still being written, and sometimes gets half a line (pulumi/pulumi 6768). Debugging events
+ * contain the engine's answers in plain text, including private keys. The SDK has no option for this, so its `warn` is replaced until no operation runs.
+ */
+export async function withoutEventWarnings<T>(operation: () => Promise<T>): Promise<T> {
+    if (warnings.operations++ === 0) {
+        const { warn } = log;
+        const filter = (message: string, ...rest: [pulumi.Resource?, number?, boolean?]) =>
+            message.startsWith("Failed to parse engine event") ? Promise.resolve() : warn(message, ...rest);
+        Object.assign(log, { warn: filter });
+        warnings.warn = warn;
+    }
+    try {
+        return await operation();
+    } finally {
+        if (--warnings.operations === 0) Object.assign(log, { warn: warnings.warn });
+    }
+}
+
+/**
+ * The `pulumi` on the PATH, run in a session of its own (engine/bin/pulumi explains why).
+ *
+ * @throws Error if there is none, or if it is too old for the SDK
  */
 export async function engine(): Promise<automation.PulumiCommand> {
     try {
@@ -20,6 +36,6 @@ export async function engine(): Promise<automation.PulumiCommand> {
     } catch (error) {
         const text = error instanceof Error ? error.message : String(error);
         if (!/pulumi: (command )?not found|No such file/.test(text)) throw error;
-        throw new Error("there is no pulumi on the PATH: https://www.pulumi.com/docs/install/ says how to install it", { cause: error });
+        throw new Error("pulumi is not on the PATH: install it as https://www.pulumi.com/docs/install/ describes", { cause: error });
     }
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What a state says of operations whose end it has not been told: the engine was killed in between. */
+/** Operations in a state whose end was never recorded, because the engine was killed. */
 const Pending = z.object({
     pending_operations: z
         .array(
@@ -18,18 +18,18 @@ const Pending = z.object({
         .nullish(),
 });
 
-/** A resource whose making was interrupted. It may be there or not; the state does not know. */
+/** A resource whose creation was interrupted. It may exist or not; the state does not tell. */
 export interface InterruptedCreation {
     urn: string;
-    /** The provider's id for it, where that follows from the program: then a refresh can look for it. */
+    /** The provider's id, if it follows from the program: a refresh can then look for the resource. */
     id?: string;
 }
 
 /**
- * Resources that a killed run was making. Of Kubernetes objects the id is known; without it the next run would try to make them again, and be refused because
- * they exist. A patch may be applied again, and has no such id; nor has a Helm release, which half made must not pass for whole.
+ * Resources that a killed run was creating. The id of a Kubernetes object is known; without it the next run would create the object again and fail because it
+ * already exists. A patch can be applied again and has no such id. A Helm release gets none, since a partial release must not pass for a complete one.
  *
- * @param deployment of a stack's export
+ * @param deployment the deployment of an exported stack
  */
 export function interruptedCreations(deployment: unknown): InterruptedCreation[] {
     const { pending_operations } = Pending.parse(deployment ?? {});

@@ -4,9 +4,9 @@ import { shortStackName } from "../../core/stack-names.ts";
 type Ranged = Scalar & { range: [start: number, valueEnd: number, nodeEnd: number] };
 
 /**
- * A mesh's stack file with another cluster in its list. Nothing else changes: comments, indentation and order stay as people have written them.
+ * Adds a cluster to the list in a mesh's stack file. Nothing else changes: comments, indentation and order stay as they are.
  *
- * @throws Error when `clusters` is no list of names
+ * @throws Error if `clusters` is not a list of names
  */
 export function withMember(text: string, name: string): string {
     const { list, items } = members(text);
@@ -17,7 +17,7 @@ export function withMember(text: string, name: string): string {
     return splice(text, line.end, line.end, `${text.slice(line.start, last.range[0])}${name}\n`);
 }
 
-/** The same without a cluster, which its short or full name may name. */
+/** Removes a cluster, given by its short or full stack name, from the list. */
 export function withoutMember(text: string, name: string): string {
     const { list, items } = members(text);
     const index = items.findIndex((item) => shortStackName(String(item.value)) === shortStackName(name));
@@ -32,18 +32,19 @@ export function withoutMember(text: string, name: string): string {
 
 function members(text: string): { list: YAMLSeq; items: Ranged[] } {
     const list = parseDocument(text).getIn(["config", "clustermesh:stack", "clusters"]);
-    if (!isSeq(list) || !list.items.every((item) => isScalar(item))) throw new Error("clusters is no list of names");
+    if (!isSeq(list) || !list.items.every((item) => isScalar(item))) throw new Error("clusters must be a list of names");
     return { list, items: list.items as Ranged[] };
 }
 
-/** With its line break, which the last line may lack. */
+/** The line of an item with its line break, which the last line may lack. */
 function lineOf(text: string, { range }: Ranged): { start: number; end: number } {
     const end = text.indexOf("\n", range[1]);
     return { start: text.lastIndexOf("\n", range[0]) + 1, end: end < 0 ? text.length : end + 1 };
 }
 
-function splice(text: string, start: number, end: number, by: string): string {
-    // A list at the very end of a file without a last line break.
+function splice(text: string, start: number, end: number, replacement: string): string {
     const head = text.slice(0, start);
-    return `${head}${by.endsWith("\n") && head !== "" && !head.endsWith("\n") ? "\n" : ""}${by}${text.slice(end)}`;
+    // The list may be at the end of a file that lacks the last line break.
+    const lineBreak = replacement.endsWith("\n") && head !== "" && !head.endsWith("\n") ? "\n" : "";
+    return `${head}${lineBreak}${replacement}${text.slice(end)}`;
 }

@@ -4,20 +4,34 @@ import { parse } from "yaml";
 import { parseConfig } from "../../core/settings/parse.ts";
 import type { Project } from "../../core/settings/project.ts";
 
-/** What completes short stack names where nothing else is said: `organization` is what the file and object-store backends call theirs. */
+/** Completes short stack names unless told otherwise. The file and object-store backends call their organization `organization`. */
 export const DEFAULT_PROJECT = "organization/clustermesh";
 
-/** The names of a plan's stacks, or of some of them. @param some none: of all */
-export function stackNames({ clusters, meshes }: Project, some: readonly string[] = []): { clusters: string[]; meshes: string[] } {
+/**
+ * The names of a project's stacks.
+ *
+ * @param only keep these names; none: all
+ */
+export function stackNames({ clusters, meshes }: Project, only: readonly string[] = []): { clusters: string[]; meshes: string[] } {
     const names = (stacks: readonly { stack: string }[]) =>
-        stacks.map(({ stack }) => stack).filter((stack) => some.length === 0 || some.includes(stack));
+        stacks.map(({ stack }) => stack).filter((stack) => only.length === 0 || only.includes(stack));
     return { clusters: names(clusters), meshes: names(meshes) };
 }
 
 const STACK_FILE = /^Pulumi\.(.+)\.yaml$/;
 
+/** The stack files of a folder, sorted by name, read or not. */
+export function stackFiles(folder: string): { stack: string; file: string; path: string }[] {
+    return readdirSync(folder)
+        .toSorted()
+        .flatMap((file) => {
+            const stack = STACK_FILE.exec(file)?.[1];
+            return stack ? [{ stack, file, path: join(folder, file) }] : [];
+        });
+}
+
 /**
- * Reads every stack file of a folder, without engine or credentials. Files without `clustermesh:stack` belong to something else and are left out.
+ * Reads every stack file of a folder, without engine or credentials. Files without `clustermesh:stack` belong to other projects and are ignored.
  *
  * @param projectName "<organization>/<project>", which completes short stack names
  */
@@ -28,10 +42,8 @@ export function readProject(folder: string, projectName = DEFAULT_PROJECT): Proj
         problems: [] as string[],
         invalid: [] as string[],
     };
-    for (const file of readdirSync(folder).toSorted()) {
-        const stack = STACK_FILE.exec(file)?.[1];
-        if (!stack) continue;
-        const settings = stackSettings(join(folder, file));
+    for (const { stack, file, path } of stackFiles(folder)) {
+        const settings = stackSettings(path);
         if (settings === undefined) continue;
         const { config, problems } = typeof settings === "string" ? { problems: [settings] } : parseConfig(settings.value, projectName);
         project.problems.push(...problems.map((problem) => `${file}: ${problem}`));
@@ -42,12 +54,12 @@ export function readProject(folder: string, projectName = DEFAULT_PROJECT): Proj
     return project;
 }
 
-/** What stands under `clustermesh:stack`; undefined: nothing does; a string: why the file cannot be read. */
+/** The value of `clustermesh:stack`; undefined if the file has none; a string says why the file cannot be read. */
 function stackSettings(path: string): { value: unknown } | string | undefined {
     try {
         const value = (parse(readFileSync(path, "utf8")) as { config?: Record<string, unknown> } | null)?.config?.["clustermesh:stack"];
         return value === undefined ? undefined : { value };
     } catch (error) {
-        return `is no YAML: ${error instanceof Error ? error.message.split("\n", 1)[0] : error}`;
+        return `is not valid YAML: ${error instanceof Error ? error.message.split("\n", 1)[0] : error}`;
     }
 }

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import type { Command } from "../../cli/command.ts";
 import { COMMANDS } from "../../cli/commands.ts";
-import type { OperationReport } from "../../cli/operation.ts";
+import type { OperationReport } from "../../cli/operation/report.ts";
 import { ALL_TABLES } from "../../packages/lab/aws/aws.ts";
 import { AwsError } from "../../packages/lab/aws/error.ts";
 import type { SimulationOptions } from "../../packages/lab/aws/simulation.ts";

@@ -16,7 +16,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 describe.skipIf(process.platform !== "linux")("the engine", () => {
-    /** Starts an engine that has a plugin in a process group of its own, as the real one has. */
+    /** Starts an engine whose plugin has its own process group, like the real engine's. */
     async function start(ends: "at once" | "later") {
         const script = [
             "#!/bin/bash",
@@ -41,9 +41,9 @@ describe.skipIf(process.platform !== "linux")("the engine", () => {
             args,
         };
     }
-    const gone = (pid: number) => until(async () => !existsSync(`/proc/${pid}`) || undefined, 20_000, `process ${pid} still runs`);
+    const gone = (pid: number) => until(async () => !existsSync(`/proc/${pid}`) || undefined, 20_000, `process ${pid} is still running`);
 
-    test("is the process that was started, in a session of its own", async () => {
+    test("is the process that was started, and leads its own session", async () => {
         const { engine, pid, plugin, session, pluginsSession, args, ended } = await start("at once");
         expect([pid, session, pluginsSession]).toEqual([engine.pid, engine.pid, engine.pid]);
         expect(args).toEqual(["up", "a", "b"]);
@@ -51,7 +51,7 @@ describe.skipIf(process.platform !== "linux")("the engine", () => {
         await gone(plugin);
     });
 
-    test("ends with its plugins when the driver has gone away", async () => {
+    test("is killed together with its plugins when the driver ends", async () => {
         const { engine, pid, plugin, ended } = await start("later");
         engine.stdin.destroy();
         expect(await ended).toEqual([null, "SIGKILL"]);
@@ -60,20 +60,34 @@ describe.skipIf(process.platform !== "linux")("the engine", () => {
     });
 });
 
-test("an event that the SDK cannot read is not printed: it may have keys in it", async () => {
-    await import("../../../cli/engine/engine.ts");
+test("does not print an event that the SDK cannot parse, since it may contain keys, and then restores the SDK's log", async () => {
+    const { withoutEventWarnings } = await import("../../../cli/engine/engine.ts");
+    const original = log.warn;
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
     const file = join(folder, "eventlog.txt");
     writeFileSync(file, '{"sequence":1}\n"-----BEGIN EC PRIVATE KEY-----"}}\n{"sequence":2}\n');
-    const seen: unknown[] = [];
     const read = automation.Stack.prototype as unknown as {
         readLines(path: string, listener: (event: unknown) => void): Promise<{ tail: { quit(): Promise<void> } }>;
     };
-    const { tail } = await read.readLines(file, (event) => seen.push(event));
-    await until(async () => seen.length === 2 || undefined, 10_000, "the events were not read");
-    await tail.quit();
+    const readEvents = async () => {
+        const seen: unknown[] = [];
+        const { tail } = await read.readLines(file, (event) => seen.push(event));
+        await until(async () => seen.length === 2 || undefined, 10_000, "the events were not read");
+        await tail.quit();
+    };
+    // Two at a time, as of two stacks: the one that ends first must not restore the log.
+    const release = Promise.withResolvers<void>();
+    const long = withoutEventWarnings(async () => {
+        await release.promise;
+        await readEvents();
+    });
+    await withoutEventWarnings(readEvents);
+    release.resolve();
+    await long;
     expect(warn).not.toHaveBeenCalled();
-    log.warn("another warning");
+    await withoutEventWarnings(async () => log.warn("another warning"));
     expect(warn).toHaveBeenCalledOnce();
+    await expect(withoutEventWarnings(() => Promise.reject(new Error("failed")))).rejects.toThrow("failed");
+    expect(log.warn).toBe(original);
     warn.mockRestore();
 });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { UsageError } from "../../../cli/command.ts";
-import { editMesh, oneCluster } from "../../../cli/commands/join.ts";
+import { editMesh, membership } from "../../../cli/project/membership.ts";
 import { withMember, withoutMember } from "../../../cli/project/mesh-file.ts";
 
 let folder: string;
@@ -35,41 +35,44 @@ test.each([
     ["block style", MESH, "c", MESH.replace("their own\n", "their own\n            - c\n")],
     ["flow style", FLOW, "c", FLOW.replace("r/b]", "r/b, c]")],
     ["the file's last line", LAST, "c", `${LAST}\n    - c\n`],
-])("a name comes, and nothing else changes: %s", (_, before, name, after) => expect(withMember(before, name)).toBe(after));
+])("adds a name and changes nothing else: %s", (_, before, name, after) => expect(withMember(before, name)).toBe(after));
 
 test.each([
     ["block style, a full name", MESH, "b", MESH.replace("            - organization/clustermesh/b # their own\n", "")],
-    ["the first one", MESH, "a", MESH.replace("            - a\n", "")],
-    ["flow style, the last one", FLOW, "b", FLOW.replace(", acme/other/b", "")],
-    ["flow style, the first one", FLOW, "a", FLOW.replace("a, acme", "acme")],
-    ["one that is not there", MESH, "x", MESH],
-])("a name goes, and nothing else changes: %s", (_, before, name, after) => expect(withoutMember(before, name)).toBe(after));
+    ["the first name", MESH, "a", MESH.replace("            - a\n", "")],
+    ["flow style, the last name", FLOW, "b", FLOW.replace(", acme/other/b", "")],
+    ["flow style, the first name", FLOW, "a", FLOW.replace("a, acme", "acme")],
+    ["a name that is not in the list", MESH, "x", MESH],
+])("removes a name and changes nothing else: %s", (_, before, name, after) => expect(withoutMember(before, name)).toBe(after));
 
-test("a name that comes and goes leaves the file as it was", () => {
+test("adding and removing a name restores the file", () => {
     for (const text of [MESH, FLOW]) expect(withoutMember(withMember(text, "c"), "c")).toBe(text);
 });
 
-test("a file that would be wrong then is left as it was", () => {
+test("does not write a file that would be invalid", () => {
     const edit = (change: (text: string) => string) => () => editMesh({ folder, log: () => {} }, "mesh", change, "");
     expect(edit((text) => withoutMember(text, "a"))).toThrow(UsageError);
     writeFileSync(file("c"), cluster(1));
-    // Two of one name and block: each by itself is right.
+    // Two clusters with the same name and VPC: each file by itself is valid.
     expect(edit((text) => withMember(text, "c"))).toThrow("overlap");
     expect(readFileSync(file("mesh"), "utf8")).toBe(MESH);
 });
 
 test.each([
-    [[], undefined, "name one cluster stack, not 0"],
-    [["a", "b"], undefined, "name one cluster stack, not 2"],
-    [["d"], undefined, "there is no cluster stack d"],
-    [["mesh"], undefined, "there is no cluster stack mesh"],
-    [["a"], "mehs", "there is no mesh stack mehs"],
-])("%j --mesh %s is refused", (operands, mesh, said) => {
-    expect(() => oneCluster({ folder }, operands, mesh)).toThrow(said);
+    ["d", undefined, "cluster stack d does not exist"],
+    ["mesh", undefined, "cluster stack mesh does not exist"],
+    ["a", "mehs", "mesh stack mehs does not exist"],
+])("refuses %s --mesh %s", (name, mesh, message) => {
+    expect(() => membership({ folder }, name, mesh)).toThrow(message);
 });
 
-test("with several meshes it must be said which", () => {
+test("asks for --mesh if the folder has several meshes", () => {
     writeFileSync(file("other"), MESH);
-    expect(() => oneCluster({ folder }, ["a"], undefined)).toThrow("name the mesh by --mesh: mesh, other");
-    expect(oneCluster({ folder }, ["a"], "other").mesh).toBe("other");
+    expect(() => membership({ folder }, "a", undefined)).toThrow("the folder has several meshes: name one of mesh, other as --mesh");
+    expect(membership({ folder }, "a", "other").mesh).toBe("other");
+});
+
+test("asks for a mesh file if the folder has none", () => {
+    rmSync(file("mesh"));
+    expect(() => membership({ folder }, "a", undefined)).toThrow("the folder has no mesh stack: write Pulumi.mesh.yaml first");
 });
