@@ -1,10 +1,11 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { glob } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
+import { parseArguments } from "../../cli/arguments.ts";
+import { COMMANDS } from "../../cli/commands.ts";
 
 /** Every page that people read. */
-const PAGES = (await Array.fromAsync(glob(["*.md", "docs/*.md", "examples/**/*.md", "packages/lab/*.md"]))).toSorted();
+const PAGES = globSync(["*.md", "docs/*.md", "examples/**/*.md", "packages/lab/*.md"]).toSorted();
 
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> };
 
@@ -15,6 +16,14 @@ function commands(page: string): string[] {
     const inline = [...text.replaceAll(/^ *```.*?^ *```/gms, "").matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code);
     return [...blocks, ...inline].map((line) => line.replace(/(^|\s)#\s.*$/, "").trim()).filter(Boolean);
 }
+
+/** Words that stand for a value of the reader's. */
+const PLACEHOLDERS: Record<string, string> = {
+    "<stack>": "cluster1",
+    "<cluster>": "cluster1",
+    "<mesh>": "mesh",
+    "<region>": "eu-central-1",
+};
 
 describe.each(PAGES)("%s", (page) => {
     test("links to files that exist", () => {
@@ -34,5 +43,21 @@ describe.each(PAGES)("%s", (page) => {
         expect(run.filter((script) => !(script in scripts))).toEqual([]);
         const tested = lines.flatMap((line) => /^(?:\w+=\S+ )*npx vitest run (.+)$/.exec(line)?.[1]?.split(" ") ?? []);
         expect(tested.filter((path) => !path.startsWith("-") && !existsSync(path))).toEqual([]);
+    });
+
+    test("prints commands of clustermesh that parse", () => {
+        const lines = commands(page).flatMap((line) => /^(?:npx )?clustermesh (?!help)([a-z].*)$/.exec(line)?.[1] ?? []);
+        const wrong = lines.flatMap((line) => {
+            const [name, ...args] = line.split(" ").map((word) => PLACEHOLDERS[word] ?? word);
+            const command = COMMANDS.find((known) => known.name === name);
+            if (!command) return [`${line}: unknown command`];
+            try {
+                parseArguments(command, args);
+                return [];
+            } catch (error) {
+                return [`${line}: ${error instanceof Error ? error.message : error}`];
+            }
+        });
+        expect(wrong).toEqual([]);
     });
 });
