@@ -39,7 +39,7 @@ type Pulumi = (...args: string[]) => Promise<unknown>;
  * @throws Error with the engine's message, for example when not logged in, or for a wrong passphrase
  */
 export async function readDeployed(project: Project, { folder, env }: Pick<Context, "folder" | "env">): Promise<DeployedStack[]> {
-    const { command } = await engine();
+    const { command } = await engine(env);
     const pulumi: Pulumi = async (...args) => {
         const { stdout } = await promisify(execFile)(command, [...args, "--non-interactive"], {
             cwd: folder,

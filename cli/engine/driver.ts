@@ -141,7 +141,7 @@ async function inOrder(
     const results: Results = new Map();
     const failures: StackError[] = [];
     const untouched: string[] = [];
-    const pulumi = await engine();
+    const pulumi = await engine(options.env);
     for (const names of groups) {
         const start = failures.length === 0;
         await parallel(names, concurrency, async (name) => {

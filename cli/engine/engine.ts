@@ -28,14 +28,30 @@ export async function withoutEventWarnings<T>(operation: () => Promise<T>): Prom
 /**
  * The `pulumi` on the PATH, run in a session of its own (engine/bin/pulumi explains why).
  *
+ * @param env its PATH is searched for `pulumi`. Default: the PATH of this process
  * @throws Error if there is none, or if it is too old for the SDK
  */
-export async function engine(): Promise<automation.PulumiCommand> {
+export async function engine(env: { PATH?: string } = {}): Promise<automation.PulumiCommand> {
     try {
-        return await automation.PulumiCommand.get({ root: import.meta.dirname });
+        return await withPath(env.PATH, () => automation.PulumiCommand.get({ root: import.meta.dirname }));
     } catch (error) {
         const text = error instanceof Error ? error.message : String(error);
         if (!/pulumi: (command )?not found|No such file/.test(text)) throw error;
         throw new Error("pulumi is not on the PATH: install it as https://www.pulumi.com/docs/install/ describes", { cause: error });
+    }
+}
+
+/**
+ * Starts work while this process has another PATH. `PulumiCommand.get` takes no environment, and starts `pulumi version` before it returns its promise
+ * (SDK 3.270), so no other code ever sees the changed PATH.
+ */
+function withPath<Result>(path: string | undefined, start: () => Result): Result {
+    const { PATH } = process.env;
+    if (path !== undefined) process.env.PATH = path;
+    try {
+        return start();
+    } finally {
+        if (PATH === undefined) delete process.env.PATH;
+        else process.env.PATH = PATH;
     }
 }

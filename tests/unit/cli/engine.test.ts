@@ -60,6 +60,15 @@ describe.skipIf(process.platform !== "linux")("the engine", () => {
     });
 });
 
+test("finds pulumi on the PATH of the environment it is given, and leaves this process's PATH alone", async () => {
+    const { engine } = await import("../../../cli/engine/engine.ts");
+    writeFileSync(join(folder, "pulumi"), "#!/bin/sh\necho v3.199.7\n", { mode: 0o755 });
+    const before = process.env.PATH;
+    const found = engine({ PATH: [folder, before].join(delimiter) });
+    expect(process.env.PATH).toBe(before);
+    expect((await found).version?.version).toBe("3.199.7");
+});
+
 test("does not print an event that the SDK cannot parse, since it may contain keys, and then restores the SDK's log", async () => {
     const { withoutEventWarnings } = await import("../../../cli/engine/engine.ts");
     const original = log.warn;
