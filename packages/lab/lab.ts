@@ -10,25 +10,26 @@ import { serveEks } from "./aws/eks/backend.ts";
 import type { SimulationOptions } from "./aws/simulation.ts";
 import { serveAwsCli } from "./aws-cli/aws-cli.ts";
 import { type Clusters, realClusters } from "./cluster/clusters.ts";
-import { type DataPlane, startDataPlane } from "./nodes-real/data-plane.ts";
+import { withExecEnvironment } from "./cluster/credentials.ts";
+import type { DataPlane } from "./data-plane.ts";
+import { startDataPlane } from "./nodes-real/data-plane.ts";
 import { simulatedDataPlane } from "./nodes-simulated/data-plane.ts";
 import { writeShellFile } from "./process/shell.ts";
 import { makeProject, type StackFiles, writeStackFiles } from "./project.ts";
 import { awsPackage } from "./providers/aws/package.ts";
 import { commandPackage } from "./providers/command.ts";
 import { kubernetesPackage } from "./providers/kubernetes/provider.ts";
-import type { Package } from "./providers/provider.ts";
-import { linkPlugins, realPlugins } from "./providers/real.ts";
-import { debugProviders, serve } from "./providers/server.ts";
+import { linkPlugins, type RealPlugin, realPlugins } from "./providers/real.ts";
+import { debugProviders, type Served, serve } from "./providers/server.ts";
 import { tlsPackage } from "./providers/tls.ts";
 import { ciliumChart } from "./tools/cilium.ts";
 import { ensureTools } from "./tools/tools.ts";
 
-const BIN = resolve(import.meta.dirname, "aws-cli/bin");
+const AWS_CLI = resolve(import.meta.dirname, "aws-cli/bin");
 const EKS_PROVIDER = resolve(import.meta.dirname, "providers/eks/main.ts");
 
-/** The account whose credentials the lab has. Others are reached through roles. */
-export const ACCOUNT = "111111111111";
+/** Account of the lab's credentials. Other accounts are reached by assuming a role. */
+const ACCOUNT = "111111111111";
 
 const TOOLS = [
     "pulumi",
@@ -41,16 +42,19 @@ const TOOLS = [
     "helm",
 ] as const;
 
+type Tools = Record<(typeof TOOLS)[number], string>;
+type Environment = Record<string, string>;
+
 export interface LabOptions {
-    /** Where everything of this lab lives: state, logs, the project's folder. Nothing is written elsewhere but to the cache of tools. */
+    /** Folder for all files of this lab: state, logs, the project. Only the cache of built programs lies elsewhere. */
     folder: string;
     stacks: StackFiles;
     log: (line: string) => void;
-    /** Providers whose real plugins take the stand-ins' place. Default: all of tls, kubernetes and command that are installed. */
+    /** Providers for which the engine starts the real plugin, not the stand-in. Default: tls, kubernetes and command, where installed. */
     real?: readonly string[];
-    /** Nodes are kwok's even where this machine could run real ones: seconds faster, and a quarter of the memory. Default false. */
+    /** Lets kwok play the nodes even if this machine can run real ones: seconds faster, a quarter of the memory. Default false. */
     simulatedNodes?: boolean;
-    /** Faults, clock and speed of the simulated AWS. Default: everything is ready at the next look. */
+    /** Faults, clock and speed of the simulated AWS. Default: every resource is ready when it is read next. */
     aws?: Omit<SimulationOptions, "file">;
 }
 
@@ -59,108 +63,74 @@ export interface Lab {
     aws: SimulatedAws;
     clusters: Clusters;
     dataPlane: DataPlane;
-    /** The folder in which Pulumi runs. */
+    /** Folder in which to run Pulumi. */
     project: string;
-    /** Pulumi's environment: backend, passphrase, providers, and the programs on the PATH. */
-    env: Record<string, string>;
-    /** Writes stack files, new ones or in place of those that are there. */
+    /** Environment for Pulumi, to add to this process's own: backend, passphrase, providers, and a PATH with the lab's programs. */
+    env: Environment;
+    /** Writes stack files: new ones, or over existing ones. */
     configure(stacks: StackFiles): void;
-    /** File to source in a shell that is to do what this process can. */
+    /** Shell file that sets `env`: source it to run Pulumi and kubectl by hand. */
     shellFile: string;
-    /** Ends all processes. What has been deployed stays in the folder. */
+    /** Stops all processes. The folder keeps what was deployed. */
     stop(): Promise<void>;
-    /** Stops it and removes its folder. */
+    /** Stops the lab and removes its folder. */
     destroy(): Promise<void>;
 }
 
-/** Starts the lab: the simulated AWS, and the providers to which the engine attaches. Clusters start when the program makes them. A start that fails leaves its folder alone. */
+/** Takes the function that stops each part as it starts. Runs them in reverse order. */
+type Started = AsyncDisposableStack;
+
+/**
+ * Starts the lab: the simulated AWS and the providers to which the engine attaches. A cluster starts when the program creates it. The environment of this
+ * process stays as it is; whoever runs Pulumi passes `env` of the lab.
+ *
+ * @throws Error with what cannot be started; everything that did start is stopped, and the folder stays
+ */
 export async function startLab(options: LabOptions): Promise<Lab> {
-    const running = new AsyncDisposableStack();
+    const started = new AsyncDisposableStack();
     try {
-        return await startWith(running, options);
+        return await startParts(started, options);
     } catch (error) {
-        await running.disposeAsync();
+        await started.disposeAsync();
         throw error;
     }
 }
 
-/** @param started takes what ends each part, the last one first */
-async function startWith(
-    started: AsyncDisposableStack,
-    { folder, stacks, log, real, simulatedNodes = false, aws: simulation }: LabOptions,
-): Promise<Lab> {
-    const plugins = realPlugins(real);
+async function startParts(started: Started, options: LabOptions): Promise<Lab> {
+    const { folder, stacks, log } = options;
+    const plugins = realPlugins(options.real);
     const [tools, chart] = await Promise.all([ensureTools(TOOLS, { log }), ciliumChart({ log })]);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const project = join(folder, "project");
     makeProject(project, withChart(stacks, chart));
 
-    const aws = simulatedAws({ backed: true, speed: Number.POSITIVE_INFINITY, ...simulation, file: join(folder, "aws.json") });
     const tokens = join(folder, "tokens.json");
-    writeFileSync(tokens, "{}", { mode: 0o600 });
-    const running = () => clusters.running();
-    const dataPlane = await (simulatedNodes ? simulatedDataPlane : startDataPlane)({ aws, running, folder, log });
-    started.defer(() => dataPlane.close());
-    const clusters: Clusters = realClusters({
-        folder: join(folder, "clusters"),
-        tokens,
-        tools,
-        log,
-        nodes: dataPlane.nodes,
-    });
-    started.defer(() => clusters.stop());
-    const serving = serveEks(aws, clusters);
-    started.defer(() => serving.stop());
+    const simulation = await startSimulation(started, options, tools, tokens);
+    const programs = [AWS_CLI, dirname(process.execPath), dirname(tools.pulumi), dirname(tools["pulumi-language-nodejs"])];
+    const access = { ...(await serveAws(started, simulation.aws, folder)), CLUSTERMESH_LAB_TOKENS: tokens };
+    const PATH = [...new Set([...programs, ...(process.env.PATH ?? "").split(delimiter)])].join(delimiter);
 
-    // `aws` is asked by the engine's children, by this process and by Helm; the SDK finds the engine on this process's PATH.
-    const socket = join(folder, "aws.sock");
-    const commandLine = await serveAwsCli(aws, { account: ACCOUNT, socket });
-    started.defer(() => commandLine.close());
-    Object.assign(process.env, { CLUSTERMESH_LAB_TOKENS: tokens, CLUSTERMESH_LAB_AWS: socket });
-    const programs = [BIN, dirname(process.execPath), dirname(tools.pulumi), dirname(tools["pulumi-language-nodejs"])];
-    process.env.PATH = [...new Set([...programs, ...(process.env.PATH ?? "").split(delimiter)])].join(delimiter);
-    const packages: Package[] = [
-        awsPackage({ simulation: aws, account: ACCOUNT }),
-        kubernetesPackage({ helm: tools.helm, directory: project }),
-        tlsPackage(),
-        commandPackage({ directory: project, environment: process.env }),
-    ];
     for (const { name, path } of plugins) log(`${name}: the real plugin, ${path}`);
-    const served = await Promise.all(packages.filter(({ name }) => !plugins.some((plugin) => plugin.name === name)).map(serve));
-    for (const { close } of served) started.defer(close);
-    const eks = await serveEksComponent(folder);
-    started.defer(eks.close);
-
-    const state = join(folder, "state");
-    mkdirSync(state, { recursive: true });
-    const pulumiHome = join(folder, "pulumi");
-    linkPlugins(plugins, pulumiHome);
-    const settings = {
-        CLUSTERMESH_LAB_TOKENS: tokens,
-        CLUSTERMESH_LAB_AWS: socket,
-        // Beside each state the backend would keep a file of its attributes, which it truncates before it writes: a kill in between leaves a stack that
-        // cannot be opened ("failed to load checkpoint: EOF").
-        PULUMI_BACKEND_URL: `file://${state}?metadata=skip`,
-        PULUMI_HOME: pulumiHome,
-        PULUMI_CONFIG_PASSPHRASE: randomBytes(24).toString("base64"),
-        PULUMI_DEBUG_PROVIDERS: debugProviders([...served, eks]),
-        PULUMI_SKIP_UPDATE_CHECK: "true",
-        PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",
-        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-    };
+    const served = await serveProviders(started, simulation.aws, {
+        folder,
+        project,
+        helm: tools.helm,
+        plugins,
+        access: { ...access, PATH },
+    });
+    const settings = { ...access, ...pulumiSettings(folder, plugins, served) };
     const shellFile = join(folder, "env");
     writeShellFile(shellFile, settings, programs);
+
     let stopping: Promise<void> | undefined;
     const stop = () => {
         stopping ??= started.disposeAsync();
         return stopping;
     };
     return {
-        aws,
-        clusters,
-        dataPlane,
+        ...simulation,
         project,
-        env: { ...settings, PATH: process.env.PATH },
+        env: { ...settings, PATH },
         shellFile,
         configure: (changed) => writeStackFiles(project, withChart(changed, chart)),
         stop,
@@ -171,24 +141,76 @@ async function startWith(
     };
 }
 
-/** Cluster stacks take the chart that the lab has: there is no network to a repository. */
-function withChart(stacks: StackFiles, chart: string): StackFiles {
-    return Object.fromEntries(
-        Object.entries(stacks).map(([stack, settings]) => {
-            const { kind, cilium } = settings as { kind: string; cilium?: object };
-            return [stack, kind === "cluster" ? { ...settings, cilium: { ...cilium, chart } } : settings];
-        }),
-    );
+/** Starts the simulated AWS, and the real control planes and nodes of its clusters. */
+async function startSimulation(
+    started: Started,
+    { folder, log, simulatedNodes = false, aws: options }: LabOptions,
+    tools: Tools,
+    tokens: string,
+): Promise<Pick<Lab, "aws" | "clusters" | "dataPlane">> {
+    const aws = simulatedAws({ backed: true, speed: Number.POSITIVE_INFINITY, ...options, file: join(folder, "aws.json") });
+    writeFileSync(tokens, "{}", { mode: 0o600 });
+    const running = () => clusters.running();
+    const dataPlane = await (simulatedNodes ? simulatedDataPlane : startDataPlane)({ aws, running, folder, log });
+    started.defer(() => dataPlane.close());
+    const clusters: Clusters = realClusters({ folder: join(folder, "clusters"), tokens, tools, log, nodes: dataPlane.nodes });
+    started.defer(() => clusters.stop());
+    const serving = serveEks(aws, clusters);
+    started.defer(() => serving.stop());
+    return { aws, clusters, dataPlane };
 }
 
-/** The stand-in for `eks` is a process: a component runs on the SDK, whose state is the process's. */
-async function serveEksComponent(folder: string): Promise<{ name: string; port: number; close(): Promise<void> }> {
-    // Detached: an interrupt on the terminal would end it before the engine has ended what is under way.
-    const child = spawn(process.execPath, [EKS_PROVIDER], { stdio: ["pipe", "pipe", "inherit"], cwd: folder, detached: true });
+/** Serves the simulated AWS to the lab's `aws` command. @returns the environment by which that command finds it */
+async function serveAws(started: Started, aws: SimulatedAws, folder: string): Promise<Environment> {
+    const socket = join(folder, "aws.sock");
+    const cli = await serveAwsCli(aws, { account: ACCOUNT, socket });
+    started.defer(() => cli.close());
+    return { CLUSTERMESH_LAB_AWS: socket };
+}
+
+interface ProviderOptions {
+    folder: string;
+    project: string;
+    /** Path of Helm. */
+    helm: string;
+    plugins: readonly RealPlugin[];
+    /** Environment in which `aws` is the lab's command: kubeconfigs run it, and so may commands of the program. */
+    access: Environment;
+}
+
+/** Serves every provider whose real plugin is not used. */
+async function serveProviders(
+    started: Started,
+    aws: SimulatedAws,
+    { folder, project, helm, plugins, access }: ProviderOptions,
+): Promise<Pick<Served, "name" | "port">[]> {
+    const environment = { ...process.env, ...access };
+    const packages = [
+        awsPackage({ simulation: aws, account: ACCOUNT }),
+        kubernetesPackage({
+            helm,
+            directory: project,
+            environment,
+            rewriteKubeconfig: (kubeconfig) => withExecEnvironment(kubeconfig, access),
+        }),
+        tlsPackage(),
+        commandPackage({ directory: project, environment }),
+    ];
+    const served = await Promise.all(packages.filter(({ name }) => !plugins.some((plugin) => plugin.name === name)).map(serve));
+    for (const { close } of served) started.defer(close);
+    const eks = await serveEksComponent(folder, environment);
+    started.defer(eks.close);
+    return [...served, eks];
+}
+
+/** Runs the stand-in for `eks` as a process of its own: a component needs the SDK, whose state belongs to the process. */
+async function serveEksComponent(folder: string, env: NodeJS.ProcessEnv): Promise<Served> {
+    // Detached: an interrupt on the terminal would end it before the engine has finished its running operations.
+    const child = spawn(process.execPath, [EKS_PROVIDER], { stdio: ["pipe", "pipe", "inherit"], cwd: folder, detached: true, env });
     const ended = once(child, "exit");
     const [line] = await Promise.race([
         once(createInterface(child.stdout), "line"),
-        ended.then(([code]) => Promise.reject(new Error(`the lab's stand-in for the provider eks ended at once, with ${code}`))),
+        ended.then(([code]) => Promise.reject(new Error(`the lab's stand-in for the provider eks exited at start with code ${code}`))),
     ]);
     return {
         name: "eks",
@@ -198,4 +220,33 @@ async function serveEksComponent(folder: string): Promise<{ name: string; port: 
             await ended;
         },
     };
+}
+
+/** Makes the state backend and Pulumi's home in the lab's folder. @returns Pulumi's settings, as environment variables */
+function pulumiSettings(folder: string, plugins: readonly RealPlugin[], served: readonly Pick<Served, "name" | "port">[]): Environment {
+    const state = join(folder, "state");
+    mkdirSync(state, { recursive: true });
+    const home = join(folder, "pulumi");
+    linkPlugins(plugins, home);
+    return {
+        // Without metadata=skip the backend keeps a file of attributes beside each state and truncates it before each write: a kill in between leaves a
+        // stack that cannot be opened ("failed to load checkpoint: EOF").
+        PULUMI_BACKEND_URL: `file://${state}?metadata=skip`,
+        PULUMI_HOME: home,
+        PULUMI_CONFIG_PASSPHRASE: randomBytes(24).toString("base64"),
+        PULUMI_DEBUG_PROVIDERS: debugProviders(served),
+        PULUMI_SKIP_UPDATE_CHECK: "true",
+        PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",
+        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+    };
+}
+
+/** Points cluster stacks to the chart in the lab's cache: the lab has no network to a chart repository. */
+function withChart(stacks: StackFiles, chart: string): StackFiles {
+    return Object.fromEntries(
+        Object.entries(stacks).map(([stack, settings]) => {
+            const { kind, cilium } = settings as { kind: string; cilium?: object };
+            return [stack, kind === "cluster" ? { ...settings, cilium: { ...cilium, chart } } : settings];
+        }),
+    );
 }

@@ -10,12 +10,12 @@ import type { Project } from "../../core/settings/project.ts";
 import { problemList } from "../../core/text/problems.ts";
 import type { VerifyReport } from "../../core/verify/report.ts";
 import { type Lab, startLab } from "./lab.ts";
-import { runs } from "./process/claim.ts";
+import { isRunning } from "./process/claim.ts";
 import { stackFiles } from "./project.ts";
 
 const FOLDER = "clustermesh-lab-";
 
-/** The options that a command was given; wrong ones are told, and end this process. */
+/** Parses a command's options. Prints what is wrong with them and exits with 2. */
 export function readOptions<Options extends ParseArgsOptionsConfig>(options: Options) {
     try {
         return parseArgs({ options }).values;
@@ -36,14 +36,14 @@ export interface Run {
 export interface RunOptions {
     log: (line: string) => void;
     onEvent?: DriverOptions["onEvent"];
-    /** As `--real` gives them. */
+    /** The providers given to `--real`. */
     real?: readonly string[] | undefined;
     simulatedNodes?: boolean;
-    /** Makes another mesh of the repository's stack files. Default: as they are. */
-    change?: (plan: Project) => Project;
+    /** Changes the project of the repository's stack files before it is deployed. Default: unchanged. */
+    change?: (project: Project) => Project;
 }
 
-/** What is done with a lab, in this order. */
+/** The steps of a lab's run, in order. */
 export const PHASES = {
     clusters: ({ stacks, driver }) => deployMesh({ ...stacks, meshes: [] }, driver),
     mesh: ({ stacks, driver }) => deployMesh({ ...stacks, clusters: [] }, driver),
@@ -53,10 +53,10 @@ export const PHASES = {
 } satisfies Record<string, (run: Run) => Promise<Results>>;
 
 /**
- * Starts a lab, does the work, and removes the lab, however the work ends.
+ * Starts a lab, runs the work, and removes the lab, whether the work succeeds or fails.
  *
- * @returns what to end the process with, at once, since a start that was interrupted may still be building: 0, 1 when the work failed (which is told), 130 when an
- * interrupt made it fail
+ * @returns the exit code: 0, 1 if the work failed (the reason is printed), 130 if an interrupt made it fail. Exit with it at once: an interrupted start may still be
+ * building programs
  */
 export async function inLab(
     { log, onEvent, real, simulatedNodes = false, change = (plan) => plan }: RunOptions,
@@ -64,10 +64,7 @@ export async function inLab(
 ): Promise<number> {
     const interrupted = catchInterrupts(log, "then all is removed");
     const folder = makeFolder();
-    // The SDK and what it starts leave files there when they are killed, event logs with keys in plain among them.
-    const { TMPDIR } = process.env;
-    process.env.TMPDIR = join(folder, "tmp");
-    mkdirSync(process.env.TMPDIR);
+    using _ = temporaryFolder(join(folder, "tmp"));
     let code = 0;
     let lab: Lab | undefined;
     try {
@@ -84,28 +81,42 @@ export async function inLab(
     } finally {
         await lab?.destroy();
         rmSync(folder, { recursive: true, force: true });
-        if (TMPDIR === undefined) delete process.env.TMPDIR;
-        else process.env.TMPDIR = TMPDIR;
     }
     return code;
 }
 
-/** Tries the mesh, through the API servers of its clusters, as `verify` does anywhere. */
+/**
+ * Makes a folder this process's TMPDIR until it is disposed of. The Automation API and Pulumi write temporary files, event logs with private keys in plain text among
+ * them, and leave them behind when they are killed. The SDK asks os.tmpdir() for their folder and has no option for it, so only process.env can change it.
+ */
+function temporaryFolder(folder: string): Disposable {
+    const { TMPDIR } = process.env;
+    mkdirSync(folder);
+    process.env.TMPDIR = folder;
+    return {
+        [Symbol.dispose]() {
+            if (TMPDIR === undefined) delete process.env.TMPDIR;
+            else process.env.TMPDIR = TMPDIR;
+        },
+    };
+}
+
+/** Runs `verify` through the API servers of the lab's clusters. */
 export function verifyLab({ clusters }: Lab, options: VerifyOptions): Promise<VerifyReport> {
     return verify(Object.fromEntries(clusters.running().map(({ name, config }) => [name, config.exportConfig()])), options);
 }
 
-/** A new folder in the temporary directory. Those of labs that were killed are removed: the folder's name says whose it is. */
+/** Makes a folder in the temporary directory. Removes the folders of killed labs: their names hold the id of the owner's process. */
 export function makeFolder(): string {
     const parent = tmpdir();
     for (const entry of readdirSync(parent)) {
         const owner = entry.startsWith(FOLDER) && Number(entry.slice(FOLDER.length).split("-")[0]);
-        if (owner && !runs(owner)) removeIfPossible(join(parent, entry));
+        if (owner && !isRunning(owner)) removeIfPossible(join(parent, entry));
     }
     return mkdtempSync(join(parent, `${FOLDER}${process.pid}-`));
 }
 
-/** Somebody else's may not be removable, which is his affair. */
+/** Another user's folder may not be removable: leave it to that user. */
 function removeIfPossible(folder: string): void {
     try {
         rmSync(folder, { recursive: true, force: true });

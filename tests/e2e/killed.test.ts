@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { automation } from "@pulumi/pulumi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type DriverOptions, deployMesh, destroyMesh, previewMesh } from "../../cli/engine/driver.ts";
+import { engine } from "../../cli/engine/engine.ts";
 import { readProject } from "../../cli/project/stack-files.ts";
 import { ALL_TABLES } from "../../packages/lab/aws/aws.ts";
 import { type Lab, startLab } from "../../packages/lab/lab.ts";
@@ -83,7 +84,11 @@ describe.skipIf(await whyNoTools())("runs that are killed", { timeout: 900_000 }
         expect(lab.aws.remains(ALL_TABLES)).toEqual([]);
     });
 
-    const open = (stackName: string) => automation.LocalWorkspace.selectStack({ stackName, workDir: lab.project }, { envVars: lab.env });
+    const open = async (stackName: string) =>
+        automation.LocalWorkspace.selectStack(
+            { stackName, workDir: lab.project },
+            { envVars: lab.env, pulumiCommand: await engine(lab.env) },
+        );
 
     async function exported(stackName: string) {
         return (await (await open(stackName)).exportStack()).deployment as {

@@ -6,6 +6,7 @@ import { AppsV1Api, CoreV1Api } from "@kubernetes/client-node";
 import { automation } from "@pulumi/pulumi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type DriverOptions, deployMesh, destroyMesh, type EngineEvent, previewMesh, refreshMesh } from "../../cli/engine/driver.ts";
+import { engine } from "../../cli/engine/engine.ts";
 import { readProject } from "../../cli/project/stack-files.ts";
 import { parseClustermesh } from "../../core/cilium/clustermesh-config.ts";
 import { ALL_TABLES } from "../../packages/lab/aws/aws.ts";
@@ -204,7 +205,8 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
     test("clusters that cannot be one mesh, and one that was never deployed, are refused before anything is made, in the program's words", async () => {
         lab.configure({ clash: { ...THIRD, name: "clash", id: 1, vpcCidr: "10.248.0.0/18" }, new: { ...THIRD, name: "new", id: 4 } });
         await deployMesh({ clusters: ["clash"], meshes: [] }, driver);
-        await automation.LocalWorkspace.createStack({ stackName: "new", workDir: lab.project }, { envVars: lab.env });
+        const pulumiCommand = await engine(lab.env);
+        await automation.LocalWorkspace.createStack({ stackName: "new", workDir: lab.project }, { envVars: lab.env, pulumiCommand });
         const calls: CallInfo[] = [];
         const unwatch = lab.aws.watch((call) => calls.push(call));
         const refused = async (...clusters: string[]) => {

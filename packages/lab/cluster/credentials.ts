@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parse } from "yaml";
 import { addressAt } from "../../../core/network/cidr.ts";
 import { HOLDERS } from "./control-plane.ts";
 import { type Credential, createAuthority, createSigningKeys } from "./pki.ts";
@@ -42,6 +43,17 @@ export function certificateKubeconfig(name: string, endpoint: string, folder: st
         { "certificate-authority": pki("ca.crt") },
         { "client-certificate": pki(`${holder}.crt`), "client-key": pki(`${holder}.key`) },
     );
+}
+
+/**
+ * The kubeconfig, as JSON, with environment variables for the commands that its users run for a token. Clients add these to the environment of their own
+ * process, and @kubernetes/client-node takes no other way.
+ */
+export function withExecEnvironment(kubeconfig: string, env: Record<string, string>): string {
+    const config = parse(kubeconfig);
+    const variables = Object.entries(env).map(([name, value]) => ({ name, value }));
+    for (const { user } of config.users ?? []) if (user?.exec) user.exec.env = [...(user.exec.env ?? []), ...variables];
+    return JSON.stringify(config);
 }
 
 function kubeconfig(name: string, server: string, authority: Record<string, string>, user: Record<string, string>): string {

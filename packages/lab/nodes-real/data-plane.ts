@@ -1,33 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import type { SimulatedAws } from "../aws/aws.ts";
 import { interfaces } from "../aws/ec2/tables.ts";
 import { clusters } from "../aws/eks/tables.ts";
-import type { ClusterNodes, RunningCluster } from "../cluster/clusters.ts";
-import { type Network, startNetwork } from "../net/network.ts";
+import type { DataPlane, DataPlaneOptions } from "../data-plane.ts";
+import { startNetwork } from "../net/network.ts";
 import { simulatedDataPlane } from "../nodes-simulated/data-plane.ts";
 import { tryDatapath } from "../tools/datapath.ts";
 import { ensureTools } from "../tools/tools.ts";
 import { labNodes } from "./cluster-nodes.ts";
 import { nodePrograms } from "./programs.ts";
-
-/** What runs the nodes of the lab's clusters, and the network between them. */
-export interface DataPlane {
-    nodes: (cluster: RunningCluster) => ClusterNodes;
-    /** The kernel network; none: nodes are kwok's, nothing runs on them, and paths are computed. */
-    network?: Network;
-    /** Whether what agents say of the mesh comes from connections that are there. Without a network nothing else of `verify` can be tried. */
-    connected: boolean;
-    /** Nodes must have ended before. */
-    close(): Promise<void>;
-}
-
-export interface DataPlaneOptions {
-    aws: SimulatedAws;
-    running: () => RunningCluster[];
-    folder: string;
-    log: (line: string) => void;
-}
 
 /**
  * Real packets where this machine lets them: each interface of the simulated AWS a network namespace, each node a small kubelet that runs Cilium. Where it does

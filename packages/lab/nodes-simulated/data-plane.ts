@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { interfaces } from "../aws/ec2/tables.ts";
 import type { RunningCluster } from "../cluster/clusters.ts";
-import type { DataPlane, DataPlaneOptions } from "../nodes-real/data-plane.ts";
+import type { DataPlane, DataPlaneOptions } from "../data-plane.ts";
 import { ciliumSources } from "../tools/cilium.ts";
 import { ensureTools } from "../tools/tools.ts";
 import { kwokNodes } from "./kwok-nodes.ts";

@@ -2,10 +2,10 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /**
- * Makes the folder this process's own until it is released or the process ends.
+ * Reserves a folder for this process until it is released or the process ends.
  *
- * @returns releases it
- * @throws Error when another process that runs has it: a second etcd would take the first one's socket away
+ * @returns a function that releases the folder
+ * @throws Error if another running process holds it: a second etcd would take over the first one's socket
  */
 export async function claim(folder: string): Promise<() => Promise<void>> {
     const file = join(folder, "owner");
@@ -17,19 +17,19 @@ export async function claim(folder: string): Promise<() => Promise<void>> {
             if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
         }
         const owner = Number(await readFile(file, "utf8").catch(() => ""));
-        if (owner > 0 && runs(owner))
-            throw new Error(`${folder} is in use by process ${owner}; stop it, or remove ${file} if that is no lab`);
+        if (owner > 0 && isRunning(owner))
+            throw new Error(`${folder} is in use by process ${owner}; stop that process, or remove ${file} if it is not a lab`);
         await rm(file, { force: true });
     }
 }
 
-/** Whether there is a process of this id. */
-export function runs(pid: number): boolean {
+/** Whether a process with this id exists. */
+export function isRunning(pid: number): boolean {
     try {
         process.kill(pid, 0);
         return true;
     } catch (error) {
-        // Somebody else's process runs too.
+        // EPERM: the process exists, and belongs to another user.
         return (error as NodeJS.ErrnoException).code === "EPERM";
     }
 }

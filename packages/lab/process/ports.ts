@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
 
 /**
- * Free loopback ports, the wanted ones where they are free. All are held until the last is found, so that no two are the same.
+ * Finds free loopback ports, the wanted ones if they are free. Holds all of them until the last is found, so that no two are the same.
  *
- * Between this and the program's own bind another program may take one; who starts servers on them tries again with others.
+ * Another program may take a port before the server binds it: callers must try again with other ports.
  */
 export async function freePorts<Name extends string>(
     names: readonly Name[],
@@ -15,7 +15,7 @@ export async function freePorts<Name extends string>(
         const ports: Partial<Record<Name, number>> = {};
         for (const name of names) {
             const server = (await listen(wanted[name] ?? 0)) ?? (await listen(0));
-            if (!server) throw new Error("no free port on 127.0.0.1");
+            if (!server) throw new Error("127.0.0.1 has no free port");
             servers.push(server);
             ports[name] = (server.address() as AddressInfo).port;
         }

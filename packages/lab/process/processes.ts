@@ -3,20 +3,20 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 
 /**
- * Becomes the program; a watcher stays behind that reads the owner's pipe and kills the program when the pipe closes, which it does however the owner
- * ends, and then does what is to be done afterwards. The descriptor is 3 because a shell gives a job in the background no standard input.
+ * Shell script that becomes the program. Before that it starts a watcher, which reads a pipe held by the owner: the pipe closes however the owner ends. Then the watcher
+ * kills the program and runs the `afterwards` command. It reads descriptor 3 because a shell gives background jobs no standard input.
  */
 const GUARD = 'exec 3<&0 </dev/null; { while read -r _; do :; done <&3; kill -KILL $$; eval "$0"; } >/dev/null 2>&1 & exec "$@" 3<&-';
 
-/** A program that ends with its owner at the latest. */
+/** A program that never outlives its owner. */
 export interface Process {
     readonly name: string;
     readonly pid: number;
-    /** Settles when the program has ended, with the sentence that says how. */
+    /** Resolves when the program has ended, to how it ended: "ended with code 0". */
     readonly ended: Promise<string>;
-    /** Asks it to end, kills it after the grace period, and waits for its end. */
+    /** Sends SIGTERM, SIGKILL after the grace period, and waits until the program has ended. */
     stop(graceMilliseconds?: number): Promise<void>;
-    /** The last lines that it wrote. */
+    /** The last 15 lines of its output. */
     lastWords(): string;
 }
 
@@ -25,18 +25,20 @@ export interface ProcessOptions {
     name: string;
     file: string;
     args: readonly string[];
-    /** File that takes its output. */
+    /** File to which its output is appended. */
     log: string;
+    /** Added to this process's environment. */
     env?: Record<string, string>;
+    /** Working directory. Default: this process's. */
     folder?: string;
-    /** A shell's command that runs once the program has ended, however it or its owner ended. @default nothing */
+    /** Shell command to run once the program or its owner has ended, for whatever reason. Default: none. */
     afterwards?: string;
 }
 
-/** Starts a program that no crash of its owner leaves behind. @throws Error when it cannot be started */
+/** Starts a program that ends even if its owner crashes. */
 export function startProcess({ name, file, args, log, env = {}, folder, afterwards = ":" }: ProcessOptions): Process {
     const output = openSync(log, "a", 0o600);
-    // Detached: an interrupt on the terminal reaches the owner alone, which stops its programs in order.
+    // Detached: an interrupt on the terminal must reach only the owner, which stops its programs in order.
     const child = spawn("/bin/sh", ["-c", GUARD, afterwards, file, ...args], {
         stdio: ["pipe", output, output],
         detached: true,
@@ -44,7 +46,7 @@ export function startProcess({ name, file, args, log, env = {}, folder, afterwar
         cwd: folder,
     });
     closeSync(output);
-    // A program that ends first closes the pipe; that is its end, told below, and no error of ours.
+    // A program that ends first closes the pipe. `ended` reports that; it is not an error here.
     child.stdin?.on("error", () => {});
     const ended = end(child);
     return {

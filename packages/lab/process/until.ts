@@ -3,9 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 const INTERVAL_MILLISECONDS = 100;
 
 /**
- * Asks again until there is an answer; a question that throws has none yet.
+ * Calls a function every 100 ms until it returns a value other than undefined. A call that throws counts as undefined.
  *
- * @throws Error with `otherwise` and the last failure when the time is over
+ * @param otherwise start of the error's message: what is missing
+ * @throws Error with `otherwise` and the last call's error after the timeout
  */
 export async function until<Answer>(
     ask: () => Promise<Answer | undefined>,

@@ -5,6 +5,7 @@ import * as command from "@pulumi/command";
 import { automation } from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { engine } from "../../../../cli/engine/engine.ts";
 import { startLab } from "../../lab.ts";
 import { realPlugins } from "../../providers/real.ts";
 import { changes, noEngine } from "./harness.ts";
@@ -92,7 +93,7 @@ describe("the plugins that the lab takes instead of its stand-ins", () => {
                         return { key: key.publicKeyPem, said: said.stdout };
                     },
                 },
-                { envVars: lab.env },
+                { envVars: lab.env, pulumiCommand: await engine(lab.env) },
             );
             const { outputs } = await stack.up();
             expect(outputs.key?.value).toContain("BEGIN PUBLIC KEY");
