@@ -1,4 +1,5 @@
-// Measures the lab and prints its figures: npm run bench, with --json as JSON, with --cold the building of all programs too, with --sizes meshes of 2, 3 and 4 clusters, with --simulated-nodes the lesser version.
+// Measures the lab and prints the figures: npm run bench. Options: --json prints JSON, --cold also measures building all programs, --sizes also measures meshes of
+// 2, 3 and 4 clusters, --simulated-nodes measures the lab without real nodes.
 import { rmSync } from "node:fs";
 import { availableParallelism, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
@@ -13,7 +14,7 @@ import { ensureTools } from "./tools/tools.ts";
 
 const SAMPLE_MILLISECONDS = 500;
 
-/** As the process table has them. */
+/** Names in the process table, which cuts them to 15 characters. */
 const CONTROL_PLANE = ["etcd", "kube-apiserver", "kube-controller", "kube-scheduler"];
 
 interface Figure {
@@ -22,7 +23,7 @@ interface Figure {
     unit: "s" | "MiB";
 }
 
-/** Clusters of the meshes whose time to get ready is measured. */
+/** Numbers of clusters for --sizes. */
 const SIZES = [2, 3, 4];
 
 const options = readOptions({
@@ -39,40 +40,34 @@ const machine = {
     loadAverage: Number(loadavg()[0]?.toFixed(1)),
 };
 
-// Each function runs what it measures; a figure that is asked for next gets one of its own here.
+// Each function runs what it measures and returns the figures. A new figure gets a function of its own here.
 const figures = [...(options.cold ? await coldSetUp() : []), ...(await labRun()), ...(options.sizes ? await sizes() : [])];
 
 if (options.json) console.log(JSON.stringify({ machine, figures }, undefined, 4));
 else {
-    console.log(
-        `${machine.cores} cores, ${machine.memoryGib} GiB; ${machine.loadAverage} programs ran or waited on average in the minute before`,
-    );
+    console.log(`${machine.cores} cores, ${machine.memoryGib} GiB, load average ${machine.loadAverage} in the minute before`);
     const width = Math.max(...figures.map(({ name }) => name.length));
     for (const { name, value, unit } of figures)
         console.log(`${name.padEnd(width)}  ${value.toFixed(unit === "s" ? 1 : 0).padStart(7)} ${unit}`);
 }
 process.exit();
 
-/** Compiles everything, whatever Go or the lab has compiled before. Modules that Go has downloaded are not downloaded again. */
+/** Compiles all programs in empty caches. Go modules that are already downloaded are not downloaded again. */
 async function coldSetUp(): Promise<Figure[]> {
     const folder = makeFolder();
-    const own = { GOCACHE: join(folder, "go"), GOTMPDIR: folder };
-    const before = { ...process.env };
-    Object.assign(process.env, own);
+    const cold = { log, cache: folder, env: { GOCACHE: join(folder, "go"), GOTMPDIR: folder } };
     try {
         const start = performance.now();
         const tools = MODULES.flatMap(({ tools }) => tools);
-        await ensureTools(tools, { log, cache: folder, path: "" });
-        await ciliumChart({ log, cache: folder });
+        await ensureTools(tools, { ...cold, path: "" });
+        await ciliumChart(cold);
         return [{ name: "set-up, cold: compiling all programs", value: (performance.now() - start) / 1000, unit: "s" }];
     } finally {
-        for (const name of Object.keys(own)) delete process.env[name];
-        Object.assign(process.env, before);
         rmSync(folder, { recursive: true, force: true });
     }
 }
 
-/** One lab, as `npm run lab` has it, which then is deployed once more and destroyed. Ends this process when that fails. */
+/** Measures one run of `npm run lab`, then another deployment and the destroy. Exits this process if one of them fails. */
 async function labRun(): Promise<Figure[]> {
     const seconds: [phase: string, seconds: number][] = [];
     let last = performance.now();
@@ -89,7 +84,8 @@ async function labRun(): Promise<Figure[]> {
             await work(run);
             lap(phase);
             if (phase !== "mesh" || !run.lab.dataPlane.network) continue;
-            if (!allPassed(await verifyLab(run.lab, { log }))) throw new Error("the mesh is not proven, so its figures say nothing");
+            if (!allPassed(await verifyLab(run.lab, { log })))
+                throw new Error("verify found failures in the mesh, so its figures mean nothing");
             lap("verify");
             parts = memoryOfParts(run.plan);
         }
@@ -97,12 +93,12 @@ async function labRun(): Promise<Figure[]> {
     if (code !== 0) process.exit(code);
     lap("stop");
     const { program, lab } = memory.peak();
-    const beyond = ["up without changes", "destroy"];
+    const notInLab = ["up without changes", "destroy"];
     return [
         ...seconds.map(([phase, value]): Figure => ({ name: `warm: ${phase}`, value, unit: "s" })),
         {
-            name: `warm: npm run lab (all but ${beyond.join(" and ")})`,
-            value: seconds.filter(([phase]) => !beyond.includes(phase)).reduce((sum, [, value]) => sum + value, 0),
+            name: `warm: npm run lab (all but ${notInLab.join(" and ")})`,
+            value: seconds.filter(([phase]) => !notInLab.includes(phase)).reduce((sum, [, value]) => sum + value, 0),
             unit: "s",
         },
         { name: "peak memory of the program: engine, language host, node", value: program / 2 ** 20, unit: "MiB" },
@@ -116,12 +112,14 @@ async function labRun(): Promise<Figure[]> {
     ];
 }
 
-/** What the families of nodes' holders hold, and what the control planes beside them do: on average of a node, of a cluster. */
+/** Average memory, in bytes, of a node (its holder's process and all descendants) and of a cluster's control plane. */
 function memoryOfParts({ clusters }: Project): { node: number; controlPlane: number } {
     const table = processTable();
     const all = family(table, process.pid);
     const nodes = new Set(
-        all.filter(({ name }) => name === "unshare" || name === "nsenter").flatMap(({ pid }) => family(table, pid).map((one) => one.pid)),
+        all
+            .filter(({ name }) => name === "unshare" || name === "nsenter")
+            .flatMap(({ pid }) => family(table, pid).map((member) => member.pid)),
     );
     const controlPlanes = all.filter(({ pid, name }) => CONTROL_PLANE.includes(name) && !nodes.has(pid)).map(({ pid }) => pid);
     const size = (pids: Iterable<number>) => [...pids].reduce((sum, pid) => sum + proportionalSize(pid), 0);
@@ -131,7 +129,7 @@ function memoryOfParts({ clusters }: Project): { node: number; controlPlane: num
     };
 }
 
-/** The time from nothing to a mesh whose gate has passed, with clusters of one node each. */
+/** Measures the time from nothing to a mesh whose gate has passed, for meshes of clusters with one node each. */
 async function sizes(): Promise<Figure[]> {
     const figures: Figure[] = [];
     for (const size of SIZES) {
@@ -151,7 +149,7 @@ async function sizes(): Promise<Figure[]> {
     return figures;
 }
 
-/** The first cluster of a plan, and others like it. */
+/** A project whose mesh joins clusters made after the first cluster of the given project. */
 function meshOf(size: number, { clusters: [first], meshes: [mesh], ...files }: Project): Project {
     if (!first || !mesh) return { ...files, clusters: [], meshes: [] };
     const clusters = Array.from({ length: size }, (_, i) => {
@@ -163,13 +161,15 @@ function meshOf(size: number, { clusters: [first], meshes: [mesh], ...files }: P
     return { ...files, clusters, meshes: [{ ...mesh, config: { ...mesh.config, clusters: clusters.map(({ stack }) => stack) } }] };
 }
 
-/** Samples the proportional set sizes of this process and all that came of it: the families of `pulumi` are the program, the others the lab. */
+/** Samples the proportional set sizes of this process and its descendants. `pulumi` and its descendants count as the program, all others as the lab. */
 function watchMemory(): { peak(): { program: number; lab: number } } {
     const peak = { program: 0, lab: 0 };
     const timer = setInterval(() => {
         const table = processTable();
         const all = family(table, process.pid);
-        const program = new Set(all.filter(({ name }) => name === "pulumi").flatMap(({ pid }) => family(table, pid).map((one) => one.pid)));
+        const program = new Set(
+            all.filter(({ name }) => name === "pulumi").flatMap(({ pid }) => family(table, pid).map((member) => member.pid)),
+        );
         const size = (ofProgram: boolean) =>
             all.filter(({ pid }) => program.has(pid) === ofProgram).reduce((sum, { pid }) => sum + proportionalSize(pid), 0);
         peak.program = Math.max(peak.program, size(true));

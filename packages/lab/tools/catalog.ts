@@ -14,38 +14,38 @@ export type ToolName =
     | "netd"
     | CiliumTool;
 
-/** What Cilium's images hold, each called as there, but the operator: a stand-in is. So is the subcommand `clustermesh` of clustermesh-apiserver. */
+/** Programs of Cilium's images, under their names there. The operator is a stand-in, and so is the subcommand `clustermesh` of clustermesh-apiserver. */
 export type CiliumTool = "cilium-agent" | "cilium-dbg" | "cilium-health" | "cilium-cni" | "clustermesh-apiserver" | "simulated-operator";
 
-/** A Go module in a folder beside this file; its go.mod and go.sum pin what is built. */
+/** A Go module in a folder beside this file. Its go.mod and go.sum pin what is built. */
 export interface ToolModule {
     /** The folder's name. */
     name: string;
     tools: readonly ToolName[];
-    /** What `go build` is given: the module's `tool` lines, or the main package in its folder. */
+    /** What `go build` builds: the module's `tool` lines, or the main package in its folder. */
     build: "tool" | ".";
     /** Go's build tags. */
     tags?: readonly string[];
-    /** Programs that their project's releases call otherwise than Go does, which takes the name of the main package's folder: from Go's name. */
+    /** New names of programs by the names that Go gives them. Go names a program after its main package's folder; releases may use another name. */
     renamed?: Readonly<Record<string, ToolName>>;
-    /** Go variables that the project's own release build sets, by their full name. */
+    /** Go variables that the project's release build sets, by full name. */
     variables: Readonly<Record<string, string>>;
     /**
-     * Processor time of a cold build, all cores together, measured one module after another: each found in Go's cache what those before had left.
-     * Pulumi's has an allowance, since another build did part of it.
+     * Processor time of a cold build in seconds, all cores together. Measured one module after another, so each found packages of the earlier ones in Go's cache.
+     * Pulumi's includes an allowance: another build had compiled a part of it.
      */
     cpuSeconds: number;
 }
 
 const KUBERNETES = "v1.36.3";
 
-/** Longest first, so that the last build is a short one. */
+/** Longest first, so that the last build is short. */
 export const MODULES: readonly ToolModule[] = [
     {
         name: "kubernetes",
         tools: ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubectl", "agnhost"],
         build: "tool",
-        // Without a version of its own, Helm refuses the API server ("chart requires kubeVersion") and clients cannot parse it.
+        // Without a version, Helm rejects the API server ("chart requires kubeVersion") and clients cannot parse the version.
         variables: {
             "k8s.io/component-base/version.gitVersion": KUBERNETES,
             "k8s.io/component-base/version.gitMajor": "1",
@@ -58,10 +58,10 @@ export const MODULES: readonly ToolModule[] = [
         name: "cilium",
         tools: ["cilium-agent", "cilium-dbg", "cilium-health", "cilium-cni", "clustermesh-apiserver", "simulated-operator"],
         build: "tool",
-        // As Cilium's own Makefiles.
+        // As in Cilium's Makefiles.
         tags: ["osusergo"],
         renamed: { daemon: "cilium-agent" },
-        // Version, revision and date, in the form without which Cilium takes the version for unknown.
+        // Version, revision and date; in any other form, Cilium reports an unknown version.
         variables: { "github.com/cilium/cilium/pkg/version.ciliumVersion": "1.20.2 v1.20.2 2026-09-15T20:03:11Z" },
         cpuSeconds: 450,
     },
@@ -69,7 +69,7 @@ export const MODULES: readonly ToolModule[] = [
         name: "pulumi",
         tools: ["pulumi"],
         build: "tool",
-        // The Automation API refuses a CLI whose version it cannot parse.
+        // The Automation API rejects a CLI whose version it cannot parse.
         variables: { "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": "v3.153.1" },
         cpuSeconds: 450,
     },
@@ -92,7 +92,7 @@ export const MODULES: readonly ToolModule[] = [
     },
 ];
 
-/** How a program on the PATH shows that it will do: it prints a version in the range. */
+/** Condition for a program on the PATH: the version that it prints is in the range. */
 export interface Requirement {
     args: readonly string[];
     /** A semver range. */
@@ -100,8 +100,8 @@ export interface Requirement {
 }
 
 /**
- * The language host prints no version: it is taken from beside a usable `pulumi`, as Pulumi's releases lay it. Always built are Cilium's programs,
- * which must be of the chart's very version, the lab's own netd, and agnhost, which prints none.
+ * Programs that may come from the PATH. The language host prints no version: it is taken from the folder of a usable `pulumi`, where Pulumi's releases put it. Always
+ * built are Cilium's programs, which must have the chart's exact version, the lab's own netd, and agnhost, which prints no version.
  */
 export const ON_PATH: Readonly<Record<Exclude<ToolName, "pulumi-language-nodejs" | "agnhost" | "netd" | CiliumTool>, Requirement>> = {
     pulumi: { args: ["version"], range: ">=3.153.1 <4" },

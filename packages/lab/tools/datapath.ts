@@ -9,10 +9,10 @@ import type { ToolOptions } from "./tools.ts";
 const run = promisify(execFile);
 const TIMEOUT_MILLISECONDS = 60_000;
 
-/** The machine's own programs that nodes are made with; every Linux distribution has them, some containers have not. */
+/** Programs of the machine that make nodes. Every Linux distribution has them; some containers do not. */
 const BASICS = ["unshare", "nsenter", "mount", "sysctl"];
 
-/** What a node needs of the kernel, in the order in which it is tried, in namespaces that end with the trial. */
+/** What a node needs from the kernel, in the order of the trials. They run in namespaces that end with the trial. */
 const TRIALS = [
     ["mount a BPF file system", "mount -t bpf bpf /sys/fs/bpf"],
     ["mount cgroup2", "mount -t tmpfs none $trial && mkdir $trial/cgroup && mount -t cgroup2 none $trial/cgroup"],
@@ -30,12 +30,12 @@ const TRIALS = [
     ],
 ] as const;
 
-/** What the trials need, or the sentence that says why they cannot succeed. */
+/** The programs of the datapath, or why it cannot run. */
 export type Datapath = { programs: DebianPrograms; why?: undefined } | { programs?: undefined; why: string };
 
 /**
- * Whether Cilium's datapath can run on this machine, tried out: namespaces, mounts, links, packet filters, and a BPF program that is compiled and loaded.
- * Where that much is allowed, the programs that it needs are fetched (`ensureDebian`).
+ * Tries whether Cilium's datapath can run on this machine: namespaces, mounts, links, packet filters, and a BPF program that is compiled and loaded. Fetches the
+ * programs that it needs (`ensureDebian`) once namespaces are allowed.
  */
 export async function tryDatapath(options: ToolOptions = {}): Promise<Datapath> {
     if (process.platform !== "linux") return { why: `Cilium's datapath needs Linux, and this is ${process.platform}` };
@@ -44,11 +44,11 @@ export async function tryDatapath(options: ToolOptions = {}): Promise<Datapath> 
             () => undefined,
             () => name,
         );
-        if (missing) return { why: `the PATH lacks ${missing}, with which nodes are made: install util-linux and procps` };
+        if (missing) return { why: `${missing} is not on the PATH, and the lab makes nodes with it: install util-linux and procps` };
     }
-    // First, since without it a download would be for nothing.
+    // First, since a download is useless without namespaces.
     const namespaces = await failure("true", process.env.PATH ?? "");
-    if (namespaces) return { why: `this user may not make network namespaces, which takes root: ${namespaces}` };
+    if (namespaces) return { why: `this user may not create network namespaces, which requires root: ${namespaces}` };
     try {
         const programs = await ensureDebian(options);
         const why = await failedTrial([...programs.folders, process.env.PATH].join(":"));
@@ -58,7 +58,7 @@ export async function tryDatapath(options: ToolOptions = {}): Promise<Datapath> 
     }
 }
 
-/** Why Cilium's datapath cannot run on this machine, in a sentence; undefined when it can. */
+/** Why Cilium's datapath cannot run on this machine. Undefined: it can. */
 export async function whyNoDatapath(options: ToolOptions = {}): Promise<string | undefined> {
     return (await tryDatapath(options)).why;
 }
@@ -68,7 +68,7 @@ async function failedTrial(path: string): Promise<string | undefined> {
     return failure(script.join("\n"), path);
 }
 
-/** Runs a script in network and mount namespaces of its own; `$trial` is a folder to mount over. @returns what it said, when it failed */
+/** Runs a script in new network and mount namespaces. `$trial` is a folder to mount over. @returns the error output if the script fails */
 async function failure(script: string, path: string): Promise<string | undefined> {
     const args = ["--net", "--mount", "--propagation", "private", "/bin/sh", "-c", script];
     const trial = await mkdtemp(join(tmpdir(), "clustermesh-trial-"));

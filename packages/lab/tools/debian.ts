@@ -12,14 +12,14 @@ import type { ToolOptions } from "./tools.ts";
 const run = promisify(execFile);
 const DOWNLOAD_MILLISECONDS = 600_000;
 
-/** A package of Debian's, and those of its programs that the lab runs. */
+/** A Debian package, and those of its programs that the lab runs. */
 interface DebianPackage {
     name: string;
-    /** Programs by the name under which they are run: the file's name in the package, and the arguments that go before the caller's. */
+    /** Programs by the name under which the lab runs them: the file's name in the package, and arguments to put before the caller's. */
     programs: Readonly<Record<string, readonly [file: string, ...args: string[]]>>;
-    /** What the first program must print to be taken from the PATH, and the others with it; without, being there is enough. */
+    /** What the first program must print so that all programs are taken from the PATH. Undefined: they only have to exist. */
     onPath?: Requirement;
-    /** What somebody whose system is not Debian is to install. */
+    /** What to install on a system other than Debian. */
     install: string;
 }
 
@@ -29,7 +29,7 @@ const PACKAGES = [
     {
         name: "clang-19",
         programs: { clang: ["clang-19"] },
-        // Cilium's own requirement.
+        // Required by Cilium.
         onPath: { args: ["--version"], range: ">=18.1.0" },
         install: "clang 18.1 or newer",
     },
@@ -43,7 +43,7 @@ const PACKAGES = [
     },
     { name: "nftables", programs: { nft: ["nft"] }, onPath: { args: ["--version"], range: ">=1.0.0" }, install: "nftables 1.0 or newer" },
     { name: "crun", programs: { crun: ["crun"] }, onPath: { args: ["--version"], range: ">=1.8.0" }, install: "crun 1.8 or newer" },
-    // The number that is read is the 2 of `iproute2-6.1.0`; BusyBox's `ip` prints a 1.
+    // The first number is the 2 of `iproute2-6.1.0`; for BusyBox's `ip` it is a 1.
     { name: "iproute2", programs: { ip: ["ip"] }, onPath: { args: ["-Version"], range: ">=2.0.0" }, install: "iproute2" },
     {
         name: "containernetworking-plugins",
@@ -52,15 +52,15 @@ const PACKAGES = [
     },
 ] as const satisfies readonly DebianPackage[];
 
-/** Where a package puts programs. */
+/** Folders of programs in a package. */
 const PROGRAM_FOLDERS = ["usr/bin", "usr/sbin", "bin", "sbin", "usr/lib/cni"];
-/** CNI plugins are on no PATH. */
+/** CNI plugins are not on the PATH. */
 const CNI_FOLDERS = ["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"];
 
 export interface DebianPrograms {
-    /** Folders of all of them, for a PATH and for CNI_PATH; also valid in a container over the same root that sees the cache. */
+    /** Folders of all programs, for a PATH and for CNI_PATH. Also valid in a container over the same root that sees the cache. */
     folders: string[];
-    /** Each one's file. */
+    /** File of each program. */
     file: Readonly<Record<DebianProgram, string>>;
 }
 
@@ -68,23 +68,23 @@ export type DebianProgram = "clang" | "nft" | "crun" | "ip" | "ptp" | "host-loca
 type IptablesProgram = `${"iptables" | "ip6tables"}${"" | "-save" | "-restore"}`;
 
 /**
- * Programs of the datapath that Go cannot build: usable ones of this machine, and for the others Debian's packages of this machine's release, unpacked into
- * the cache. Nothing is installed; apt checks signatures as ever.
+ * Returns the datapath's programs that Go cannot build: usable ones of this machine, and for the others Debian packages of this machine's release, unpacked into
+ * the cache. Nothing is installed, and apt verifies signatures as usual.
  *
- * @throws Error that says what to install, where something is missing and there is no apt
+ * @throws Error that says what to install, if a program and apt are missing
  */
 export async function ensureDebian({
     log = () => {},
     path = process.env.PATH ?? "",
     cache = cacheFolder(),
 }: ToolOptions = {}): Promise<DebianPrograms> {
-    const found = await Promise.all(PACKAGES.map(async (one) => [one, await onThisMachine(one, path)] as const));
-    const missing = found.flatMap(([one, files]) => (files ? [] : [one]));
+    const found = await Promise.all(PACKAGES.map(async (pkg) => [pkg, await onThisMachine(pkg, path)] as const));
+    const missing = found.flatMap(([pkg, files]) => (files ? [] : [pkg]));
     const release = await readFile("/etc/os-release", "utf8").catch(() => "");
-    const folders = new Map(missing.map((one) => [one.name, unpackedFolder(one, release, cache)]));
+    const folders = new Map(missing.map((pkg) => [pkg.name, unpackedFolder(pkg, release, cache)]));
     const absent = missing.filter(({ name }) => !existsSync(folders.get(name) ?? ""));
     if (absent.length > 0) await requireApt(absent);
-    for (const one of absent) await unpack(one, folders.get(one.name) ?? "", log);
+    for (const pkg of absent) await unpack(pkg, folders.get(pkg.name) ?? "", log);
     const files = found.flatMap(([{ name, programs }, own]) =>
         Object.keys(programs).map((program) => [program, join(own?.[program] ?? join(folders.get(name) ?? "", "bin"), program)] as const),
     );
@@ -94,7 +94,7 @@ export async function ensureDebian({
     };
 }
 
-/** The folder of each program, when this machine has all of the package's. */
+/** The folder of each program. @returns undefined unless this machine has all programs of the package */
 async function onThisMachine({ programs, onPath }: DebianPackage, path: string): Promise<Record<string, string> | undefined> {
     const names = Object.keys(programs);
     const first = onPath && (await programOnPath(names[0] ?? "", onPath, path));
@@ -104,78 +104,85 @@ async function onThisMachine({ programs, onPath }: DebianPackage, path: string):
     return found.every(([, folder]) => folder) ? Object.fromEntries(found.map(([name, folder]) => [name, folder ?? ""])) : undefined;
 }
 
-function unpackedFolder(one: DebianPackage, release: string, cache: string): string {
-    const key = createHash("sha256").update(JSON.stringify([one, release, process.arch]));
-    return join(cache, "debian", `${one.name}-${key.digest("hex").slice(0, 12)}`);
+function unpackedFolder(pkg: DebianPackage, release: string, cache: string): string {
+    const key = createHash("sha256").update(JSON.stringify([pkg, release, process.arch]));
+    return join(cache, "debian", `${pkg.name}-${key.digest("hex").slice(0, 12)}`);
 }
 
-/** Fetches a package, with what it needs, and unpacks it into the folder; its `bin` has the programs. */
-async function unpack(one: DebianPackage, folder: string, log: (line: string) => void): Promise<void> {
-    const wait = () => log("another lab is fetching Debian's packages, waiting for it");
+/** Fetches a package and its missing dependencies, and unpacks them into the folder. Its `bin` has the programs. */
+async function unpack(pkg: DebianPackage, folder: string, log: (line: string) => void): Promise<void> {
+    const wait = () => log("another lab is fetching Debian packages, waiting for it");
     await onceFolder(folder, wait, async (unfinished) => {
-        log(`fetching ${one.name} from Debian, to be unpacked into the cache`);
-        const archives = await download(one, unfinished, join(folder, "../lists"));
+        log(`fetching ${pkg.name} from Debian and unpacking it into the cache`);
+        const archives = await download(pkg, unfinished, join(folder, "../lists"));
         await mkdir(join(unfinished, "root"));
         for (const archive of archives) await run("dpkg-deb", ["--extract", archive, join(unfinished, "root")]);
         await rm(join(unfinished, "apt"), { recursive: true });
-        await writePrograms(one, unfinished, folder);
+        await writePrograms(pkg, unfinished, folder);
     });
 }
 
 async function requireApt(packages: readonly DebianPackage[]): Promise<void> {
-    const all = await Promise.all([run("apt-get", ["--version"]), run("dpkg-deb", ["--version"])]).catch(() => undefined);
-    if (all) return;
+    const usable = await Promise.all([run("apt-get", ["--version"]), run("dpkg-deb", ["--version"])]).catch(() => undefined);
+    if (usable) return;
     const what = packages.map(({ install }) => install).join(", ");
-    throw new Error(`the PATH lacks programs that Cilium's datapath needs, and there is no apt-get to fetch them with: install ${what}`);
+    throw new Error(
+        `programs that Cilium's datapath needs are not on the PATH, and apt-get, which could fetch them, is missing: install ${what}`,
+    );
 }
 
-/** Downloads a package, and those that it needs and this machine lacks. @param lists folder for lists of packages of our own @returns their files */
+/**
+ * Downloads a package and those of its dependencies that this machine lacks.
+ *
+ * @param lists folder for the lab's own package lists
+ * @returns the archives
+ */
 async function download({ name, install }: DebianPackage, folder: string, lists: string): Promise<string[]> {
     const apt = join(folder, "apt");
     await mkdir(join(apt, "archives", "partial"), { recursive: true });
     await mkdir(join(lists, "partial"), { recursive: true });
-    const common = [
+    const settings = [
         `Dir::Cache::archives "${join(apt, "archives")}";`,
-        // Without root it could not lock; with root there is nothing to lock, as nothing of the machine's is written.
+        // Without root apt cannot lock. With root it need not, since it writes nothing of the machine's.
         'Debug::NoLocking "true";',
         "#clear APT::Update::Post-Invoke;",
     ];
-    await writeFile(join(apt, "machine.conf"), common.join("\n"));
-    await writeFile(join(apt, "own.conf"), [...common, `Dir::State::lists "${lists}";`, 'Dir::Cache::pkgcache "";'].join("\n"));
+    await writeFile(join(apt, "machine.conf"), settings.join("\n"));
+    await writeFile(join(apt, "own.conf"), [...settings, `Dir::State::lists "${lists}";`, 'Dir::Cache::pkgcache "";'].join("\n"));
     const options = { timeout: DOWNLOAD_MILLISECONDS, env: { ...process.env, LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive" } };
     const aptGet = (config: "machine" | "own", ...args: string[]) =>
         run("apt-get", ["-qq", "-c", join(apt, `${config}.conf`), ...args], options);
     const fetch = (config: "machine" | "own") =>
         aptGet(config, "install", "--download-only", "--no-install-recommends", "--yes", "--reinstall", name);
-    // This machine's lists of packages may be old, or none: then our own, which it does not get to see, and which may be old by now as well.
+    // This machine's package lists may be outdated or missing. Then use the lab's own lists, which the machine never sees, and update those if they are outdated too.
     await fetch("machine")
         .catch(() => fetch("own"))
         .catch(async () => {
-            // Its failure is none yet: the machine may name sources of other packages that do not answer.
+            // A failed update is no error yet: the source that does not respond may be one of other packages.
             await aptGet("own", "update").catch(() => {});
             await fetch("own");
         })
         .catch((error: Error & { stderr?: string }) => {
             throw new Error(
-                `apt-get cannot fetch Debian's ${name}, without which Cilium's datapath cannot run; install ${install}, or see to it that ` +
-                    `this machine's sources of packages have it and answer: ${error.stderr?.trim() || error.message}`,
+                `apt-get cannot fetch Debian's ${name}, which Cilium's datapath needs; install ${install}, or make sure that this machine's ` +
+                    `package sources respond and have it: ${error.stderr?.trim() || error.message}`,
             );
         });
     const files = await readdir(join(apt, "archives"));
     return files.filter((file) => file.endsWith(".deb")).map((file) => join(apt, "archives", file));
 }
 
-/** Scripts in `bin` that run the unpacked programs with the unpacked libraries. @param final what the folder will be called */
+/** Writes scripts into `bin` that run the unpacked programs with the unpacked libraries. @param final path of the folder once it is complete */
 async function writePrograms({ name, programs }: DebianPackage, folder: string, final: string): Promise<void> {
     await mkdir(join(folder, "bin"));
     const folders = await readdir(join(folder, "root/usr/lib")).catch(() => []);
-    const libraryPath = folders.filter((one) => one.includes("-linux-gnu")).map((one) => join(final, "root/usr/lib", one));
+    const libraryPath = folders.filter((entry) => entry.includes("-linux-gnu")).map((entry) => join(final, "root/usr/lib", entry));
     for (const [program, [file, ...args]] of Object.entries(programs)) {
-        const where = PROGRAM_FOLDERS.find((one) => existsSync(join(folder, "root", one, file)));
+        const where = PROGRAM_FOLDERS.find((entry) => existsSync(join(folder, "root", entry, file)));
         if (!where) throw new Error(`Debian's package ${name} has no program ${file}`);
         const lines = [
             "#!/bin/sh",
-            `export LD_LIBRARY_PATH='${libraryPath.join(":")}' XTABLES_LIBDIR='${libraryPath.map((one) => join(one, "xtables")).join(":")}'`,
+            `export LD_LIBRARY_PATH='${libraryPath.join(":")}' XTABLES_LIBDIR='${libraryPath.map((path) => join(path, "xtables")).join(":")}'`,
             `exec '${join(final, "root", where, file)}' ${[...args, '"$@"'].join(" ")}`,
         ];
         await writeFile(join(folder, "bin", program), `${lines.join("\n")}\n`);

@@ -11,16 +11,13 @@ import type { ToolModule } from "./catalog.ts";
 const MINIMUM = "1.26.0";
 const run = promisify(execFile);
 
-/** The Go module's folder beside this file. */
+/** Folder of a Go module, beside this file. */
 export const moduleFolder = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-/**
- * Go's own settings, whatever the caller's are: go.sum decides what is downloaded, no toolchain is fetched, and no workspace of the caller's changes the
- * versions.
- */
+/** Go's settings, whatever the caller's are: go.sum decides what is downloaded, no toolchain is fetched, and no workspace of the caller's changes the versions. */
 const ENVIRONMENT = { GOTOOLCHAIN: "local", GOWORK: "off", GOFLAGS: "-mod=readonly -buildvcs=false", GO111MODULE: "on", CGO_ENABLED: "0" };
 
-/** What a build of the module depends on, as a short name: what it pins, what it builds, and for which machine. */
+/** A short name for a build of the module, made from all that the build depends on: pinned versions, sources, options, platform. */
 export function buildKey(module: ToolModule): string {
     const folder = moduleFolder(module.name);
     const hash = createHash("sha256");
@@ -31,7 +28,7 @@ export function buildKey(module: ToolModule): string {
     return `${module.name}-${hash.digest("hex").slice(0, 12)}`;
 }
 
-/** The command line that builds the module's programs into the folder, without the debug information that triples their size. */
+/** Arguments of `go` that build the module's programs into the folder, without debug information, which would triple their size. */
 export function goBuild({ build, variables, tags = [] }: ToolModule, into: string): string[] {
     const values = Object.entries(variables).map(([name, value]) =>
         value.includes(" ") ? `'-X=${name}=${value}'` : `-X=${name}=${value}`,
@@ -40,20 +37,31 @@ export function goBuild({ build, variables, tags = [] }: ToolModule, into: strin
     return ["build", "-trimpath", ...tagged, "-ldflags", ["-s", "-w", ...values].join(" "), "-o", `${into}/`, build];
 }
 
-/** Runs Go to its end; it ends with this process too. @param log file that takes its output @throws Error with the last lines of it */
-export async function go(args: readonly string[], folder: string, log: string): Promise<void> {
-    const build = startProcess({ name: "go", file: "go", args, log, env: ENVIRONMENT, folder });
+/**
+ * Runs Go until it ends. It also ends when this process does.
+ *
+ * @param log file to which its output is appended
+ * @param env added to this process's environment
+ * @throws Error with the last lines of the log
+ */
+export async function go(args: readonly string[], folder: string, log: string, env: Record<string, string> = {}): Promise<void> {
+    const build = startProcess({ name: "go", file: "go", args, log, env: { ...env, ...ENVIRONMENT }, folder });
     const how = await build.ended;
     if (how !== "ended with code 0") throw new Error(`go ${args[0]} ${how}; ${log} ends with:\n${build.lastWords()}`);
 }
 
-/** Downloads a module that go.mod names, checked against go.sum. @returns its folder in Go's module cache */
+/** Downloads a module that go.mod names and checks it against go.sum. @returns its folder in Go's module cache */
 export async function downloadModule(name: string, folder: string): Promise<string> {
     const { stdout } = await run("go", ["mod", "download", "-json", name], { cwd: folder, env: { ...process.env, ...ENVIRONMENT } });
     return JSON.parse(stdout).Dir;
 }
 
-/** @throws Error with the sentence that says what to install, when there is no usable Go @param purpose what it is needed for */
+/**
+ * Checks that a usable Go is on the PATH.
+ *
+ * @param purpose what Go is needed for, for the message
+ * @throws Error that says what to install
+ */
 export async function requireGo(purpose: string): Promise<void> {
     const found = await run("go", ["env", "GOVERSION"], { env: { ...process.env, ...ENVIRONMENT } }).then(
         ({ stdout }) => stdout.trim().replace(/^go/, ""),
@@ -61,6 +69,6 @@ export async function requireGo(purpose: string): Promise<void> {
     );
     const version = coerce(found);
     if (version && gte(version, MINIMUM)) return;
-    const have = found ? `the PATH has Go ${found}` : "there is no Go on the PATH";
+    const have = found ? `Go ${found} on the PATH is too old` : "Go is not on the PATH";
     throw new Error(`${have}: install Go ${MINIMUM.replace(/\.0$/, "")} or newer, which builds ${purpose}`);
 }

@@ -4,13 +4,14 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const RENEW_MILLISECONDS = 2_000;
-/** Who was killed renews no longer. */
+/** A lock that was not renewed for this long belonged to a process that was killed. */
 const STALE_MILLISECONDS = 15_000;
 
 /**
  * Runs work while no other process runs work under the same lock file.
  *
- * In one case two may: both find the lock of a killed holder at the same moment. So the work must bear being done twice, as work that ends in a rename does.
+ * Two processes may hold the lock if both find a killed holder's lock at the same moment. So the work must be safe to run twice at once, such as work that ends in a
+ * rename.
  */
 export async function withLock<Result>(file: string, onWait: () => void, work: () => Promise<Result>): Promise<Result> {
     const own = `${file}.${randomUUID()}`;
@@ -28,7 +29,7 @@ export async function withLock<Result>(file: string, onWait: () => void, work: (
             return await work();
         } finally {
             clearInterval(renewal);
-            // Held too long without a renewal (a suspended machine), it may be another's by now.
+            // Without a renewal for too long (a suspended machine), another process may hold the lock by now.
             if ((await readFile(file, "utf8").catch(() => "")) === own) await rm(file, { force: true });
         }
     } finally {
@@ -36,9 +37,9 @@ export async function withLock<Result>(file: string, onWait: () => void, work: (
     }
 }
 
-/** A hard link is made whole or not at all, and shares its time with `own`, which is renewed. */
+/** Tries to take the lock. A hard link is atomic, and shares its modification time with `own`, which is renewed. */
 async function taken(own: string, file: string): Promise<boolean> {
-    // After a long wait the lock would look stale from its first moment.
+    // Otherwise the lock would look stale at once after a long wait.
     await renew(own);
     try {
         await link(own, file);
@@ -54,7 +55,7 @@ async function taken(own: string, file: string): Promise<boolean> {
     return false;
 }
 
-/** What those left who were killed while they waited. */
+/** Removes files of processes that were killed while they waited. */
 async function removeAbandoned(file: string): Promise<void> {
     const left = (await readdir(dirname(file)))
         .filter((entry) => entry.startsWith(`${basename(file)}.`))

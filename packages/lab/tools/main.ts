@@ -1,4 +1,4 @@
-// Builds every program that the lab runs and is not on the PATH: node packages/lab/tools/main.ts
+// Builds every program that the lab runs and that is not on the PATH: node packages/lab/tools/main.ts
 import { cacheFolder } from "./cache.ts";
 import { MODULES } from "./catalog.ts";
 import { ciliumSources } from "./cilium.ts";

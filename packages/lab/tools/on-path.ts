@@ -8,7 +8,12 @@ import { ON_PATH, type Requirement, type ToolName } from "./catalog.ts";
 const run = promisify(execFile);
 const TIMEOUT_MILLISECONDS = 20_000;
 
-/** A program on the PATH that will do. @returns undefined when there is none @param path as in the environment variable */
+/**
+ * Finds a usable version of a program.
+ *
+ * @param path folders to search, separated as in PATH
+ * @returns its file, or undefined
+ */
 export async function usableOnPath(name: ToolName, path: string): Promise<string | undefined> {
     if (name === "pulumi-language-nodejs") {
         const pulumi = await usableOnPath("pulumi", path);
@@ -17,7 +22,7 @@ export async function usableOnPath(name: ToolName, path: string): Promise<string
     return name in ON_PATH ? programOnPath(name, ON_PATH[name as keyof typeof ON_PATH], path) : undefined;
 }
 
-/** The first program of that name on the PATH that prints a version in the range. */
+/** Finds the first program of this name whose version is in the range. */
 export async function programOnPath(name: string, { args, range }: Requirement, path: string): Promise<string | undefined> {
     for (const folder of path.split(delimiter)) {
         const file = folder && executable(join(folder, name));
@@ -26,7 +31,7 @@ export async function programOnPath(name: string, { args, range }: Requirement, 
     return undefined;
 }
 
-/** The file, if it can be run. */
+/** Returns the file if it is executable. */
 export function executable(file: string): string | undefined {
     try {
         accessSync(file, constants.X_OK);
@@ -37,7 +42,7 @@ export function executable(file: string): string | undefined {
 }
 
 async function printedVersion(file: string, args: readonly string[]): Promise<string | undefined> {
-    // It would ask the network whether it is the newest.
+    // Pulumi would look for a newer version on the network.
     const env = { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" };
     const { stdout } = await run(file, [...args], { timeout: TIMEOUT_MILLISECONDS, env }).catch(() => ({ stdout: "" }));
     return coerce(stdout)?.version;

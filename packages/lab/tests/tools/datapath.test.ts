@@ -33,7 +33,7 @@ const GOOD = {
 };
 
 describe("Debian's programs", () => {
-    test("that are on the PATH are taken: nothing is fetched", async () => {
+    test("are taken from the PATH: nothing is fetched", async () => {
         for (const [name, output] of Object.entries(GOOD)) await program("bin", name, output);
         await mkdir(inFolder("old"));
         await writeFile(inFolder("old/clang"), "#!/bin/sh\necho clang version 14.0.6\n", { mode: 0o755 });
@@ -50,16 +50,16 @@ describe("Debian's programs", () => {
         ["iptables", "iptables v1.6.1", "install iptables 1.8 or newer"],
         ["ip", "BusyBox v1.35.0 multi-call binary", "install iproute2"],
         ["ip6tables-save", undefined, "install iptables 1.8 or newer"],
-    ])("where there is no apt-get and %s is %j: one sentence says what to install", async (name, output, sentence) => {
+    ])("without apt-get, and with %s printing %j: the error says what to install", async (name, output, sentence) => {
         for (const [other, good] of Object.entries(GOOD)) if (other !== name) await program("bin", other, good);
         if (output) await program("bin", name, output);
         vi.stubEnv("PATH", inFolder("none"));
         const fetched = ensureDebian({ path: inFolder("bin"), cache: inFolder("cache") });
-        await expect(fetched).rejects.toThrow(`there is no apt-get to fetch them with: ${sentence}`);
+        await expect(fetched).rejects.toThrow(`and apt-get, which could fetch them, is missing: ${sentence}`);
         expect(existsSync(inFolder("cache"))).toBe(false);
     });
 
-    test.skipIf(!aptIsThere)("are fetched once, and run from the cache", { timeout: 600_000 }, async () => {
+    test.skipIf(!aptIsThere)("are fetched once, then run from the cache", { timeout: 600_000 }, async () => {
         const lines: string[] = [];
         const ask = () => ensureDebian({ path: "", log: (line) => lines.push(line) });
         const { file } = await ask();
@@ -76,22 +76,23 @@ describe("Debian's programs", () => {
     });
 });
 
-describe("whether the datapath can run", () => {
-    test("is a sentence where namespaces are not to be had", async () => {
+describe("the reason why the datapath cannot run", () => {
+    test("is namespaces that the user may not create", async () => {
         await program("bin", "unshare", "");
         await writeFile(inFolder("bin/unshare"), "#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n");
         for (const name of ["nsenter", "mount", "sysctl"]) await program("bin", name, "");
         vi.stubEnv("PATH", inFolder("bin"));
-        const sentence = "this user may not make network namespaces, which takes root: unshare: unshare failed: Operation not permitted";
+        const sentence =
+            "this user may not create network namespaces, which requires root: unshare: unshare failed: Operation not permitted";
         expect(await whyNoDatapath({ cache: inFolder() })).toBe(sentence);
     });
 
-    test("is a sentence where the machine's own programs lack", async () => {
+    test("is a missing program of the machine", async () => {
         vi.stubEnv("PATH", inFolder("none"));
-        expect(await whyNoDatapath({ cache: inFolder() })).toContain("the PATH lacks unshare");
+        expect(await whyNoDatapath({ cache: inFolder() })).toContain("unshare is not on the PATH");
     });
 
-    test("is tried with what is there: a compiler that cannot make BPF is noticed", async ({ skip }) => {
+    test("is a compiler that cannot build BPF", async ({ skip }) => {
         const { programs, why } = await tryDatapath();
         skip(why !== undefined, why);
         const path = inFolder("bin");

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, vi } from "vitest";
 
-/** A folder of each test's own, for programs that only print; it goes with the test, and so does the environment that it was given. */
+/** Gives each test a folder for programs that only print. The folder, and stubbed environment variables, are removed after the test. */
 export function fakePrograms() {
     let folder = "";
     beforeEach(async () => {
@@ -15,11 +15,11 @@ export function fakePrograms() {
     });
     return {
         in: (...path: string[]) => join(folder, ...path),
-        /** @param under folder within the test's @returns the program's file */
+        /** @param under folder within the test's folder @returns the program's file */
         async program(under: string, name: string, output: string): Promise<string> {
             const file = join(folder, under, name);
             await mkdir(join(folder, under), { recursive: true });
-            // Whatever the test's PATH.
+            // /bin/cat works with any PATH of the test.
             await writeFile(file, `#!/bin/sh\n/bin/cat <<'END'\n${output}\nEND\n`, { mode: 0o755 });
             return file;
         },

@@ -40,13 +40,13 @@ describe("a program on the PATH", () => {
         expect(await usableOnPath(name, dirname(file))).toBe(taken ? file : undefined);
     });
 
-    test("behind one that will not do is found", async () => {
+    test("is found behind an unusable one", async () => {
         const old = await program("old", "helm", "v2.17.0");
         const good = await program("good", "helm", "v3.18.0");
         expect(await usableOnPath("helm", `${dirname(old)}:${inFolder("none")}:${dirname(good)}`)).toBe(good);
     });
 
-    test("brings the language host that lies beside it, and no other", async () => {
+    test("brings the language host in its own folder, and no other", async () => {
         const pulumi = await program("release", "pulumi", "v3.200.0");
         const elsewhere = await program("elsewhere", "pulumi-language-nodejs", "");
         const path = `${dirname(elsewhere)}:${dirname(pulumi)}`;
@@ -55,7 +55,7 @@ describe("a program on the PATH", () => {
         expect(await usableOnPath("pulumi-language-nodejs", path)).toBe(beside);
     });
 
-    test("is all that is needed: nothing is built, no Go is asked for", async () => {
+    test("is enough: nothing is built, and Go is not required", async () => {
         const file = await program("bin", "helm", "v3.18.0");
         vi.stubEnv("PATH", "");
         expect(await ensureTools(["helm"], { path: dirname(file), cache: inFolder("cache") })).toEqual({ helm: file });
@@ -64,27 +64,29 @@ describe("a program on the PATH", () => {
 });
 
 describe("without a usable Go", () => {
-    test("one sentence says what to install", async () => {
+    test("the error says what to install", async () => {
         vi.stubEnv("PATH", inFolder("none"));
-        const message = "there is no Go on the PATH: install Go 1.26 or newer, which builds what the lab runs (etcd)";
+        const message = "Go is not on the PATH: install Go 1.26 or newer, which builds programs of the lab (etcd)";
         await expect(ensureTools(["etcd"], { cache: inFolder() })).rejects.toThrow(message);
         await expect(ciliumChart({ cache: inFolder() })).rejects.toThrow("install Go 1.26 or newer");
     });
 
-    test("an old Go is named", async () => {
+    test("the error names the version of an old Go", async () => {
         await program("bin", "go", "go1.21.3");
         vi.stubEnv("PATH", inFolder("bin"));
-        await expect(ensureTools(["etcd"], { cache: inFolder() })).rejects.toThrow("the PATH has Go 1.21.3: install Go 1.26 or newer");
+        await expect(ensureTools(["etcd"], { cache: inFolder() })).rejects.toThrow(
+            "Go 1.21.3 on the PATH is too old: install Go 1.26 or newer",
+        );
     });
 });
 
-test("the cache is where the user wants caches", () => {
+test("the cache lies in the user's cache folder, or where CLUSTERMESH_CACHE says", () => {
     expect(cacheFolder({ CLUSTERMESH_CACHE: "/c", XDG_CACHE_HOME: "/x" })).toBe("/c");
     expect(cacheFolder({ XDG_CACHE_HOME: "/x" })).toBe("/x/clustermesh");
     expect(cacheFolder({})).toMatch(/\/\.cache\/clustermesh$/);
 });
 
-test.each(MODULES.map(({ name }) => name))("%s downloads modules only, each with its checksum", (name) => {
+test.each(MODULES.map(({ name }) => name))("%s pins released modules only, each with a checksum", (name) => {
     const [mod = "", sum] = ["go.mod", "go.sum"].map((file) => readFileSync(join(moduleFolder(name), file), "utf8"));
     expect(mod).not.toMatch(/=>\s*\.|toolchain/);
     for (const [, path, version] of mod.matchAll(/^\s(\S+) (v\S+)(?: \/\/ indirect)?$/gm)) {
@@ -93,7 +95,7 @@ test.each(MODULES.map(({ name }) => name))("%s downloads modules only, each with
     }
 });
 
-test("a lock keeps work apart, and one whose holder was killed is taken", async () => {
+test("a lock serializes work, and a killed holder's lock is taken over", async () => {
     const file = inFolder("lock");
     let inside = 0;
     const work = async () => {
@@ -119,7 +121,7 @@ test("a lock keeps work apart, and one whose holder was killed is taken", async 
 });
 
 describe.skipIf(await whyNoGo())("a build", { timeout: BUILD_TIMEOUT }, () => {
-    test("that is killed leaves nothing wrong, and the next one succeeds", async () => {
+    test("that is killed leaves nothing behind, and the next build succeeds", async () => {
         const builder = spawn(process.execPath, ["packages/lab/tests/tools/builder.ts", inFolder()], {
             stdio: ["ignore", "pipe", "inherit"],
         });
@@ -131,21 +133,21 @@ describe.skipIf(await whyNoGo())("a build", { timeout: BUILD_TIMEOUT }, () => {
 
         const lines: string[] = [];
         const { etcd } = await ensureTools(["etcd"], { path: "", cache: inFolder(), log: (line) => lines.push(line) });
-        expect(lines).toContain("another build is under way, waiting for it");
+        expect(lines).toContain("another build is running, waiting for it");
         expect((await run(etcd, ["--version"])).stdout).toContain("etcd Version: 3.7.3");
         expect(readdirSync(inFolder("tools")).filter((entry) => entry.startsWith("unfinished") || entry.startsWith("lock"))).toEqual([]);
     });
 
-    test("is done once when two ask for it, and then no more", async () => {
+    test("runs once when two callers need it, and never again", async () => {
         const lines: string[] = [];
         const ask = () => ensureTools(["etcd"], { path: "", cache: inFolder(), log: (line) => lines.push(line) });
-        const [one, two] = await Promise.all([ask(), ask()]);
-        expect(two).toEqual(one);
-        expect(await ask()).toEqual(one);
+        const [first, second] = await Promise.all([ask(), ask()]);
+        expect(second).toEqual(first);
+        expect(await ask()).toEqual(first);
         expect(lines.filter((line) => line.startsWith("built etcd"))).toHaveLength(1);
     });
 
-    test("of Cilium's sources is its own, of the pinned version: the chart, and what the agent compiles", async () => {
+    test("includes the chart and the agent's BPF sources of the pinned Cilium", async () => {
         const chart = await ciliumChart();
         expect(parse(readFileSync(join(chart, "Chart.yaml"), "utf8"))).toMatchObject({ name: "cilium", version: "1.20.2" });
         expect(await ciliumChart()).toBe(chart);
