@@ -6,29 +6,29 @@ import { fileURLToPath } from "node:url";
 import { CoreV1Api, KubeConfig, VersionApi } from "@kubernetes/client-node";
 import { claim } from "../process/claim.ts";
 import { freePorts } from "../process/ports.ts";
-import { type Process, startProcess } from "../process/processes.ts";
 import { until } from "../process/until.ts";
-import { type Ports, type Program, programArguments, type Settings } from "./control-plane.ts";
-import { certificateKubeconfig, loadCredentials, tokenKubeconfig } from "./credentials.ts";
-import { type Containers, type Kubelet, simulatedContainers, startKubelet } from "./kubelet.ts";
+import type { Ports, Program } from "./control-plane.ts";
+import { type Credentials, certificateKubeconfig, loadCredentials, tokenKubeconfig } from "./credentials.ts";
+import { type Containers, simulatedContainers, startKubelet } from "./kubelet.ts";
 import { type NodeRegistry, nodeRegistry } from "./node-registry.ts";
+import { ProgramGroup } from "./program-group.ts";
 
 const STAGES = fileURLToPath(new URL("kwok.yaml", import.meta.url));
 const PORTS = ["api", "kubelet"] as const;
-/** Time for a cold start on a machine that builds something else at the same time. */
+/** Enough for a cold start on a machine that also runs a build. */
 const START_TIMEOUT_MILLISECONDS = 120_000;
-/** Another program may take a port between the choice and the bind. */
+/** Another program may take a port between its choice and the bind. */
 const ATTEMPTS = 3;
 
 export interface ClusterOptions {
-    /** For certificates, messages and the kubeconfig's context. */
+    /** Used in certificates, messages and the kubeconfig's context. */
     name: string;
-    /** Data folder: state, credentials and logs. What it holds from an earlier run is taken up again. */
+    /** Data folder: state, credentials and logs. A cluster of an earlier run is resumed from it. */
     folder: string;
     serviceCidr: string;
-    /** Paths, as `ensureTools` gives them. */
+    /** Paths, as `ensureTools` returns them. */
     tools: Readonly<Record<Program, string>>;
-    /** Answers for the containers of its nodes. @default every command fails */
+    /** Runs commands in the containers of its nodes. Default: every command fails. */
     containers?: Containers;
 }
 
@@ -37,34 +37,34 @@ export interface Cluster extends NodeRegistry {
     readonly name: string;
     /** `https://127.0.0.1:<port>` */
     readonly endpoint: string;
-    /** Base64 of PEM, as EKS gives it. */
+    /** PEM in base64, as EKS returns it. */
     readonly certificateAuthority: string;
-    /** Bearer token of an administrator, what `aws eks get-token` would print. */
+    /** Bearer token of an administrator, which `aws eks get-token` of the lab prints. */
     readonly token: string;
-    /** An administrator's, as JSON. Secret: it holds the token. */
+    /** Kubeconfig of an administrator, as JSON. Secret: it contains the token. */
     readonly kubeconfig: string;
     /** `v1.36.3` */
     readonly version: string;
-    /** Where the API server sends exec and logs, on this machine. */
+    /** Loopback port to which the API server sends exec and logs requests. */
     readonly kubeletPort: number;
-    /** Ids of its processes. */
+    /** Process ids of its programs. */
     readonly pids: readonly number[];
-    /** Settles when one of its programs ends by itself, with what it said last; never settles otherwise. */
+    /** Resolves when a program ends by itself, with the last lines of its output. Never resolves otherwise. */
     readonly broken: Promise<Error>;
-    /** Ends its processes, the API server before its etcd. The data folder stays, and the cluster can be started from it again. */
+    /** Stops its programs, the API server before its etcd. The cluster can be started from the data folder again. */
     stop(): Promise<void>;
     /** Stops it and removes the data folder. */
     destroy(): Promise<void>;
 }
 
 /**
- * Starts a cluster, or starts it again from its data folder.
+ * Starts a cluster, or resumes it from its data folder.
  *
- * Two at once with their nodes, as `npx vitest run packages/lab/tests/cluster/cluster.test.ts` prints it: 12 to 36 s on two cores that others kept busy, of which 10 to 17 s
- * are processor time; 630 to 810 MiB in all ten processes (proportional set size); a stop takes 1.4 s. Go's collector stays at its defaults: half as often
+ * Cost of two clusters with nodes, started at once, as `npx vitest run packages/lab/tests/cluster/cluster.test.ts` prints it: 12 to 36 s on two busy cores, of which 10 to
+ * 17 s are processor time; 630 to 810 MiB for all ten processes (proportional set size). A stop takes 1.4 s. Go's garbage collector keeps its defaults: half as often
  * (GOGC=200) saves 5 % of the time for 116 MiB, twice as often (GOGC=50) costs 40 % for 86 MiB.
  *
- * @throws Error with the failing program's last words, or when another process has the folder
+ * @throws Error with the last lines of the program that failed, or if another process uses the folder
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const folder = resolve(options.folder);
@@ -87,42 +87,35 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 }
 
 async function start(
-    { name, folder, serviceCidr, tools, containers = simulatedContainers(unanswered) }: ClusterOptions,
+    { name, folder, serviceCidr, tools, containers = simulatedContainers(noCommands) }: ClusterOptions,
     ports: Ports,
-    { authority, kubelet: serving, token }: Awaited<ReturnType<typeof loadCredentials>>,
+    credentials: Credentials,
     release: () => Promise<void>,
 ): Promise<Cluster> {
+    const { authority, token } = credentials;
     const endpoint = `https://127.0.0.1:${ports.api}`;
-    const settings: Settings = { name, folder, ports, serviceCidr, stages: STAGES };
     const kubeconfig = tokenKubeconfig(name, endpoint, authority, token);
     const config = new KubeConfig();
     config.loadFromString(kubeconfig);
-    const core = config.makeApiClient(CoreV1Api);
-
-    const running = new Map<Program, Process>();
-    let stopping = false;
-    let kubelet: Kubelet | undefined;
-    const { promise: broken, resolve: breaks } = Promise.withResolvers<Error>();
+    const programs = new ProgramGroup({ name, folder, ports, serviceCidr, stages: STAGES }, tools);
+    const started = new AsyncDisposableStack();
+    let stopping: Promise<void> | undefined;
+    const stop = () => {
+        stopping ??= started.disposeAsync();
+        return stopping;
+    };
 
     try {
-        kubelet = await startKubelet(ports.kubelet, serving, authority, containers);
+        const kubelet = await startKubelet(ports.kubelet, credentials.kubelet, authority, containers);
+        started.defer(() => kubelet.close());
         await Promise.all(
             ["controller-manager", "scheduler", "kwok"].map((holder) =>
                 writeFile(join(folder, `${holder}.json`), certificateKubeconfig(name, endpoint, folder, holder), { mode: 0o600 }),
             ),
         );
-        run("etcd");
-        run("kube-apiserver");
-        await orBroken(until(() => ready(endpoint, authority, token), START_TIMEOUT_MILLISECONDS, `${name}: the API server is not ready`));
-        run("kube-controller-manager");
-        run("kube-scheduler");
-        run("kwok");
-        // Whoever makes a pod before the namespace has its account is refused.
-        const account = () => core.readNamespacedServiceAccount({ name: "default", namespace: "kube-system" });
-        await orBroken(until(account, START_TIMEOUT_MILLISECONDS, `${name}: the controller manager does not work`));
-        const { gitVersion: version } = await config.makeApiClient(VersionApi).getCode();
-        const registry = nodeRegistry(core, { kubeletPort: ports.kubelet, version });
-        await registry.adopt();
+        started.defer(() => programs.stop());
+        const version = await startPrograms(programs, config, name, () => ready(endpoint, authority, token));
+        const { addNodes, nodesReady, removeNode } = await adoptNodes(config, ports.kubelet, version);
         return {
             name,
             endpoint,
@@ -131,11 +124,11 @@ async function start(
             kubeconfig,
             version,
             kubeletPort: ports.kubelet,
-            pids: [...running.values()].map(({ pid }) => pid),
-            broken,
-            addNodes: registry.addNodes,
-            nodesReady: registry.nodesReady,
-            removeNode: registry.removeNode,
+            pids: programs.pids,
+            broken: programs.broken,
+            addNodes,
+            nodesReady,
+            removeNode,
             async stop() {
                 await stop();
                 await release();
@@ -149,34 +142,35 @@ async function start(
         await stop();
         throw error;
     }
-
-    function run(program: Program): void {
-        const log = join(folder, `${program}.log`);
-        // Its default folder may hold somebody's own configuration, which kwok would add to ours.
-        const env = { KWOK_WORKDIR: folder };
-        const started = startProcess({ name: program, file: tools[program], args: programArguments(program, settings), log, env, folder });
-        running.set(program, started);
-        started.ended.then((how) => {
-            if (!stopping) breaks(new Error(`${name}: ${program} ${how}; ${log} ends with:\n${started.lastWords()}`));
-        });
-    }
-
-    async function orBroken<Result>(work: Promise<Result>): Promise<Result> {
-        return Promise.race([work, broken.then((error) => Promise.reject(error))]);
-    }
-
-    async function stop(): Promise<void> {
-        stopping = true;
-        // An API server whose etcd is gone hangs instead of ending.
-        for (const programs of [["kwok", "kube-scheduler", "kube-controller-manager"], ["kube-apiserver"], ["etcd"]] as const) {
-            await Promise.all(programs.map((program) => running.get(program)?.stop()));
-        }
-        await kubelet?.close();
-        kubelet = undefined;
-    }
 }
 
-/** Whether the API server serves, RBAC's own roles included. @returns undefined while it does not @throws Error while it does not listen */
+/** Starts the control plane and waits until pods can be created. @returns Kubernetes' version */
+async function startPrograms(
+    programs: ProgramGroup,
+    config: KubeConfig,
+    cluster: string,
+    apiReady: () => Promise<true | undefined>,
+): Promise<string> {
+    programs.start("etcd");
+    programs.start("kube-apiserver");
+    await programs.unlessBroken(until(apiReady, START_TIMEOUT_MILLISECONDS, `${cluster}: the API server is not ready`));
+    programs.start("kube-controller-manager");
+    programs.start("kube-scheduler");
+    programs.start("kwok");
+    // The API server rejects pods in a namespace without a default ServiceAccount.
+    const core = config.makeApiClient(CoreV1Api);
+    const account = () => core.readNamespacedServiceAccount({ name: "default", namespace: "kube-system" });
+    await programs.unlessBroken(until(account, START_TIMEOUT_MILLISECONDS, `${cluster}: the controller manager is not ready`));
+    return (await config.makeApiClient(VersionApi).getCode()).gitVersion;
+}
+
+async function adoptNodes(config: KubeConfig, kubeletPort: number, version: string): Promise<NodeRegistry> {
+    const registry = nodeRegistry(config.makeApiClient(CoreV1Api), { kubeletPort, version });
+    await registry.adopt();
+    return registry;
+}
+
+/** Whether the API server is ready, which includes RBAC's default roles. @returns undefined while it is not @throws Error while it does not listen */
 async function ready(endpoint: string, authority: string, token: string): Promise<true | undefined> {
     const request = get(`${endpoint}/readyz`, { ca: authority, headers: { authorization: `Bearer ${token}` }, agent: false });
     const [response] = await once(request, "response");
@@ -184,7 +178,7 @@ async function ready(endpoint: string, authority: string, token: string): Promis
     return response.statusCode === 200 || undefined;
 }
 
-/** The ports of an earlier run where they are free, and others. */
+/** Chooses ports: those of an earlier run if they are free, otherwise others. */
 async function choosePorts(folder: string, keep: boolean): Promise<Ports> {
     const file = join(folder, "ports.json");
     const wanted: Partial<Ports> = keep ? JSON.parse(await readFile(file, "utf8").catch(() => "{}")) : {};
@@ -193,6 +187,6 @@ async function choosePorts(folder: string, keep: boolean): Promise<Ports> {
     return ports;
 }
 
-async function unanswered() {
-    return { stderr: "the lab answers no commands in this cluster\n", exitCode: 127 };
+async function noCommands() {
+    return { stderr: "no commands can be run in this cluster of the lab\n", exitCode: 127 };
 }

@@ -9,35 +9,35 @@ import type { Program } from "./control-plane.ts";
 import type { ContainerAddress, Containers } from "./kubelet.ts";
 import type { NodeSpec as KubernetesNode } from "./node-registration.ts";
 
-/** Who runs the nodes of a cluster. */
+/** Runs the nodes of a cluster. */
 export interface ClusterNodes {
-    /** Answers for the containers on them. */
+    /** Runs commands in the containers of the nodes, and reads their logs. */
     containers: Containers;
-    /** The control plane is up. */
+    /** Called once the control plane is up. */
     start(cluster: Cluster): Promise<void>;
-    /** Resolves once pods can run on it. One that is there already stays as it is. @param instance what it is in the simulated AWS */
+    /** Resolves once pods can run on the node. A node that exists stays as it is. @param instance the node's instance in the simulated AWS */
     addNode(node: KubernetesNode, instance: NodeSpec): Promise<void>;
     removeNode(name: string): Promise<void>;
     putAddon?(addon: AddonSpec): Promise<void>;
     deleteAddon?(addon: AddonSpec): Promise<void>;
-    /** Kills a container's process, as a crash would. */
+    /** Kills a container's process, as a crash does. */
     crash?(container: ContainerAddress): Promise<void>;
-    /** Ends them all; their objects stay. */
+    /** Stops all nodes. Their objects stay in the API server. */
     stop(): Promise<void>;
 }
 
 export interface ClustersOptions {
-    /** Where each cluster gets a folder of its own. */
+    /** Folder that gets a subfolder for each cluster. */
     folder: string;
-    /** File that `aws eks get-token` of the lab reads. */
+    /** File that the lab's `aws eks get-token` reads. */
     tokens: string;
     tools: Readonly<Record<Program, string>>;
-    /** `kwokNodes` or `labNodes`. */
+    /** Makes the nodes of a cluster: `kwokNodes` or `labNodes`. */
     nodes: (cluster: RunningCluster) => ClusterNodes;
     log: (line: string) => void;
 }
 
-/** A cluster of the simulated EKS that runs. */
+/** A running cluster of the simulated EKS. */
 export interface RunningCluster extends Place {
     name: string;
     vpcId: string;
@@ -45,21 +45,21 @@ export interface RunningCluster extends Place {
     config: KubeConfig;
 }
 
-/** What stands behind the simulated EKS: a real control plane for each cluster, and its nodes. */
+/** The backend of the simulated EKS: a real control plane for each cluster, and its nodes. */
 export interface Clusters extends EksBackend {
     running(): RunningCluster[];
-    /** Ends all processes; the folders stay, and `createCluster` takes them up again. */
+    /** Stops all processes. The folders stay, and `createCluster` resumes from them. */
     stop(): Promise<void>;
 }
 
-/** Starts nothing yet. */
+/** Clusters start when the simulated EKS creates them. */
 export function realClusters({ folder, tokens, tools, nodes, log }: ClustersOptions): Clusters {
     const clusters = new Map<string, { spec: RunningCluster; cluster: Cluster; nodes: ClusterNodes }>();
     const key = ({ account, region }: Place, name: string) => `${account}/${region}/${name}`;
-    const needed = (place: Place, name: string) => {
-        const found = clusters.get(key(place, name));
-        if (!found) throw new Error(`cluster ${name} is not running`);
-        return found;
+    const running = (place: Place, name: string) => {
+        const cluster = clusters.get(key(place, name));
+        if (!cluster) throw new Error(`cluster ${name} is not running`);
+        return cluster;
     };
     const writeTokens = () => {
         const all = [...clusters.values()].map(({ spec, cluster }) => [`${spec.region}/${spec.name}`, cluster.token]);
@@ -69,36 +69,35 @@ export function realClusters({ folder, tokens, tools, nodes, log }: ClustersOpti
 
     return {
         async createCluster(spec: ClusterSpec) {
-            const known = clusters.get(key(spec, spec.name));
-            if (!known) {
+            if (!clusters.has(key(spec, spec.name))) {
                 const home = join(folder, spec.account, spec.region, spec.name);
                 mkdirSync(home, { recursive: true, mode: 0o700 });
                 const config = new KubeConfig();
                 const { account, region, name, vpcId, serviceCidr } = spec;
-                const running = { account, region, name, vpcId, serviceCidr, config };
-                const own = nodes(running);
-                const cluster = await startCluster({ name, folder: home, serviceCidr, tools, containers: own.containers });
+                const entry = { account, region, name, vpcId, serviceCidr, config };
+                const clusterNodes = nodes(entry);
+                const cluster = await startCluster({ name, folder: home, serviceCidr, tools, containers: clusterNodes.containers });
                 config.loadFromString(cluster.kubeconfig);
                 cluster.broken.then((error) => log(`${name}: ${error.message}`));
-                clusters.set(key(spec, name), { spec: running, cluster, nodes: own });
+                clusters.set(key(spec, name), { spec: entry, cluster, nodes: clusterNodes });
                 writeTokens();
-                await own.start(cluster);
+                await clusterNodes.start(cluster);
             }
-            const { endpoint, certificateAuthority } = needed(spec, spec.name).cluster;
+            const { endpoint, certificateAuthority } = running(spec, spec.name).cluster;
             return { endpoint, certificateAuthority };
         },
         async deleteCluster(spec: ClusterSpec) {
-            const found = clusters.get(key(spec, spec.name));
-            if (!found) return;
-            await found.nodes.stop();
-            await found.cluster.destroy();
+            const entry = clusters.get(key(spec, spec.name));
+            if (!entry) return;
+            await entry.nodes.stop();
+            await entry.cluster.destroy();
             clusters.delete(key(spec, spec.name));
             writeTokens();
         },
-        addNode: (node: NodeSpec) => needed(node, node.cluster).nodes.addNode(kubernetesNode(node), node),
-        removeNode: (node: NodeSpec) => needed(node, node.cluster).nodes.removeNode(node.name),
-        putAddon: async (addon: AddonSpec) => needed(addon, addon.cluster).nodes.putAddon?.(addon),
-        deleteAddon: async (addon: AddonSpec) => needed(addon, addon.cluster).nodes.deleteAddon?.(addon),
+        addNode: (node: NodeSpec) => running(node, node.cluster).nodes.addNode(kubernetesNode(node), node),
+        removeNode: (node: NodeSpec) => running(node, node.cluster).nodes.removeNode(node.name),
+        putAddon: async (addon: AddonSpec) => running(addon, addon.cluster).nodes.putAddon?.(addon),
+        deleteAddon: async (addon: AddonSpec) => running(addon, addon.cluster).nodes.deleteAddon?.(addon),
         running: () => [...clusters.values()].map(({ spec }) => spec),
         async stop() {
             await Promise.all([...clusters.values()].map(({ nodes }) => nodes.stop()));
@@ -114,7 +113,7 @@ const KUBERNETES_EFFECTS: Record<string, string> = {
     PREFER_NO_SCHEDULE: "PreferNoSchedule",
 };
 
-/** The node as it registers itself. */
+/** The node that the instance registers. */
 function kubernetesNode({
     name,
     address,
@@ -142,7 +141,7 @@ function kubernetesNode({
     };
 }
 
-/** Reads a cluster's Secret as plain files; none: no files. */
+/** Reads the files of a Secret in kube-system. @returns no files if it does not exist */
 export async function secretFiles(config: KubeConfig, name: string): Promise<Record<string, string>> {
     const secret = await config
         .makeApiClient(CoreV1Api)
@@ -154,7 +153,7 @@ export async function secretFiles(config: KubeConfig, name: string): Promise<Rec
     return Object.fromEntries(Object.entries(secret?.data ?? {}).map(([file, data]) => [file, Buffer.from(data, "base64").toString()]));
 }
 
-/** Whether the cluster's clustermesh-apiserver could answer: a replica of it is available. */
+/** Whether a replica of the cluster's clustermesh-apiserver is available. */
 export async function hasEtcd(config: KubeConfig): Promise<boolean> {
     const deployment = await config
         .makeApiClient(AppsV1Api)

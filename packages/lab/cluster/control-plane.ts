@@ -8,29 +8,29 @@ import type { Holder } from "./pki.ts";
 export type Program = Extract<ToolName, "etcd" | "kube-apiserver" | "kube-controller-manager" | "kube-scheduler" | "kwok">;
 
 /**
- * Sockets in the data folder, which only the lab's user may enter: a port would be everybody's on this machine, and an API server opens some 200
- * connections, each with a TLS handshake of its own. Relative to the working folder, because a socket's path may have only about 100 characters.
+ * Sockets in the data folder, which only the lab's user can access. Any user of this machine could connect to a port, and with TLS each of an API server's some 200
+ * connections would need a handshake. The path is relative to the working directory: a socket's path may have only about 100 characters.
  */
 const ETCD = "unix://etcd.sock";
 const ETCD_PEER = "unix://etcd-peer.sock";
 
-/** Loopback ports of one cluster, kept in its data folder: kubeconfigs that were handed out stay valid over a restart. */
+/** Loopback ports of one cluster. They are kept in its data folder, so that kubeconfigs stay valid across restarts. */
 export interface Ports {
     api: number;
     kubelet: number;
 }
 
-/** The control plane's certificates: the file's name, and its holder. */
+/** The control plane's certificates: name of the file, and holder. */
 export const HOLDERS = {
     kubelet: { commonName: "kubelet", names: ["localhost", "127.0.0.1"] },
     "kubelet-client": { commonName: KUBELET_CLIENT },
-    // With a right to everything each, so that a cluster that starts need not wait for RBAC's own roles.
+    // These are administrators, so that a new cluster need not wait for RBAC's default roles.
     "controller-manager": { commonName: "system:kube-controller-manager", organization: "system:masters" },
     scheduler: { commonName: "system:kube-scheduler", organization: "system:masters" },
     kwok: { commonName: "kwok", organization: "system:masters" },
 } satisfies Record<string, Holder>;
 
-/** Controllers that a cluster of pods, services and namespaces needs; each left out saves its watches and its memory. */
+/** Controllers that pods, Services and namespaces need. Leaving out the others saves watches and memory. */
 const CONTROLLERS = [
     "daemonset-controller",
     "deployment-controller",
@@ -57,11 +57,11 @@ export interface Settings {
     folder: string;
     ports: Ports;
     serviceCidr: string;
-    /** File of kwok's stages. */
+    /** File with kwok's stages. */
     stages: string;
 }
 
-/** What each program is started with. */
+/** Arguments of each program. */
 export function programArguments(program: Program, { name, folder, ports, serviceCidr, stages }: Settings): string[] {
     const file = (path: string) => join(folder, path);
     const pki = (path: string) => join(folder, "pki", path);
@@ -75,7 +75,7 @@ export function programArguments(program: Program, { name, folder, ports, servic
                 `--listen-peer-urls=${ETCD_PEER}`,
                 `--initial-advertise-peer-urls=${ETCD_PEER}`,
                 `--initial-cluster=${name}=${ETCD_PEER}`,
-                // A killed process loses nothing by it, only a machine that loses power; every write would wait for the disk otherwise.
+                // Otherwise every write waits for the disk. Data is lost only if the machine loses power, not if the process is killed.
                 "--unsafe-no-fsync",
                 "--log-level=warn",
             ];
@@ -84,7 +84,7 @@ export function programArguments(program: Program, { name, folder, ports, servic
                 "--bind-address=127.0.0.1",
                 `--secure-port=${ports.api}`,
                 "--advertise-address=127.0.0.1",
-                // Endpoints on loopback are refused, so `kubernetes.default` would be retried for ever.
+                // Endpoints on loopback are rejected, so the API server would retry those of `kubernetes.default` forever.
                 "--endpoint-reconciler-type=none",
                 `--etcd-servers=${ETCD}`,
                 `--tls-cert-file=${pki("apiserver.crt")}`,
@@ -105,7 +105,7 @@ export function programArguments(program: Program, { name, folder, ports, servic
                 "--enable-priority-and-fairness=false",
                 "--profiling=false",
                 "--event-ttl=15m",
-                // It waits that long on every stop otherwise, for load balancers that are not there.
+                // Otherwise every stop waits for load balancers, which do not exist here.
                 "--shutdown-delay-duration=0s",
             ];
         case "kube-controller-manager":

@@ -6,16 +6,16 @@ import { addressAt } from "../../../core/network/cidr.ts";
 import { HOLDERS } from "./control-plane.ts";
 import { type Credential, createAuthority, createSigningKeys } from "./pki.ts";
 
-/** What proves who is who in one cluster; made once and kept in its data folder. */
+/** Certificates and token of one cluster. Created once and kept in its data folder. */
 export interface Credentials {
-    /** PEM. */
+    /** Certificate of the CA, PEM. */
     authority: string;
     kubelet: Credential;
     /** Bearer token of an administrator. */
     token: string;
 }
 
-/** The cluster's credentials, made on the first call. @param folder its data folder */
+/** Reads a cluster's credentials; the first call creates them. @param folder the cluster's data folder */
 export async function loadCredentials(folder: string, name: string, serviceCidr: string): Promise<Credentials> {
     const pki = join(folder, "pki");
     return read(pki).catch(async (error: NodeJS.ErrnoException) => {
@@ -23,18 +23,18 @@ export async function loadCredentials(folder: string, name: string, serviceCidr:
         const unfinished = join(folder, "pki.new");
         await mkdir(unfinished, { recursive: true, mode: 0o700 });
         await create(unfinished, name, serviceCidr);
-        // Renamed when complete: half a set, after a kill, would be taken for a whole one.
+        // Rename once complete: after a kill, half a set would look like a whole one.
         await rename(unfinished, pki);
         return read(pki);
     });
 }
 
-/** A kubeconfig, as JSON, for a bearer token. */
+/** A kubeconfig with a bearer token, as JSON. */
 export function tokenKubeconfig(name: string, endpoint: string, authority: string, token: string): string {
     return kubeconfig(name, endpoint, { "certificate-authority-data": Buffer.from(authority).toString("base64") }, { token });
 }
 
-/** A kubeconfig, as JSON, for a holder whose certificate lies in the data folder. */
+/** A kubeconfig with a holder's certificate from the data folder, as JSON. */
 export function certificateKubeconfig(name: string, endpoint: string, folder: string, holder: string): string {
     const pki = (file: string) => join(folder, "pki", file);
     return kubeconfig(

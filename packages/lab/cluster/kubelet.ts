@@ -8,13 +8,13 @@ import { TLSSocket } from "node:tls";
 import type { Credential } from "./pki.ts";
 import { acceptWebSocket } from "./websocket.ts";
 
-/** The only client of a kubelet. */
+/** Common name of a kubelet's only client. */
 export const KUBELET_CLIENT = "kube-apiserver-kubelet-client";
 
-/** A node that declares it is sent a client's WebSocket as it is; otherwise the API server translates it to SPDY. Kubernetes 1.36, beta, on. */
+/** With this feature, a node gets a client's WebSocket unchanged. Otherwise the API server translates it to SPDY. Beta and on by default in Kubernetes 1.36. */
 export const DECLARED_FEATURES = ["ExtendWebSocketsToKubelet"];
 
-/** The fifth knows the end of the client's input, the fourth does not. */
+/** Version 5 can signal the end of the client's input, version 4 cannot. */
 const PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
 const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, status: 3, close: 255 };
 
@@ -25,46 +25,46 @@ export interface ContainerAddress {
     container: string;
 }
 
-/** A command that somebody runs in a container. */
+/** A command to run in a container. */
 export interface ExecRequest extends ContainerAddress {
     command: string[];
 }
 
 export interface ExecStreams {
-    /** What the client sends; ends at once if it sends nothing. */
+    /** The client's input. Ends at once if the client sends none. */
     stdin: Readable;
     stdout(data: Buffer | string): void;
     stderr(data: Buffer | string): void;
 }
 
-/** Whose output somebody reads, and how much of it. */
+/** A request for a container's output. */
 export interface LogRequest extends ContainerAddress {
     follow: boolean;
-    /** Of the container's start before this one. */
+    /** Reads the output of the container's previous start. */
     previous: boolean;
     tailLines?: number;
     limitBytes?: number;
 }
 
-/** Answers for the containers of a cluster's nodes. */
+/** The containers of a cluster's nodes. */
 export interface Containers {
-    /** @returns the command's exit code */
+    /** Runs a command. @returns its exit code */
     exec(request: ExecRequest, streams: ExecStreams): Promise<number>;
-    /** @param signal is aborted when the client is gone @throws Error when there is no such container */
+    /** Reads output. @param signal aborted when the client disconnects @throws Error if the container does not exist */
     logs(request: LogRequest, signal: AbortSignal): Promise<Readable>;
 }
 
-/** What a command wrote and how it ended. */
+/** Output and exit code of a command. */
 export interface ExecResult {
     stdout?: string;
     stderr?: string;
-    /** @default 0 */
+    /** Default 0. */
     exitCode?: number;
 }
 
 export type ExecHandler = (request: ExecRequest) => Promise<ExecResult>;
 
-/** Containers in which nothing runs: a function answers for the commands. */
+/** Containers in which nothing runs: a function answers commands. */
 export function simulatedContainers(handler: ExecHandler): Containers {
     return {
         async exec(request, streams) {
@@ -73,7 +73,7 @@ export function simulatedContainers(handler: ExecHandler): Containers {
             if (stderr) streams.stderr(stderr);
             return exitCode;
         },
-        logs: () => Promise.reject(new Error("nothing runs in the containers of the lab's simulated nodes")),
+        logs: () => Promise.reject(new Error("the lab's simulated nodes run no containers, so there are no logs")),
     };
 }
 
@@ -83,8 +83,8 @@ export interface Kubelet {
 }
 
 /**
- * Answers the API server's requests for the nodes of a cluster, exec and logs. kwok's own server would do it too, but asks nobody for a certificate and runs
- * whatever command it is sent, as the lab's user; here only the API server may ask.
+ * Serves exec and logs requests of the API server for all nodes of a cluster. kwok has a server for them too, but that one accepts clients without a certificate and
+ * runs any command as the lab's user. This one accepts only the API server.
  */
 export async function startKubelet(port: number, serving: Credential, clientAuthority: string, containers: Containers): Promise<Kubelet> {
     const server = createServer({
@@ -145,11 +145,11 @@ async function answerLogs(containers: Containers, request: IncomingMessage, resp
         response.writeHead(code).end(why);
     };
     if (!fromApiServer(request.socket)) return refuse(403);
-    if (!asked) return refuse(501, "the lab's nodes answer exec over WebSockets and logs, and nothing else\n");
+    if (!asked) return refuse(501, "the lab's nodes serve only logs, and exec over WebSockets\n");
     const { query, address } = asked;
     const number = (name: string) => (query.has(name) ? { [name]: Number(query.get(name)) } : {});
     if (flag(query, "timestamps") || query.has("sinceSeconds") || query.has("sinceTime"))
-        return refuse(400, "the lab's nodes do not keep the times of lines\n");
+        return refuse(400, "the lab's nodes do not keep timestamps of log lines\n");
     const gone = new AbortController();
     response.on("close", () => gone.abort());
     try {
@@ -163,7 +163,7 @@ async function answerLogs(containers: Containers, request: IncomingMessage, resp
     }
 }
 
-/** @returns undefined when the address is none of this verb's: /<verb>/<namespace>/<pod>/<container>?... */
+/** Parses /<verb>/<namespace>/<pod>/<container>?... @returns undefined for any other path */
 function parse(url: string, wanted: string): { address: ContainerAddress; query: URLSearchParams } | undefined {
     const { pathname, searchParams } = new URL(url, "https://localhost");
     const [, verb, namespace, pod, container] = pathname.split("/");
@@ -175,12 +175,12 @@ function flag(query: URLSearchParams, name: string): boolean {
     return ["1", "true"].includes(query.get(name) ?? "");
 }
 
-/** Any certificate of the cluster passes the handshake; exec as a node's superuser is for one holder only. */
+/** The TLS handshake accepts every certificate of the cluster's CA. Only the API server may run commands, which run as root of the node. */
 function fromApiServer(socket: Duplex): boolean {
     return socket instanceof TLSSocket && socket.authorized && socket.getPeerCertificate().subject?.CN === KUBELET_CLIENT;
 }
 
-/** How the kubelet puts the end of a command; clients read the exit code from the cause. */
+/** A command's end in the kubelet's format. Clients read the exit code from the cause. */
 function status(exitCode: number) {
     if (exitCode === 0) return { metadata: {}, status: "Success" };
     return {

@@ -7,31 +7,31 @@ x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoPro
 const CURVE = { name: "ECDSA", namedCurve: "P-256" };
 const SIGNING = { name: "ECDSA", hash: "SHA-256" };
 const VALID_MILLISECONDS = 10 * 365 * 86_400_000;
-/** A certificate of a minute ago is valid on a machine whose clock is behind. */
+/** So that a new certificate is valid on a machine whose clock is late. */
 const BACKDATED_MILLISECONDS = 3_600_000;
 
-/** PEM of a certificate and its private key (PKCS 8). */
+/** A certificate and its private key (PKCS 8), PEM. */
 export interface Credential {
     certificate: string;
     key: string;
 }
 
-/** What a certificate says of its holder. */
+/** The holder of a certificate. */
 export interface Holder {
     commonName: string;
     /** Kubernetes reads it as the user's group. */
     organization?: string;
-    /** DNS names and addresses; with none it is a client's certificate only. */
+    /** DNS names and IP addresses. Default: none, for a client-only certificate. */
     names?: readonly string[];
 }
 
-/** A certificate authority that lives as long as the process; only its certificate is handed out. */
+/** A certificate authority. Its private key stays in this process and is never written. */
 export interface Authority {
     certificate: string;
     issue(holder: Holder): Promise<Credential>;
 }
 
-/** Makes a certificate authority, ECDSA P-256. */
+/** Creates a certificate authority with an ECDSA P-256 key. */
 export async function createAuthority(commonName: string): Promise<Authority> {
     const keys = await webcrypto.subtle.generateKey(CURVE, true, ["sign", "verify"]);
     const root = await x509.X509CertificateGenerator.createSelfSigned({
@@ -49,14 +49,14 @@ export async function createAuthority(commonName: string): Promise<Authority> {
     return {
         certificate: root.toString("pem"),
         async issue({ commonName, organization, names = [] }) {
-            const own = await webcrypto.subtle.generateKey(CURVE, true, ["sign", "verify"]);
+            const leafKeys = await webcrypto.subtle.generateKey(CURVE, true, ["sign", "verify"]);
             const { clientAuth, serverAuth } = x509.ExtendedKeyUsage;
             const leaf = await x509.X509CertificateGenerator.create({
                 subject: [{ CN: [commonName] }, ...(organization ? [{ O: [organization] }] : [])],
                 issuer: root.subject,
                 serialNumber: serialNumber(),
                 ...validity(),
-                publicKey: own.publicKey,
+                publicKey: leafKeys.publicKey,
                 signingKey: keys.privateKey,
                 signingAlgorithm: SIGNING,
                 extensions: [
@@ -67,12 +67,12 @@ export async function createAuthority(commonName: string): Promise<Authority> {
                     ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names.map(generalName))] : []),
                 ],
             });
-            return { certificate: leaf.toString("pem"), key: await privatePem(own.privateKey) };
+            return { certificate: leaf.toString("pem"), key: await privatePem(leafKeys.privateKey) };
         },
     };
 }
 
-/** A pair of keys that sign and check service account tokens. */
+/** Creates a key pair that signs and verifies ServiceAccount tokens. */
 export async function createSigningKeys(): Promise<{ privateKey: string; publicKey: string }> {
     const { privateKey, publicKey } = await webcrypto.subtle.generateKey(CURVE, true, ["sign", "verify"]);
     const spki = await webcrypto.subtle.exportKey("spki", publicKey);
@@ -88,7 +88,7 @@ function generalName(value: string) {
 }
 
 function serialNumber(): string {
-    // A leading bit that is set would make the number negative, which Go's parser refuses.
+    // With its first bit set, the number would be negative, which Go's parser rejects.
     return `01${randomBytes(15).toString("hex")}`;
 }
 

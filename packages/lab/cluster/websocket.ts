@@ -13,7 +13,11 @@ export interface WebSocket {
     close(): void;
 }
 
-/** Answers an upgrade request, and the client's pings. @param receive takes the client's messages; a message that comes in several frames is refused */
+/**
+ * Accepts an upgrade request and answers the client's pings.
+ *
+ * @param receive takes the client's messages. A message in several frames closes the connection
+ */
 export function acceptWebSocket(socket: Duplex, key: string, protocol: string, receive: (payload: Buffer) => void): WebSocket {
     const accept = createHash("sha1").update(`${key}${HANDSHAKE}`).digest("base64");
     socket.write(
@@ -40,7 +44,7 @@ export function acceptWebSocket(socket: Duplex, key: string, protocol: string, r
             if (frame.opcode === OPCODE.close) socket.end();
         }
     });
-    // A client that goes away in the middle of an answer is its own business.
+    // A client may disconnect in the middle of an answer.
     socket.on("error", () => socket.destroy());
     return {
         send: (payload) => write(OPCODE.binary, payload),
@@ -62,7 +66,7 @@ function header(opcode: number, length: number): Buffer {
     return bytes;
 }
 
-/** The first frame of the bytes. @returns undefined while it is incomplete */
+/** Reads the first frame. @returns undefined while it is incomplete */
 function readFrame(bytes: Buffer): { opcode: number; whole: boolean; payload: Buffer; end: number } | undefined {
     if (bytes.length < 2) return undefined;
     const short = bytes.readUInt8(1) & 0x7f;

@@ -5,19 +5,19 @@ import { parse } from "yaml";
 import { follow } from "../nodes-real/pods/objects.ts";
 import { until } from "../process/until.ts";
 
-/** The kinds that clustermesh-apiserver waits for (Cilium's pkg/k8s/synced/crd.go); Cilium's operator makes all of them known, and the lab has none without root. */
+/** CRDs that clustermesh-apiserver waits for (Cilium's pkg/k8s/synced/crd.go). Cilium's operator registers them, and the lab runs none without root. */
 const CRDS = ["ciliumnodes", "ciliumidentities", "ciliumendpoints"];
 const PLACE = { group: "cilium.io", version: "v2", plural: "ciliumnodes" };
 const TIMEOUT_MILLISECONDS = 30_000;
 
-/** On each CiliumNode: no agent has written it. */
+/** Annotation of each CiliumNode that the lab writes in an agent's place. */
 const SIMULATED = { "clustermesh.lab/simulated": "no agent runs on this node" };
 
 /**
- * Writes what agents would: a CiliumNode for each node of the cluster, which goes with it. There are no pods' identities and addresses, for no pod runs.
+ * Writes a CiliumNode for each node of the cluster, as agents do, and deletes it with the node. No pod runs, so there are no CiliumIdentities and CiliumEndpoints.
  *
  * @param sources folder of Cilium's sources
- * @returns ends that
+ * @returns a function that stops it
  */
 export async function simulateCiliumNodes(config: KubeConfig, sources: string, log: (line: string) => void): Promise<() => void> {
     const objects = KubernetesObjectApi.makeApiClient(config);
@@ -26,8 +26,8 @@ export async function simulateCiliumNodes(config: KubeConfig, sources: string, l
         const crd = parse(readFileSync(join(sources, "pkg/k8s/apis/cilium.io/client/crds/v2", `${name}.yaml`), "utf8"));
         await objects.create(crd).catch(unlessCode(409));
     }
-    await until(() => custom.listClusterCustomObject(PLACE), TIMEOUT_MILLISECONDS, "CiliumNodes cannot be listed");
-    // In order: a node that comes back at once must not meet the deletion of the old one.
+    await until(() => custom.listClusterCustomObject(PLACE), TIMEOUT_MILLISECONDS, "CiliumNodes could not be listed");
+    // Write in order: the deletion of an old node must not hit a new node of the same name.
     let stopped = false;
     let writing: Promise<unknown> = Promise.resolve();
     const nodes = follow<V1Node>(config, "/api/v1/nodes", {}, (key, node) => {

@@ -5,13 +5,13 @@ import type { DataPlane, DataPlaneOptions } from "../data-plane.ts";
 import { ciliumSources } from "../tools/cilium.ts";
 import { ensureTools } from "../tools/tools.ts";
 import { kwokNodes } from "./kwok-nodes.ts";
-import { type ClientPlace, type MeshClient, startMeshClient } from "./mesh-client.ts";
+import { type ClientPlace, MeshClient } from "./mesh-client.ts";
 import { whyNoSandbox } from "./sandbox.ts";
 import { agentExec, reach, type Surroundings } from "./simulated-nodes.ts";
 
 /**
- * Nodes that kwok plays, with agents whose answers follow from what the mesh's client of their cluster says: etcd, kvstoremesh and their connections are real,
- * and paths computed. Where the machine does not let a user run even these, the reason is told, and the answers are computed as well.
+ * Lets kwok play the nodes. Their agents report what the mesh's client of their cluster reports: etcd, kvstoremesh and their connections are real, paths are computed.
+ * If this user cannot run even these programs on this machine, logs the reason and computes the agents' answers too.
  */
 export async function simulatedDataPlane({ aws, running, folder, log }: DataPlaneOptions): Promise<DataPlane> {
     const why = await whyNoSandbox();
@@ -28,7 +28,7 @@ export async function simulatedDataPlane({ aws, running, folder, log }: DataPlan
     const key = ({ account, region, name }: RunningCluster) => `${account}/${region}/${name}`;
     const replica = (cluster: RunningCluster) => clients.get(key(cluster))?.replica();
     const surroundings: Surroundings = { aws, running, replica };
-    const reached = remembered(surroundings);
+    const reached = cachedReach(surroundings);
     const kwok = kwokNodes((cluster) => agentExec(cluster, surroundings));
     let started = 0;
     return {
@@ -49,7 +49,7 @@ export async function simulatedDataPlane({ aws, running, folder, log }: DataPlan
                     await nodes.start(control);
                     started += 1;
                     const home = join(folder, "mesh", `${started}`);
-                    clients.set(key(cluster), startMeshClient({ name, serviceCidr, config, programs, log, lead, folder: home }));
+                    clients.set(key(cluster), new MeshClient({ name, serviceCidr, config, programs, log, lead, folder: home }));
                 },
                 async stop() {
                     const client = clients.get(key(cluster));
@@ -63,23 +63,25 @@ export async function simulatedDataPlane({ aws, running, folder, log }: DataPlan
     };
 }
 
-/** Paths are asked for four times a second, and change only when the simulated AWS does. */
-function remembered(surroundings: Surroundings): (from: RunningCluster, source: string, to: string) => ReturnType<typeof reach> {
-    const known = new Map<string, ReturnType<typeof reach>>();
+/** `reach`, computed once for each state of the simulated AWS: it is called four times a second. */
+function cachedReach(surroundings: Surroundings): (from: RunningCluster, source: string, to: string) => ReturnType<typeof reach> {
+    const cache = new Map<string, ReturnType<typeof reach>>();
     let revision = -1;
     return (from, source, to) => {
         const now = surroundings.aws.revision();
-        if (now !== revision) known.clear();
+        if (now !== revision) cache.clear();
         revision = now;
         const key = `${from.account}/${from.region}/${from.vpcId} ${source} ${to}`;
-        const found = known.get(key) ?? reach(surroundings, from, source, to);
-        known.set(key, found);
+        const found = cache.get(key) ?? reach(surroundings, from, source, to);
+        cache.set(key, found);
         return found;
     };
 }
 
-/** Of the cluster's instances: agents live in their nodes' network. */
+/** Addresses of the cluster's instances: agents use the host network. */
 function nodeAddresses({ aws }: Surroundings, { account, region, vpcId }: RunningCluster): string[] {
     const found = aws.edit({ account, region }, (scope) => interfaces.in(scope).list());
-    return found.flatMap((one) => (one.VpcId === vpcId && one.Attachment?.InstanceId ? [one.PrivateIpAddress] : []));
+    return found.flatMap(({ VpcId, Attachment, PrivateIpAddress }) =>
+        VpcId === vpcId && Attachment?.InstanceId ? [PrivateIpAddress] : [],
+    );
 }

@@ -6,7 +6,7 @@ import { type ExecHandler, simulatedContainers } from "../cluster/kubelet.ts";
 const AGENT_NOT_READY = "node.cilium.io/agent-not-ready";
 const OPERATOR_INTERVAL_MILLISECONDS = 250;
 
-/** Nodes that kwok plays: no container runs, and a function answers `kubectl exec`. */
+/** Nodes that kwok plays: no container runs, and `exec` answers `kubectl exec`. */
 export function kwokNodes(exec: (cluster: RunningCluster) => ExecHandler): (cluster: RunningCluster) => ClusterNodes {
     return (running) => {
         let started: Cluster | undefined;
@@ -25,13 +25,13 @@ export function kwokNodes(exec: (cluster: RunningCluster) => ExecHandler): (clus
 }
 
 /**
- * Stands for the part of Cilium's operator without which nothing starts: it takes the taint from a node once an agent is ready there. The operator itself
- * runs as a pod of kwok's, and so not at all.
+ * Does the one thing of Cilium's operator without which no pod starts: removes the taint from a node once its agent is ready. The operator's own pods are played by
+ * kwok, so they do nothing.
  */
 function startOperator(config: KubeConfig): NodeJS.Timeout {
     const core = config.makeApiClient(CoreV1Api);
     let busy = false;
-    const once = async () => {
+    const removeTaints = async () => {
         const { items: nodes } = await core.listNode();
         const tainted = nodes.filter(({ spec }) => spec?.taints?.some(({ key }) => key === AGENT_NOT_READY));
         if (tainted.length === 0) return;
@@ -53,8 +53,8 @@ function startOperator(config: KubeConfig): NodeJS.Timeout {
     return setInterval(() => {
         if (busy) return;
         busy = true;
-        // The cluster may be on its way down; the next look tells.
-        once()
+        // The cluster may be stopping; if it is not, the next run retries.
+        removeTaints()
             .catch(() => {})
             .finally(() => {
                 busy = false;

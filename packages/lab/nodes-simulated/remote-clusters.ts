@@ -1,26 +1,26 @@
 import { z } from "zod";
 
-/** What `GET /v1/cluster` of kvstoremesh says of a cluster that it reads; the same as an agent's status does (Cilium's api/v1/models). */
+/** A remote cluster, as `GET /v1/cluster` of kvstoremesh and an agent's status report it (Cilium's api/v1/models). */
 const RemoteCluster = z.looseObject({ name: z.string(), connected: z.boolean().default(false), status: z.string().default("") });
 export type RemoteCluster = z.infer<typeof RemoteCluster>;
 
-/** @throws Error when it is no such answer */
+/** @throws Error if the JSON is not a response of that API */
 export function parseRemoteClusters(json: string): RemoteCluster[] {
     return z.array(RemoteCluster).parse(JSON.parse(json));
 }
 
-/** A peer in an agent's view. */
+/** A peer, as an agent sees it. */
 export interface Peer {
     name: string;
-    /** What the cluster's client says of it; none: it does not know the peer. */
+    /** What the cluster's client reports. Undefined: it does not know the peer. */
     remote?: RemoteCluster | undefined;
-    /** Why there is no connection, when the client does not say it itself. */
+    /** Why the peer is not connected, if the client does not report it. */
     why?: string | undefined;
-    /** Why this agent's node would not reach the peer, though another's may. */
+    /** Why this agent's node cannot reach the peer. Other nodes may. */
     unreachable?: string | undefined;
 }
 
-/** What `cilium-dbg status -o json` says of the mesh in an agent whose peers are these. It is as far as the client is, and no farther than its own node's packets. */
+/** What `cilium-dbg status -o json` prints of the mesh in an agent with these peers: what the client reports, unless the agent's own node cannot reach the peer. */
 export function agentStatus(peers: readonly Peer[]): string {
     const clusters = peers.map(({ name, remote, why, unreachable }) => {
         if (unreachable) return { name, status: unreachable, "num-failures": 1 };

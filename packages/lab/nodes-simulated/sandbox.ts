@@ -9,19 +9,19 @@ import { type Process, startProcess } from "../process/processes.ts";
 
 const run = promisify(execFile);
 const TIMEOUT_MILLISECONDS = 60_000;
-/** Of the kernel's, for a socket's path. */
+/** The kernel's limit for a unix socket's path, in bytes. */
 const LONGEST_PATH = 107;
 
-/** Namespaces that whoever runs this may make without root: in them he may mount, and has a network of his own. */
+/** Namespaces that a user may create without root: they allow mounts, and have a network of their own. */
 const UNSHARE = ["--user", "--map-root-user", "--net", "--mount", "--propagation", "private"];
 
-/** Programs of the machine that are not in everybody's PATH. */
+/** Some of the machine's programs lie in folders that are not on every user's PATH. */
 const FIND = "PATH=$PATH:/usr/sbin:/sbin";
 
-/** Every address is the sandbox's own: programs listen on and dial the addresses and ports that they would in their VPC, and all are on this loopback. */
+/** Makes every address local to the sandbox: programs use the addresses and ports of their VPC, and all of them are on this loopback. */
 const OWN_ALL_ADDRESSES = `${FIND}; ip link set lo up && ip route add local default dev lo && exec "$@"`;
 
-/** A root file system that has what is bound into it and nothing else, as an image's. */
+/** Enters a root file system that contains only what is bound into it, as an image's does. */
 const ENTER_ROOT = `
 ${FIND}
 set -e
@@ -38,30 +38,30 @@ cd "$root"
 exec chroot . "$@"
 `;
 
-/** What a program sees of the machine: without libraries one that is linked to them would not start. */
-const OF_THE_MACHINE = ["/proc", "/dev", "/lib", "/lib64", "/usr/lib"].filter((path) => existsSync(path));
+/** The machine's folders that a program sees. Without the libraries, a dynamically linked program would not start. */
+const MACHINE_FOLDERS = ["/proc", "/dev", "/lib", "/lib64", "/usr/lib"].filter((path) => existsSync(path));
 
-/** A container without root, limits and users of its own: a root file system and the sandbox's network. */
+/** A container without root, limits and users: a root file system and the sandbox's network. */
 export interface Contents {
-    /** Path in the container → on this machine: files and folders. */
+    /** Files and folders: path in the container → path on this machine. */
     files: Readonly<Record<string, string>>;
     args: readonly string[];
     env: Readonly<Record<string, string>>;
 }
 
-/** Namespaces in which programs run as in a pod, for a user who is not root. */
+/** Namespaces in which programs run as in a pod, without root. */
 export interface Sandbox {
-    /** Carries these connections, and no others any more. @throws Error that says which cannot be carried */
+    /** Carries these connections; replaces those of the call before. @throws Error that names those that cannot be carried */
     relay(relays: ReadonlyMap<string, Relay>): Promise<void>;
-    /** Starts a program that ends with the lab. Its output goes to `<name>.log`. */
+    /** Starts a program that ends when the lab does. Its output goes to `<name>.log`. */
     start(name: string, contents: Contents): Process;
-    /** Runs one to its end. @returns its standard output @throws Error when it fails or takes more than a minute */
+    /** Runs a program until it ends. @returns its standard output @throws Error if it fails or takes more than 60 s */
     run(contents: Contents): Promise<string>;
-    /** Programs must have ended before. */
+    /** Call it after all programs have ended. */
     close(): Promise<void>;
 }
 
-/** Why this user cannot have a sandbox on this machine, in a sentence; undefined when he can. */
+/** Why this user cannot run a sandbox on this machine. Undefined: it works. */
 export async function whyNoSandbox(): Promise<string | undefined> {
     const trial =
         "mount -t tmpfs none /tmp && mkdir -p /tmp/proc && mount --rbind /proc /tmp/proc && nsenter --version && command -v chroot";
@@ -72,11 +72,14 @@ export async function whyNoSandbox(): Promise<string | undefined> {
         return undefined;
     } catch (error) {
         const { stderr, message } = error as { stderr?: string; message: string };
-        return `this user may not make user namespaces, or the machine lacks unshare, nsenter, mount or ip: ${stderr?.trim() || message}`;
+        return `this user may not create user namespaces, or unshare, nsenter, mount or ip is missing: ${stderr?.trim() || message}`;
     }
 }
 
-/** @param folder for sockets and logs @param onEnd is told when the sandbox's relays end though nobody asked them to */
+/**
+ * @param folder for sockets and logs
+ * @param onEnd called with the reason if the sandbox's relays end by themselves
+ */
 export async function openSandbox(netd: string, folder: string, onEnd: (how: string) => void): Promise<Sandbox> {
     const root = join(folder, "root");
     await mkdir(root, { recursive: true, mode: 0o700 });
@@ -90,7 +93,7 @@ export async function openSandbox(netd: string, folder: string, onEnd: (how: str
     const enter = ({ files, args }: Contents) => [
         ...["--target", `${relays.pid}`, "--user", "--preserve-credentials", "--net", "--mount"],
         ...["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", ENTER_ROOT, "sh", root],
-        ...OF_THE_MACHINE.flatMap((path) => [path, path]),
+        ...MACHINE_FOLDERS.flatMap((path) => [path, path]),
         ...Object.entries(files).flatMap(([path, source]) => [source, path]),
         "--",
         ...args,
@@ -109,7 +112,7 @@ export async function openSandbox(netd: string, folder: string, onEnd: (how: str
         close: () => relays.close(),
     };
     try {
-        // Once it works it is in the namespaces that others then enter.
+        // Once it responds, it is in the namespaces that the programs enter.
         await sandbox.relay(new Map());
         return sandbox;
     } catch (error) {
@@ -118,11 +121,13 @@ export async function openSandbox(netd: string, folder: string, onEnd: (how: str
     }
 }
 
-/** The path of a socket in the folder. @throws Error when sockets cannot lie there */
+/** The path of a socket in the folder. @throws Error if the path is too long for a socket */
 export function socketIn(folder: string, name: string): string {
     const path = join(folder, name);
     if (Buffer.byteLength(path) > LONGEST_PATH) {
-        throw new Error(`${path} is longer than the ${LONGEST_PATH} bytes that a socket's path may have: set TMPDIR to a shorter folder`);
+        throw new Error(
+            `${path} is too long for a socket, whose path may have ${LONGEST_PATH} bytes: set TMPDIR to a folder with a shorter path`,
+        );
     }
     return path;
 }

@@ -7,10 +7,10 @@ import {
     parseClustermesh,
 } from "../../../core/cilium/clustermesh-config.ts";
 
-/** What a pod of Cilium has before it: its cluster's secrets, as files, and its hosts file. */
+/** What an agent's pod sees: its cluster's secrets, as files, and its hosts file. */
 export interface AgentView {
     cluster: string;
-    /** Address of its node: agents live in the host's network. */
+    /** Address of its node: agents use the host network. */
     address: string;
     /** Files of `cilium-clustermesh`. */
     clustermesh: Record<string, string>;
@@ -19,17 +19,17 @@ export interface AgentView {
     hostAliases: { ip: string; hostnames: string[] }[];
 }
 
-/** An etcd that answers at an address. */
+/** An etcd that listens on an address. */
 export interface Etcd {
     cluster: string;
-    /** The server's certificate and the CA whose clients it lets in, PEM. */
+    /** The server's certificate and the CA of the clients that it accepts, PEM. */
     certificate: string;
     clientCa: string;
 }
 
-/** The network, and what is in it. */
+/** The network, and the etcds in it. */
 export interface World {
-    /** Opens a TCP connection, or says why none comes about. */
+    /** Opens a TCP connection. @returns the etcd, or why packets are lost */
     dial(from: string, to: string, port: number): Promise<Etcd | { dropped: string }>;
 }
 
@@ -44,9 +44,8 @@ interface RemoteCluster {
 }
 
 /**
- * What `cilium-dbg status -o json` would print of the mesh, for an agent that is not there: the lab's nodes run no programs. It follows from what the agent
- * would have read and whom it could reach: the secret is parsed, the name resolved, the path computed, the certificates checked both ways. No data is
- * synced, so whoever is connected counts as synced.
+ * Computes what `cilium-dbg status -o json` would print of the mesh: no agent runs on the lab's simulated nodes. Parses the Secret, resolves the name, computes the
+ * path and verifies the certificates of both sides. No data is synced, so a connected peer counts as synced.
  */
 export async function simulatedAgentStatus(view: AgentView, world: World): Promise<string> {
     const clusters = await Promise.all(
@@ -57,10 +56,10 @@ export async function simulatedAgentStatus(view: AgentView, world: World): Promi
 
 async function remoteCluster(name: string, peer: ParsedPeer, view: AgentView, world: World): Promise<RemoteCluster> {
     const local = peer.endpoints.some((endpoint) => new URL(endpoint).hostname === LOCAL_ETCD_HOSTNAME);
-    // With KVStoreMesh the agent reads from its own cluster what kvstoremesh has fetched: it is as far as that is.
+    // With KVStoreMesh the agent reads from its own cluster what kvstoremesh has read from the peer: it is as far as kvstoremesh.
     const remote = local ? parseClustermesh(view.kvstoremesh, view.cluster).get(name) : peer;
     const files = local ? view.kvstoremesh : view.clustermesh;
-    const problem = remote ? await connect(name, remote, files, view, world) : `${name} is not in the secret cilium-kvstoremesh`;
+    const problem = remote ? await connect(name, remote, files, view, world) : `${name} is not in the Secret cilium-kvstoremesh`;
     if (problem) return { name, status: problem, "num-failures": 1 };
     return {
         name,
@@ -72,7 +71,7 @@ async function remoteCluster(name: string, peer: ParsedPeer, view: AgentView, wo
     };
 }
 
-/** Why no connection to the peer's etcd comes about; undefined when it does. */
+/** Why the peer's etcd cannot be connected. Undefined: it is connected. */
 async function connect(
     name: string,
     peer: ParsedPeer,

@@ -19,11 +19,11 @@ const KNOWN = "cilium-dbg status -o json, cilium-dbg node list -o json and ciliu
 export interface Surroundings {
     aws: SimulatedAws;
     running: () => RunningCluster[];
-    /** The mesh's client of a cluster, where this machine can run it. None given: what it would say is computed. */
+    /** The mesh's client of a cluster. Undefined: this machine cannot run clients, and their answers are computed. */
     replica?: (cluster: RunningCluster) => Replica | undefined;
 }
 
-/** Answers `kubectl exec` in the agents of a cluster: what they would say of the mesh. No other command is known. */
+/** Answers `kubectl exec` in the agents of a cluster: the commands of `KNOWN`, and no others. */
 export function agentExec(cluster: RunningCluster, surroundings: Surroundings): ExecHandler {
     return async ({ namespace, pod, container, command }) => {
         const line = container === "cilium-agent" ? command.join(" ") : "";
@@ -35,39 +35,39 @@ export function agentExec(cluster: RunningCluster, surroundings: Surroundings): 
         }
         const client = replica?.(cluster);
         if (client && line === "cilium-dbg node list -o json") return { stdout: await nodeList(client) };
-        const [, troubled] = /^cilium-dbg troubleshoot clustermesh ?(.*)$/.exec(line) ?? [];
-        if (client && troubled !== undefined) return { stdout: await client.troubleshoot(...troubled.split(" ").filter(Boolean)) };
+        const [, peers] = /^cilium-dbg troubleshoot clustermesh ?(.*)$/.exec(line) ?? [];
+        if (client && peers !== undefined) return { stdout: await client.troubleshoot(...peers.split(" ").filter(Boolean)) };
         const why =
             replica && !client
                 ? `no pod of clustermesh-apiserver runs in ${cluster.name} yet`
-                : `agents on the lab's simulated nodes answer ${KNOWN} alone`;
+                : `agents on the lab's simulated nodes answer only ${KNOWN}`;
         return { stderr: `${command.join(" ")}: ${why}\n`, exitCode: 127 };
     };
 }
 
-/** The peers that an agent has been told of, as the cluster's client sees them. */
+/** The peers in an agent's Secret, as the cluster's client sees them. */
 async function peersOf(view: AgentView, cluster: RunningCluster, surroundings: Surroundings, client: Replica | undefined): Promise<Peer[]> {
-    // As Cilium decides what a peer is.
-    const told = Object.entries(view.clustermesh).flatMap(([name, file]) =>
+    // Cilium's own rule for what a peer is.
+    const names = Object.entries(view.clustermesh).flatMap(([name, file]) =>
         file.includes("endpoints:") && name !== view.cluster ? [name] : [],
     );
-    const remotes = await client?.remoteClusters().catch((error) => `the mesh's client does not answer: ${explain(error)}`);
+    const remotes = await client?.remoteClusters().catch((error) => `the mesh's client does not respond: ${explain(error)}`);
     return Promise.all(
-        told.map(async (name): Promise<Peer> => {
+        names.map(async (name): Promise<Peer> => {
             const unreachable = client?.kvstoreMesh ? undefined : dropped(view, name, cluster, surroundings);
             if (unreachable) return { name, unreachable };
             if (!client || !remotes)
-                return { name, why: `no pod of clustermesh-apiserver runs in ${view.cluster} yet, and with it the mesh's client` };
+                return { name, why: `no pod of clustermesh-apiserver runs in ${view.cluster} yet, so the mesh's client does not either` };
             if (typeof remotes === "string") return { name, why: remotes };
-            const remote = remotes.find((one) => one.name === name);
+            const remote = remotes.find((candidate) => candidate.name === name);
             if (remote?.connected) return { name, remote };
-            if (!remote) return { name, why: `the mesh's client has not read of ${name} yet` };
+            if (!remote) return { name, why: `the mesh's client has not read the configuration of ${name} yet` };
             return { name, remote, why: await causeOf(client, name) };
         }),
     );
 }
 
-/** Why packets from the agent's own node to a peer are lost; undefined when some address of the peer can be reached, or it has none. */
+/** Why packets from the agent's own node to a peer are lost. Undefined: an address of the peer can be reached, or it has no address. */
 function dropped(
     { address, hostAliases }: AgentView,
     peer: string,
@@ -84,7 +84,7 @@ function dropped(
     return drops.join("; ") || undefined;
 }
 
-/** The cluster whose etcd a connection from an address of a cluster's VPC leads to, as the simulated AWS computes its path. */
+/** The cluster whose etcd a connection from an address in a cluster's VPC reaches, by the path that the simulated AWS computes. */
 export function reach(
     { aws, running }: Pick<Surroundings, "aws" | "running">,
     { account, region, vpcId }: RunningCluster,
@@ -92,7 +92,7 @@ export function reach(
     to: string,
 ): RunningCluster | { dropped: string } {
     const target = running().find((other) => aws.edit(other, (scope) => interfaceAt(scope, other.vpcId, to)) !== undefined);
-    if (!target) return { dropped: `no cluster has anything at ${to}` };
+    if (!target) return { dropped: `no cluster has an interface with the address ${to}` };
     const path = aws.edit(ANYWHERE, (scope) =>
         pathBetween(
             scope,
@@ -122,13 +122,13 @@ async function agentView(cluster: RunningCluster, namespace: string, name: strin
     };
 }
 
-/** The network from a cluster's VPC, and the etcds in it, for agents whose answers are computed. */
+/** The network, seen from a cluster's VPC, and the etcds in it. For agents whose answers are computed. */
 function worldOf(from: RunningCluster, surroundings: Surroundings): World {
     return {
         async dial(source, to) {
             const target = reach(surroundings, from, source, to);
             if ("dropped" in target) return target;
-            if (!(await hasEtcd(target.config))) return { dropped: `clustermesh-apiserver of ${target.name} has no replica that is ready` };
+            if (!(await hasEtcd(target.config))) return { dropped: `clustermesh-apiserver of ${target.name} has no ready replica` };
             const { "tls.crt": certificate = "", "ca.crt": clientCa = "" } = await secretFiles(target.config, SERVER_CERTIFICATE);
             return { cluster: target.name, certificate, clientCa };
         },

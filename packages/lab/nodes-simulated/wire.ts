@@ -1,20 +1,20 @@
 import { once } from "node:events";
 import { createConnection, createServer, type NetConnectOpts, type Socket } from "node:net";
 
-/** Leads connections out of a sandbox. */
+/** Carries connections out of a sandbox. */
 export interface Wire {
-    /** Where connections may go now may be another place, or none. */
-    look(): void;
+    /** Checks where connections lead now: the target may have changed, or packets may be lost. */
+    check(): void;
     close(): Promise<void>;
 }
 
 /**
- * Listens on a unix socket and leads each connection to where `lead` says. While it says nowhere, a new connection hangs, as one whose packets are lost: it goes
- * through when the way is open again, if its maker still waits. Those that live are cut.
+ * Listens on a unix socket and carries each connection to the target that `lead` returns. While `lead` returns undefined, established connections are cut, and a new
+ * one hangs as if its packets were lost: it goes through once there is a target, if the client still waits.
  */
 export async function openWire(socket: string, lead: () => NetConnectOpts | undefined): Promise<Wire> {
-    const connections = new Set<{ look(): void; cut(): void }>();
-    // A connection's one half may end before the other.
+    const connections = new Set<Connection>();
+    // One direction of a connection may end before the other.
     const server = createServer({ allowHalfOpen: true }, (near) => {
         const connection = carry(near, lead);
         connections.add(connection);
@@ -22,44 +22,48 @@ export async function openWire(socket: string, lead: () => NetConnectOpts | unde
     });
     server.listen(socket);
     await once(server, "listening");
-    const all = (what: "look" | "cut") => {
-        for (const connection of [...connections]) connection[what]();
-    };
     return {
-        look: () => all("look"),
+        check() {
+            for (const connection of [...connections]) connection.check();
+        },
         async close() {
-            all("cut");
+            for (const connection of [...connections]) connection.cut();
             server.close();
             await once(server, "close");
         },
     };
 }
 
-function carry(near: Socket, lead: () => NetConnectOpts | undefined) {
+interface Connection {
+    check(): void;
+    cut(): void;
+}
+
+function carry(near: Socket, lead: () => NetConnectOpts | undefined): Connection {
     let far: Socket | undefined;
     const held: Buffer[] = [];
     const hold = (data: Buffer) => held.push(data);
     const giveUp = () => near.destroy();
-    // Read while it hangs, or its end would not be noticed.
+    // A hanging connection is read too: otherwise nobody would notice that the client closes it.
     near.on("data", hold).on("end", giveUp);
     near.on("error", () => {}).on("close", () => far?.destroy());
 
-    const connect = (to: NetConnectOpts) => {
-        const made = createConnection({ ...to, allowHalfOpen: true });
-        far = made;
-        made.on("error", () => {}).on("close", () => near.destroy());
-        made.once("connect", () => {
+    const connect = (target: NetConnectOpts) => {
+        const opened = createConnection({ ...target, allowHalfOpen: true });
+        far = opened;
+        opened.on("error", () => {}).on("close", () => near.destroy());
+        opened.once("connect", () => {
             near.off("data", hold).off("end", giveUp);
-            for (const data of held) made.write(data);
-            near.pipe(made);
-            made.pipe(near);
+            for (const data of held) opened.write(data);
+            near.pipe(opened);
+            opened.pipe(near);
         });
     };
-    const look = () => {
-        const to = lead();
-        if (!to && far) near.destroy();
-        if (to && !far) connect(to);
+    const check = () => {
+        const target = lead();
+        if (!target && far) near.destroy();
+        if (target && !far) connect(target);
     };
-    look();
-    return { look, cut: () => near.destroy() };
+    check();
+    return { check, cut: () => near.destroy() };
 }

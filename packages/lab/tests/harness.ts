@@ -8,18 +8,18 @@ import { requireGo } from "../tools/go.ts";
 import { usableOnPath } from "../tools/on-path.ts";
 import { ensureTools } from "../tools/tools.ts";
 
-/** The first run builds the lab's programs. */
+/** Milliseconds; the first run builds the lab's programs. */
 export const BUILD_TIMEOUT = 3_600_000;
 
-export const PROGRAMS = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"] as const;
+const PROGRAMS = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"] as const;
 
-/** Why this machine cannot run the lab's programs; undefined when it can. A build that fails is no reason to skip, it fails the tests. */
+/** Why this machine cannot run the lab's programs. Undefined: it can. A failing build is no reason to skip: it fails the tests. */
 export async function whyNoTools(): Promise<string | undefined> {
     const found = await Promise.all(PROGRAMS.map((name) => usableOnPath(name, process.env.PATH ?? "")));
     return found.includes(undefined) ? whyNoGo() : undefined;
 }
 
-/** Why this machine cannot build; undefined when it can. */
+/** Why this machine cannot build Go programs. Undefined: it can. */
 export async function whyNoGo(): Promise<string | undefined> {
     try {
         await requireGo("the lab's programs");
@@ -30,22 +30,22 @@ export async function whyNoGo(): Promise<string | undefined> {
     }
 }
 
-/** The control plane's programs, built if need be. */
+/** The control plane's programs, built if necessary. */
 export async function tools() {
     return ensureTools(PROGRAMS, { log: (line) => console.log(line) });
 }
 
-/** A new folder of its own. */
+/** Makes a temporary folder. */
 export async function temporaryFolder(): Promise<string> {
     return mkdtemp(join(tmpdir(), "clustermesh-"));
 }
 
-/** Starts a cluster with what every test's cluster has. */
+/** Starts a cluster with the settings that all tests share. */
 export async function testCluster(name: string, folder: string, more: Partial<ClusterOptions> = {}) {
     return startCluster({ name, folder, serviceCidr: "172.20.0.0/16", tools: await tools(), ...more });
 }
 
-/** The index-th node of a test's node group. */
+/** A node of a test's node group. */
 export function testNode(index: number, more: Partial<NodeSpec> = {}): NodeSpec {
     return {
         name: `ip-10-0-1-${index}.eu-west-1.compute.internal`,
@@ -60,7 +60,7 @@ export function testNode(index: number, more: Partial<NodeSpec> = {}): NodeSpec 
     };
 }
 
-/** Processes of these groups that have not ended: the programs, and the watchers beside them. */
+/** Running processes of these process groups: programs and their watchers. */
 export function running(groups: readonly number[]): number[] {
     const rows = execFileSync("ps", ["-A", "-o", "pid=,pgid=,stat="], { encoding: "utf8" }).trim().split("\n");
     return rows

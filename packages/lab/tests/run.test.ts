@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../process/until.ts";
 import { BUILD_TIMEOUT, tools, whyNoTools } from "./harness.ts";
 
-/** A cluster's control plane runs by then. */
+/** Printed once a cluster's control plane runs. */
 const CLUSTER_MADE = /created aws:eks\/cluster:Cluster/;
 
 describe.skipIf(await whyNoTools())("npm run lab", { timeout: 300_000 }, () => {
@@ -19,7 +19,7 @@ describe.skipIf(await whyNoTools())("npm run lab", { timeout: 300_000 }, () => {
     }, BUILD_TIMEOUT);
     afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
-    /** Starts a lab whose temporary files all go into one folder. */
+    /** Starts a lab that puts all temporary files into one folder. */
     function start(...args: string[]) {
         const child = spawn(process.execPath, ["packages/lab/main.ts", "--simulated-nodes", ...args], {
             stdio: ["ignore", "pipe", "pipe"],
@@ -27,26 +27,29 @@ describe.skipIf(await whyNoTools())("npm run lab", { timeout: 300_000 }, () => {
         });
         const lines: string[] = [];
         const ended = once(child, "close");
-        const said = Promise.withResolvers<void>();
+        const printed = Promise.withResolvers<void>();
         let awaited: RegExp | undefined;
         for (const stream of [child.stdout, child.stderr])
             createInterface(stream).on("line", (line) => {
                 lines.push(line);
-                if (awaited?.test(line)) said.resolve();
+                if (awaited?.test(line)) printed.resolve();
             });
         return {
             child,
             lines,
             ended,
-            async says(pattern: RegExp) {
+            async prints(pattern: RegExp) {
                 awaited = pattern;
                 if (lines.some((line) => pattern.test(line))) return;
-                await Promise.race([said.promise, ended.then(() => Promise.reject(new Error(`ended, having said:\n${lines.join("\n")}`)))]);
+                await Promise.race([
+                    printed.promise,
+                    ended.then(() => Promise.reject(new Error(`ended after printing:\n${lines.join("\n")}`))),
+                ]);
             },
         };
     }
 
-    /** Processes that have the folder in their arguments or their environment: all that a lab there starts. */
+    /** Processes with the folder in their arguments or environment: all that a lab in this folder starts. */
     function processesOf(folder: string): string[] {
         return readdirSync("/proc").filter((pid) => {
             if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
@@ -58,12 +61,12 @@ describe.skipIf(await whyNoTools())("npm run lab", { timeout: 300_000 }, () => {
         });
     }
 
-    test("interrupted, ends what is under way and leaves nothing; impatience changes nothing of that", async () => {
-        const { child, lines, ended, says } = start();
-        await says(CLUSTER_MADE);
+    test("after an interrupt, and a second one, it ends running operations and leaves nothing", async () => {
+        const { child, lines, ended, prints } = start();
+        await prints(CLUSTER_MADE);
         child.kill("SIGINT");
-        await says(/SIGINT: what is under way ends/);
-        // Two at once are one, so the second comes later.
+        await prints(/SIGINT: what is under way ends/);
+        // Signals within 300 ms count as one.
         await new Promise((resolve) => setTimeout(resolve, 500));
         child.kill("SIGTERM");
         expect(await ended, lines.join("\n")).toEqual([130, null]);
@@ -73,9 +76,9 @@ describe.skipIf(await whyNoTools())("npm run lab", { timeout: 300_000 }, () => {
         expect(processesOf(temporary)).toEqual([]);
     });
 
-    test("killed, ends its programs, and the next lab removes its folder", async () => {
+    test("after SIGKILL its programs end, and the next lab removes its folder", async () => {
         const killed = start();
-        await killed.says(CLUSTER_MADE);
+        await killed.prints(CLUSTER_MADE);
         killed.child.kill("SIGKILL");
         await killed.ended;
         const left = readdirSync(temporary);
@@ -83,7 +86,7 @@ describe.skipIf(await whyNoTools())("npm run lab", { timeout: 300_000 }, () => {
         await until(async () => processesOf(temporary).length === 0 || undefined, 30_000, "programs of the killed lab still run");
 
         const next = start("--keep");
-        await next.says(/deploying/);
+        await next.prints(/deploying/);
         expect(readdirSync(temporary)).toHaveLength(1);
         expect(readdirSync(temporary)).not.toEqual(left);
         next.child.kill("SIGTERM");

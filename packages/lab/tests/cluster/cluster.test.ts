@@ -45,7 +45,7 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
         if (folder) await rm(folder, { recursive: true, force: true });
     });
 
-    test("nodes look as EKS registers them", async () => {
+    test("nodes have the labels and addresses that EKS registers", async () => {
         const { metadata, spec, status } = await client(east, CoreV1Api).readNode({ name: testNode(2).name });
         expect(metadata?.labels).toMatchObject({
             "eks.amazonaws.com/nodegroup": "main",
@@ -83,7 +83,7 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
         for (const address of addresses) expect(address).toMatch(/^10\.0\.10[12]\./);
     });
 
-    test("a command in an agent's container is answered, through the API server", async () => {
+    test("a command runs in an agent's container through the API server", async () => {
         const agents = kubernetesAgents(kubernetesClients({ east: east.kubeconfig }));
         const { running, expected } = await agents.list("east");
         expect([running.length, expected]).toEqual([2, 2]);
@@ -96,7 +96,7 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
         }
     });
 
-    test("a restarted agent comes back", async () => {
+    test("a restarted agent becomes ready again", async () => {
         const agents = kubernetesAgents(kubernetesClients({ east: east.kubeconfig }));
         const [first] = (await agents.list("east")).running;
         if (!first) throw new Error("no agent");
@@ -107,16 +107,16 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
                 return (running.length === 2 && !running.some(({ uid }) => uid === first.uid)) || undefined;
             },
             WAIT,
-            "the agent did not come back",
+            "the agent is not ready again",
         );
     });
 
-    test("a NoExecute taint keeps away and drives away pods that do not tolerate it", async () => {
+    test("a NoExecute taint repels and evicts pods that do not tolerate it", async () => {
         const core = client(east, CoreV1Api);
         const taint = { key: "node.cilium.io/agent-not-ready", value: "true", effect: "NoExecute" };
         await east.addNodes([testNode(3, { taints: [taint] })]);
         const on = async (node: string) => (await core.listPodForAllNamespaces({ fieldSelector: `spec.nodeName=${node}` })).items;
-        // The DaemonSet tolerates everything, so it is there; the Deployment's pods are not.
+        // The DaemonSet's pods tolerate all taints; the Deployment's do not.
         await until(async () => (await on(testNode(3).name)).length === 1 || undefined, WAIT, "the agent is not on the new node");
 
         await core.patchNode({ name: testNode(1).name, body: { spec: { taints: [taint] } } }, strategicMerge);
@@ -132,7 +132,7 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
         expect((await on(testNode(1).name)).map(({ metadata }) => metadata?.namespace)).toEqual(["kube-system"]);
     });
 
-    test("a removed node takes its pods with it", async () => {
+    test("removing a node deletes its pods", async () => {
         const core = client(east, CoreV1Api);
         await east.removeNode(testNode(3).name);
         await east.removeNode(testNode(3).name);
@@ -140,7 +140,7 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
             const { items } = await core.listPodForAllNamespaces({ fieldSelector: `spec.nodeName=${testNode(3).name}` });
             return items.length === 0 || undefined;
         };
-        await until(gone, WAIT, "pods are left on a node that is gone");
+        await until(gone, WAIT, "pods remain on the removed node");
         await until(
             async () => {
                 const { status } = await client(east, AppsV1Api).readNamespacedDaemonSet({ namespace: "kube-system", name: "cilium" });
@@ -151,7 +151,7 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
         );
     });
 
-    test("a deletion in the foreground ends, dependents first", async () => {
+    test("a foreground deletion deletes dependents first, and completes", async () => {
         const [apps, core] = [client(east, AppsV1Api), client(east, CoreV1Api)];
         const secret = { metadata: { name: "cilium-clustermesh" }, stringData: { west: "endpoints: []" } };
         await core.createNamespacedSecret({ namespace: "kube-system", body: secret });
@@ -169,7 +169,7 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
         expect((await core.listNamespacedSecret({ namespace: "kube-system" })).items).toEqual([]);
     });
 
-    test("RBAC is on: a service account may not read secrets", async () => {
+    test("RBAC is on: a ServiceAccount may not read Secrets", async () => {
         const review = await client(east, AuthorizationV1Api).createSubjectAccessReview({
             body: {
                 spec: {
@@ -181,7 +181,7 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
         expect(review.status?.allowed).toBe(false);
     });
 
-    test("two clusters do not meet: neither port, nor authority, nor token", async () => {
+    test("two clusters share no port, CA or token", async () => {
         expect(west.endpoint).not.toBe(east.endpoint);
         expect(west.certificateAuthority).not.toBe(east.certificateAuthority);
         const crossed = JSON.parse(west.kubeconfig);
@@ -192,13 +192,13 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
         expect((await client(west, CoreV1Api).listNode()).items).toHaveLength(1);
     });
 
-    test.skipIf(process.platform !== "linux")("nothing listens but on loopback", () => {
+    test.skipIf(process.platform !== "linux")("all programs listen on loopback only", () => {
         const foreign = ["tcp", "tcp6"].flatMap((table) => listeners(table, [...east.pids, ...west.pids]));
         expect(foreign.length).toBeGreaterThan(0);
         expect(foreign.filter((address) => address !== "0100007F")).toEqual([]);
     });
 
-    test.skipIf(process.platform !== "linux")("no secret is in a process's arguments", () => {
+    test.skipIf(process.platform !== "linux")("no secret is in the arguments of a process", () => {
         for (const pid of [...east.pids, ...west.pids]) {
             const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
             expect(command).not.toMatch(/PRIVATE KEY/);
@@ -206,13 +206,13 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
         }
     });
 
-    test("a folder that is in use is refused, and its cluster goes on", async () => {
+    test("refuses a folder in use, and its cluster keeps running", async () => {
         const second = testCluster("west", join(folder, "west"), { serviceCidr: "172.21.0.0/16" });
         await expect(second).rejects.toThrow(`is in use by process ${process.pid}`);
         expect((await client(west, CoreV1Api).listNode()).items).toHaveLength(1);
     });
 
-    test("stop ends every process; started again it has its state and its credentials", async () => {
+    test("stop ends every process, and a restart keeps state and credentials", async () => {
         const { pids, token, certificateAuthority } = west;
         await client(west, CoreV1Api).createNamespacedSecret({ namespace: "kube-system", body: { metadata: { name: "kept" } } });
         const asked = performance.now();
@@ -222,42 +222,42 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
         await expect(reach(west.endpoint)).rejects.toMatchObject({ code: "ECONNREFUSED" });
 
         west = await testCluster("west", join(folder, "west"), { serviceCidr: "172.21.0.0/16" });
-        // Not its address: another test may have been given its port meanwhile.
+        // The address may differ: another test may have got the port meanwhile.
         expect(west).toMatchObject({ token, certificateAuthority });
         await client(west, CoreV1Api).readNamespacedSecret({ namespace: "kube-system", name: "kept" });
         await west.addNodes([testNode(1)]);
     });
 
-    test("destroy leaves nothing", async () => {
+    test("destroy leaves no process and no file", async () => {
         const { pids } = west;
         await west.destroy();
         await ended(pids);
         expect(readdirSync(folder)).toEqual(["east"]);
     });
 
-    test("every process ends when its owner is killed", async () => {
+    test("every process ends when the owner is killed", async () => {
         const owner = spawn(process.execPath, ["packages/lab/tests/cluster/owner.ts", join(folder, "owned")], {
             stdio: ["ignore", "pipe", "inherit"],
         });
-        let said: { endpoint: string; pids: number[] } | undefined;
+        let reported: { endpoint: string; pids: number[] } | undefined;
         for await (const line of createInterface({ input: owner.stdout })) {
-            if (line.startsWith("{")) said = JSON.parse(line);
-            if (said) break;
+            if (line.startsWith("{")) reported = JSON.parse(line);
+            if (reported) break;
         }
-        if (!said) throw new Error("the owner started nothing");
-        expect(running(said.pids)).toEqual(expect.arrayContaining(said.pids));
+        if (!reported) throw new Error("the owner reported no cluster");
+        expect(running(reported.pids)).toEqual(expect.arrayContaining(reported.pids));
         const exit = once(owner, "exit");
         owner.kill("SIGKILL");
         await exit;
-        await ended(said.pids);
+        await ended(reported.pids);
 
-        // Its state, not its port: another test may have been given that meanwhile.
+        // The state stays. The port may differ: another test may have got it meanwhile.
         const again = await testCluster("owned", join(folder, "owned"));
         expect((await client(again, CoreV1Api).listNode()).items).toHaveLength(1);
         await again.destroy();
     });
 
-    test("a program that cannot start is named, with its own words, and nothing stays", async () => {
+    test("an error names the program that cannot start, with its output, and nothing keeps running", async () => {
         const programs = { ...(await tools()), "kube-scheduler": "/bin/ls" };
         const start = testCluster("broken", join(folder, "broken"), { tools: programs });
         await expect(start).rejects.toThrow(/^broken: kube-scheduler ended with code 2[\s\S]*kubeconfig/);
@@ -267,9 +267,9 @@ describe.skipIf(await whyNoTools())("a simulated EKS cluster", { timeout: 180_00
     });
 });
 
-/** Programs have ended when `stop` returns; their watchers see it a moment later. */
+/** Waits for the watchers too: they end a moment after `stop` returns. */
 async function ended(pids: readonly number[]): Promise<void> {
-    await until(async () => running(pids).length === 0 || undefined, 5_000, "processes are left");
+    await until(async () => running(pids).length === 0 || undefined, 5_000, "processes still run");
 }
 
 const strategicMerge = setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch);
@@ -300,7 +300,7 @@ async function reach(endpoint: string): Promise<void> {
     await once(socket, "connect").finally(() => socket.destroy());
 }
 
-/** Processor time since their start, and memory; what the processes share counts once. */
+/** Processor time since the processes' start, and memory. Shared memory counts once. */
 function figures(pids: readonly number[]): string {
     if (process.platform !== "linux") return "figures on Linux only";
     const sum = (of: (pid: number) => number) => pids.reduce((total, pid) => total + of(pid), 0);
@@ -312,7 +312,7 @@ function figures(pids: readonly number[]): string {
     return `${ticks / 100} s of processor time, ${Math.round(kib / 1024)} MiB`;
 }
 
-/** Local addresses, as hex, that the processes listen on. */
+/** Local addresses, in hexadecimal, on which the processes listen. */
 function listeners(table: string, pids: readonly number[]): string[] {
     return pids.flatMap((pid) => {
         const own = new Set(sockets(pid));
@@ -324,7 +324,7 @@ function listeners(table: string, pids: readonly number[]): string[] {
     });
 }
 
-/** Numbers of the process's sockets. */
+/** Inodes of the process's sockets. */
 function sockets(pid: number): string[] {
     const files = readdirSync(`/proc/${pid}/fd`).map((fd) => {
         try {

@@ -1,4 +1,4 @@
-// Owns a cluster until it is killed: node packages/lab/tests/cluster/owner.ts <folder>
+// Runs a cluster until it is killed: node packages/lab/tests/cluster/owner.ts <folder>
 import { testCluster, testNode } from "../harness.ts";
 
 const cluster = await testCluster("owned", process.argv[2] ?? "");

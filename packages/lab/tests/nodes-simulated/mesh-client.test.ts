@@ -6,7 +6,7 @@ import { directEntry, etcdClientFiles, kvstoremeshEntry } from "../../../../core
 import { laggingPeers } from "../../../../core/cilium/readiness.ts";
 import type { Cluster } from "../../cluster/cluster.ts";
 import { causeOf, nodeList } from "../../nodes-simulated/agent-commands.ts";
-import { type MeshClient, startMeshClient } from "../../nodes-simulated/mesh-client.ts";
+import { MeshClient } from "../../nodes-simulated/mesh-client.ts";
 import { agentStatus } from "../../nodes-simulated/remote-clusters.ts";
 import { whyNoSandbox } from "../../nodes-simulated/sandbox.ts";
 import { until } from "../../process/until.ts";
@@ -18,7 +18,7 @@ import { type Files, meshCluster } from "./mesh-clusters.ts";
 const REMOTE = "clustermesh-apiserver-remote-cert";
 const LOCAL = "clustermesh-apiserver-local-cert";
 const ELSEWHERE = "west.example.org";
-/** Nothing on this machine has it. */
+/** An address that no interface of this machine has. */
 const WEST = "10.2.0.16";
 const TIMEOUT = 60_000;
 
@@ -31,7 +31,7 @@ describe.skipIf(why)("the mesh's real client without root", { timeout: 300_000 }
     let east: Awaited<ReturnType<typeof meshCluster>>;
     const clusters: Cluster[] = [];
     const clients = new Map<string, MeshClient>();
-    /** Where connections of east's client to west's address lead. */
+    /** Whether connections from east's client to west's address lead to west. */
     let open = true;
 
     /** What east's client sees of west. */
@@ -46,19 +46,19 @@ describe.skipIf(why)("the mesh's real client without root", { timeout: 300_000 }
     };
     const lost = async (because: string) => {
         await until(async () => (await seen())?.connected === false || undefined, TIMEOUT, "east still sees west");
-        await until(async () => (await cause())?.includes(because) || undefined, TIMEOUT, `nobody says "${because}"`).catch(
+        await until(async () => (await cause())?.includes(because) || undefined, TIMEOUT, `"${because}" was not reported`).catch(
             async (error) => {
-                throw new Error(`${error.message}, but "${await cause()}"`);
+                throw new Error(`${error.message}; the cause is "${await cause()}"`);
             },
         );
     };
-    let told = 0;
-    /** Tells east of west. Clients connect anew when the peer's file changes, and do not look at its certificates before. */
-    const tellEast = async (secret: string, entry: string, client: Files = west.files[REMOTE] ?? {}) => {
+    let revision = 0;
+    /** Writes west's files into a Secret of east. Clients reconnect when the peer's file changes, and do not read its certificates before. */
+    const putWest = async (secret: string, entry: string, client: Files = west.files[REMOTE] ?? {}) => {
         const names = etcdClientFiles("west");
         const { "ca.crt": ca = "", "tls.crt": cert = "", "tls.key": key = "" } = client;
-        told += 1;
-        await east.putSecret(secret, { west: `${entry}# ${told}\n`, [names.ca]: ca, [names.cert]: cert, [names.key]: key });
+        revision += 1;
+        await east.putSecret(secret, { west: `${entry}# ${revision}\n`, [names.ca]: ca, [names.cert]: cert, [names.key]: key });
     };
 
     beforeAll(async () => {
@@ -70,14 +70,14 @@ describe.skipIf(why)("the mesh's real client without root", { timeout: 300_000 }
         };
         clusters.push(...(await Promise.all(["west", "east"].map((name) => testCluster(name, join(folder, name))))));
         const [first, second] = clusters;
-        if (!first || !second) throw new Error("no clusters");
+        if (!first || !second) throw new Error("no clusters were started");
         await Promise.all([first.addNodes([testNode(1), testNode(2)]), second.addNodes([testNode(3), testNode(4)])]);
         west = await meshCluster(first, 1, join(folder, "w"));
         east = await meshCluster(second, 2, join(folder, "e"));
         for (const { name, config } of [west, east]) {
             const lead = (address: string) => (open && address === WEST ? clients.get("west")?.replica()?.etcd : undefined);
             const options = { name, config, serviceCidr: "172.20.0.0/16", programs, lead, log: console.log };
-            clients.set(name, startMeshClient({ ...options, folder: join(folder, "mesh", name) }));
+            clients.set(name, new MeshClient({ ...options, folder: join(folder, "mesh", name) }));
         }
         await Promise.all([west.install(false), east.install(false)]);
     }, BUILD_TIMEOUT);
@@ -88,8 +88,8 @@ describe.skipIf(why)("the mesh's real client without root", { timeout: 300_000 }
         if (folder) await rm(folder, { recursive: true, force: true });
     });
 
-    test("direct wiring: it reads the Secret, dials the host alias, and fetches the peer's nodes", async () => {
-        await tellEast("cilium-clustermesh", directEntry("west"));
+    test("with direct wiring it reads the Secret, dials the host alias, and reads the peer's nodes", async () => {
+        await putWest("cilium-clustermesh", directEntry("west"));
         await lost("no such host");
         await east.putHostAliases([{ ip: WEST, hostnames: ["west.mesh.cilium.io", ELSEWHERE] }]);
         await ready();
@@ -100,16 +100,16 @@ describe.skipIf(why)("the mesh's real client without root", { timeout: 300_000 }
         });
         const replica = clients.get("east")?.replica();
         const names = async () => replica && JSON.parse(await nodeList(replica)).map(({ name }: { name: string }) => name);
-        // Its own ones come from its API server, by another way.
+        // The nodes of its own cluster come from its API server, on another path.
         await until(async () => (await names())?.length === 4 || undefined, 30_000, "not all nodes are listed");
         expect((await names())?.toSorted()).toEqual(
             [1, 2, 3, 4].map((index) => `${index < 3 ? "west" : "east"}/${testNode(index).name}`).toSorted(),
         );
     });
 
-    test("while the path is closed a connection hangs, and goes through when it opens", async () => {
+    test("a connection hangs while the path is closed, and goes through once it opens", async () => {
         open = false;
-        await tellEast("cilium-clustermesh", directEntry("west"));
+        await putWest("cilium-clustermesh", directEntry("west"));
         await lost("context deadline exceeded");
         open = true;
         await ready();
@@ -117,50 +117,50 @@ describe.skipIf(why)("the mesh's real client without root", { timeout: 300_000 }
 
     const wrong: [string, () => Promise<void>, string][] = [
         [
-            "a CA that has not signed the peer's certificate",
+            "a CA that did not sign the peer's certificate",
             () =>
-                tellEast("cilium-clustermesh", directEntry("west"), {
+                putWest("cilium-clustermesh", directEntry("west"), {
                     ...west.files[REMOTE],
                     "ca.crt": east.files[REMOTE]?.["ca.crt"] ?? "",
                 }),
             "certificate signed by unknown authority",
         ],
         [
-            "a name that the peer's certificate has not",
-            () => tellEast("cilium-clustermesh", directEntry("west").replace("west.mesh.cilium.io", ELSEWHERE)),
+            "a name that is not in the peer's certificate",
+            () => putWest("cilium-clustermesh", directEntry("west").replace("west.mesh.cilium.io", ELSEWHERE)),
             `certificate is valid for`,
         ],
         [
-            "a client's certificate of another CA",
+            "a client certificate of another CA",
             () =>
-                tellEast("cilium-clustermesh", directEntry("west"), {
+                putWest("cilium-clustermesh", directEntry("west"), {
                     ...east.files[REMOTE],
                     "ca.crt": west.files[REMOTE]?.["ca.crt"] ?? "",
                 }),
             "client certificate is not signed by any acceptable CA",
         ],
     ];
-    test.each(wrong)("%s is what Cilium says it is", async (_, spoil, because) => {
+    test.each(wrong)("%s is reported in Cilium's words", async (_, spoil, because) => {
         await spoil();
         await lost(because);
-        await tellEast("cilium-clustermesh", directEntry("west"));
+        await putWest("cilium-clustermesh", directEntry("west"));
         await ready();
     });
 
-    test("a user who may read nothing of what peers read is connected, and stays without data", async () => {
-        await tellEast("cilium-clustermesh", directEntry("west"), west.files[LOCAL]);
+    test("a user without read permission is connected and gets no data", async () => {
+        await putWest("cilium-clustermesh", directEntry("west"), west.files[LOCAL]);
         const refused = async () =>
             (await readFile(join(folder, "mesh/east/1/kvstoremesh.log"), "utf8")).includes("etcdserver: permission denied");
-        await until(async () => (await refused()) || undefined, TIMEOUT, "nothing is refused");
+        await until(async () => (await refused()) || undefined, TIMEOUT, "etcd did not refuse the user");
         const remote = await seen();
         expect(remote).toMatchObject({ connected: true, config: { retrieved: true } });
         const why = laggingPeers(agentStatus([{ name: "west", remote }]), ["west"])[0]?.why;
         expect(why).toBe("connected, but its nodes, endpoints, identities, services are not here yet");
-        await tellEast("cilium-clustermesh", directEntry("west"));
+        await putWest("cilium-clustermesh", directEntry("west"));
         await ready();
     });
 
-    test("with KVStoreMesh the pod's own client reads its own Secret, and names need no host alias", async () => {
+    test("with KVStoreMesh the pod's own kvstoremesh reads its Secret, and names need no host alias", async () => {
         await Promise.all([west.install(true), east.install(true)]);
         await east.putHostAliases([]);
         await until(
@@ -168,13 +168,13 @@ describe.skipIf(why)("the mesh's real client without root", { timeout: 300_000 }
             TIMEOUT,
             "the release with KVStoreMesh does not run",
         );
-        await until(async () => (await seen()) === undefined || undefined, TIMEOUT, "it knows west from a Secret that is not its own");
-        await tellEast("cilium-kvstoremesh", kvstoremeshEntry("west", [WEST]));
+        await until(async () => (await seen()) === undefined || undefined, TIMEOUT, "it read west from the agents' Secret");
+        await putWest("cilium-kvstoremesh", kvstoremeshEntry("west", [WEST]));
         await ready();
         expect(await seen()).toMatchObject({ "num-nodes": 2 });
     });
 
-    test("nothing runs any more once the release is gone, and it starts again with it", async () => {
+    test("stops with the release, and starts again with it", async () => {
         for (const { config } of [west, east]) {
             const apps = config.makeApiClient(AppsV1Api);
             await apps.deleteNamespacedDeployment({ name: "clustermesh-apiserver", namespace: "kube-system" });

@@ -25,7 +25,7 @@ const NAMESPACE = "kube-system";
 
 export type Files = Record<string, string>;
 
-/** A cluster with what the program deploys there, applied by hand, and the material that peers get of it. */
+/** Applies to a cluster what the program deploys there. @returns the cluster, with the files that its peers get */
 export async function meshCluster(cluster: Cluster, id: number, folder: string) {
     const { name } = cluster;
     const config = new KubeConfig();
@@ -39,7 +39,7 @@ export async function meshCluster(cluster: Cluster, id: number, folder: string) 
 
     async function putSecret(secret: string, data: Files): Promise<void> {
         const body = { metadata: { name: secret, namespace: NAMESPACE }, stringData: data };
-        // In place: kvstoremesh forgets a peer whose file is away for a moment, and does not take it up again for three minutes.
+        // Replace, do not recreate: kvstoremesh drops a peer whose file is missing for a moment, and does not connect it again for 3 min.
         await core.replaceNamespacedSecret({ name: secret, namespace: NAMESPACE, body }).catch(async (error) => {
             if (!(error instanceof ApiException && error.code === 404)) throw error;
             await core.createNamespacedSecret({ namespace: NAMESPACE, body });
@@ -51,7 +51,7 @@ export async function meshCluster(cluster: Cluster, id: number, folder: string) 
         config,
         files,
         putSecret,
-        /** Applies the chart's objects, in place of those of an earlier release. */
+        /** Applies the chart's objects over those of an earlier release. */
         async install(kvstoreMesh: boolean): Promise<void> {
             const { helm } = await ensureTools(["helm"]);
             const values = join(folder, "values.json");
@@ -61,7 +61,7 @@ export async function meshCluster(cluster: Cluster, id: number, folder: string) 
             const { stdout } = await run(helm, args, { maxBuffer: 2 ** 24 });
             const objects = KubernetesObjectApi.makeApiClient(config);
             for (const object of parseAllDocuments(stdout).flatMap((document): KubernetesObject[] => document.toJS() ?? [])) {
-                // As Helm does; the type knows server-side apply, and the method none but patches.
+                // Server-side apply, as Helm does: this client supports it only as a type of patch.
                 await objects.patch(object, undefined, undefined, "test", true, PatchStrategy.ServerSideApply);
             }
         },

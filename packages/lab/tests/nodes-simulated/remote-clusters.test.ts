@@ -4,7 +4,7 @@ import { laggingPeers } from "../../../../core/cilium/readiness.ts";
 import { causeOf, nodeList } from "../../nodes-simulated/agent-commands.ts";
 import { agentStatus, type Peer, parseRemoteClusters } from "../../nodes-simulated/remote-clusters.ts";
 
-/** As kvstoremesh 1.20.2 answered `GET /v1/cluster`. */
+/** Response of kvstoremesh 1.20.2 to `GET /v1/cluster`. */
 const [SYNCED, WAITING] = parseRemoteClusters(`[
     {"config":{"cluster-id":1,"endpoint-slices-export-mode":"services-and-endpointslices","required":true,"retrieved":true,"service-exports-enabled":false,
         "sync-canaries":true},"connected":true,"last-failure":"0001-01-01T00:00:00.000Z","name":"west","num-nodes":2,"ready":true,
@@ -15,13 +15,13 @@ const [SYNCED, WAITING] = parseRemoteClusters(`[
 ]`);
 const why = (peer: Omit<Peer, "name">) => laggingPeers(agentStatus([{ name: "west", ...peer }]), ["west"])[0]?.why;
 
-test("an agent is as far as its cluster's client is, as the gate reads it", () => {
+test("an agent reports what its cluster's client reports, in a form that the gate reads", () => {
     expect(why({ remote: SYNCED })).toBeUndefined();
     expect(why({ remote: WAITING })).toBe("no connection to its etcd after 3 failures (Waiting for initial connection to be established)");
     expect(why({ remote: SYNCED && { ...SYNCED, synced: { nodes: true } } })).toContain("its endpoints, identities, services are not here");
 });
 
-test("a cause stands behind what the client says, and what keeps the agent's own node away before it", () => {
+test("the cause follows the client's status, and a path closed to the agent's own node replaces it", () => {
     expect(why({ remote: WAITING, why: "certificate signed by unknown authority" })).toContain(
         "established: certificate signed by unknown authority",
     );
@@ -29,12 +29,12 @@ test("a cause stands behind what the client says, and what keeps the agent's own
     expect(why({ remote: SYNCED, unreachable: "dial tcp 10.2.0.16:2379: i/o timeout (no route in rtb-1)" })).toContain("no route in rtb-1");
 });
 
-test("an agent that has been told of nobody has no peers; what is no answer is refused", () => {
+test("an agent without configuration has no peers, and an unknown response is refused", () => {
     expect(laggingPeers(agentStatus([]), ["west"])[0]?.why).toContain("not configured");
     expect(() => parseRemoteClusters('{"error":"not found"}')).toThrow();
 });
 
-test("of what troubleshooting says, the first fault counts", async () => {
+test("the cause is the first failure that troubleshoot reports", async () => {
     const output = `
 Remote cluster "west":
 📄 Configuration path: /var/lib/cilium/clustermesh/west
@@ -50,7 +50,7 @@ Remote cluster "west":
     expect(await causeOf({ troubleshoot: async () => "✅ TCP connection successfully established" }, "west")).toBeUndefined();
 });
 
-test("nodes in etcd are the agent's node list: its own cluster's, and those that the client fetched", async () => {
+test("the agent's node list has the nodes in etcd: its own cluster's, and those that the client read from peers", async () => {
     const stored: Record<string, string[]> = {
         "cilium/state/nodes/v1/": ['{"Name":"e1","Cluster":"east","IPAddresses":[{"Type":"InternalIP","IP":"10.1.0.5"}],"ClusterID":2}'],
         "cilium/cache/nodes/v1/": ['{"Name":"w1","Cluster":"west","IPAddresses":null,"ClusterID":1}'],

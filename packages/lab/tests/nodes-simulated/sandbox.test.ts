@@ -13,7 +13,7 @@ const NOBODY = "65534";
 
 afterEach(() => vi.unstubAllEnvs());
 
-/** Opens a sandbox, and has in it the first steps of clustermesh-apiserver's pod: etcdinit, then etcd, asked through a socket. Prints what etcd answers. */
+/** Opens a sandbox and runs the first steps of clustermesh-apiserver's pod in it: etcdinit, then etcd. Prints etcd's response to a request through a socket. */
 const SCRIPT = `
 const [netd, etcd, apiserver, folder, lab] = process.argv.slice(2);
 const { openSandbox, whyNoSandbox } = await import(lab + "/nodes-simulated/sandbox.ts");
@@ -33,19 +33,19 @@ await sandbox.relay(new Map([["etcd", { listen: folder + "/etcd.sock", to: "10.0
 const ask = () => new Promise((resolve, reject) => {
     request({ socketPath: folder + "/etcd.sock", path: "/version" }, (response) => response.on("data", (data) => resolve(data.toString()))).on("error", reject).end();
 });
-console.log(JSON.stringify({ uid: process.getuid(), version: await until(ask, 30_000, "etcd does not answer") }));
+console.log(JSON.stringify({ uid: process.getuid(), version: await until(ask, 30_000, "etcd does not respond") }));
 await started.stop();
 await sandbox.close();
 `;
 
-test("a user who is not root runs Cilium's etcd under the addresses of a VPC", { timeout: 900_000 }, async ({ skip }) => {
+test("a user who is not root runs Cilium's etcd on addresses of a VPC", { timeout: 900_000 }, async ({ skip }) => {
     const missing = await whyNoGo();
     skip(missing !== undefined, missing);
-    skip(process.geteuid?.() !== 0, "this user is not root anyway: every test of the mesh's client shows it");
+    skip(process.geteuid?.() !== 0, "this user is not root: every test of the mesh's client covers it");
     const tools = await ensureTools(["netd", "etcd", "clustermesh-apiserver"]);
     const folder = await mkdtemp(join(tmpdir(), "clustermesh-nobody-"));
     try {
-        // Neither the cache of programs nor this source tree need be for everybody's eyes.
+        // The cache of programs and this source tree may be unreadable for other users.
         await Promise.all(Object.entries(tools).map(([name, file]) => cp(file, join(folder, name))));
         await cp(process.execPath, join(folder, "node"));
         await cp(resolve(import.meta.dirname, "../.."), join(folder, "lab"), {
@@ -76,13 +76,15 @@ test("a user who is not root runs Cilium's etcd under the addresses of a VPC", {
     }
 });
 
-test("where there are no user namespaces, a sentence says so", async () => {
+test("says why, if user namespaces are not allowed", async () => {
     const bin = await mkdtemp(join(tmpdir(), "clustermesh-bin-"));
     await writeFile(join(bin, "unshare"), "#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n", {
         mode: 0o755,
     });
     vi.stubEnv("PATH", bin);
-    expect(await whyNoSandbox()).toMatch(/^this user may not make user namespaces, .*: unshare: unshare failed: Operation not permitted$/);
+    expect(await whyNoSandbox()).toMatch(
+        /^this user may not create user namespaces, .*: unshare: unshare failed: Operation not permitted$/,
+    );
     await rm(bin, { recursive: true });
     expect(await whyNoSandbox()).toContain("ENOENT");
 });

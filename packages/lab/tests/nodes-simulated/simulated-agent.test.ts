@@ -22,10 +22,10 @@ const etcd = (of: Files, cluster = "west"): Etcd => ({
     clientCa: of[SERVER]?.["ca.crt"] ?? "",
 });
 const world = (answer: Etcd | { dropped: string }): World => ({
-    dial: async (_, to, port) => (to === WEST && port === 2379 ? answer : { dropped: `nobody is at ${to}:${port}` }),
+    dial: async (_, to, port) => (to === WEST && port === 2379 ? answer : { dropped: `nothing listens on ${to}:${port}` }),
 });
 
-/** An agent of east that has been told of west. */
+/** An agent of east whose peer is west. */
 function view(over: Partial<AgentView> = {}, client = west[REMOTE]): AgentView {
     const names = etcdClientFiles("west");
     const material = {
@@ -45,18 +45,18 @@ function view(over: Partial<AgentView> = {}, client = west[REMOTE]): AgentView {
 
 const why = async (agent: AgentView, network: World) => laggingPeers(await simulatedAgentStatus(agent, network), ["west"])[0]?.why;
 
-test("an agent that reaches its peer with the right material sees it, as the gate reads it", async () => {
+test("an agent with a path and valid certificates is connected, in a form that the gate reads", async () => {
     expect(await why(view(), world(etcd(west)))).toBeUndefined();
 });
 
-test("with KVStoreMesh it sees what its kvstoremesh reaches, without host aliases", async () => {
+test("with KVStoreMesh it sees the peers that its kvstoremesh reaches, without host aliases", async () => {
     expect(await why(view({ clustermesh: { west: cachedEntry() }, hostAliases: [] }), world(etcd(west)))).toBeUndefined();
     expect(await why(view({ clustermesh: { west: cachedEntry() }, kvstoremesh: {} }), world(etcd(west)))).toContain(
-        "west is not in the secret cilium-kvstoremesh",
+        "west is not in the Secret cilium-kvstoremesh",
     );
 });
 
-test("each thing that is wrong is what Cilium would say of it", async () => {
+test("reports each failure in Cilium's words", async () => {
     expect(await why(view({ clustermesh: {} }), world(etcd(west)))).toContain("not configured");
     expect(await why(view({ hostAliases: [] }), world(etcd(west)))).toContain("lookup west.mesh.cilium.io: no such host");
     expect(await why(view(), world({ dropped: "no route in rtb-1" }))).toContain(

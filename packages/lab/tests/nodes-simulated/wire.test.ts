@@ -12,20 +12,20 @@ let wire: Wire;
 let open: boolean;
 const sockets: Socket[] = [];
 
-/** Dials through the wire, says something, and collects what comes back. */
+/** Dials through the wire, sends a text, and collects what comes back. */
 function dial(text: string) {
     const near = connect({ path: join(folder, "near") });
     sockets.push(near);
-    const heard: Buffer[] = [];
-    near.on("data", (data) => heard.push(data)).on("error", () => {});
+    const received: Buffer[] = [];
+    near.on("data", (data) => received.push(data)).on("error", () => {});
     near.write(text);
-    return { near, heard: () => Buffer.concat(heard).toString(), over: new Promise((resolve) => near.on("close", resolve)) };
+    return { near, received: () => Buffer.concat(received).toString(), closed: new Promise((resolve) => near.on("close", resolve)) };
 }
 
 beforeEach(async () => {
     folder = await temporaryFolder();
     open = true;
-    // Says all back once it has heard all.
+    // Echoes everything.
     far = createServer({ allowHalfOpen: true }, (socket) => {
         sockets.push(socket);
         socket.on("error", () => {}).pipe(socket);
@@ -42,43 +42,43 @@ afterEach(async () => {
     await rm(folder, { recursive: true });
 });
 
-test("carries both ways, also when one side has said all", async () => {
-    const { near, heard } = dial("hello");
+test("carries both directions, also after one side has closed its own", async () => {
+    const { near, received } = dial("hello");
     near.end(" west");
     await once(near, "end");
-    expect(heard()).toBe("hello west");
+    expect(received()).toBe("hello west");
 });
 
-test("a connection made while the way is closed waits, and loses nothing", async () => {
+test("a connection opened while the path is closed waits and loses nothing", async () => {
     open = false;
-    const { near, heard } = dial("hello");
-    wire.look();
+    const { near, received } = dial("hello");
+    wire.check();
     near.write(" west");
     await once(near, "connect");
-    expect(heard()).toBe("");
+    expect(received()).toBe("");
     open = true;
-    wire.look();
+    wire.check();
     near.end();
     await once(near, "end");
-    expect(heard()).toBe("hello west");
+    expect(received()).toBe("hello west");
 });
 
-test("living connections are cut when the way closes, and waiting ones that were given up are forgotten", async () => {
-    const { near, over } = dial("hello");
+test("established connections are cut when the path closes, and waiting ones end when their client gives up", async () => {
+    const { near, closed } = dial("hello");
     await once(near, "data");
     open = false;
     const waiting = dial("hello");
     await once(waiting.near, "connect");
     waiting.near.end();
-    await waiting.over;
-    wire.look();
-    await over;
+    await waiting.closed;
+    wire.check();
+    await closed;
     expect(near.destroyed).toBe(true);
 });
 
-test("where nobody listens at the other end, it ends at once", async () => {
+test("a connection ends at once if nothing listens at the other end", async () => {
     far.close();
     await once(far, "close");
-    const { over } = dial("hello");
-    await over;
+    const { closed } = dial("hello");
+    await closed;
 });

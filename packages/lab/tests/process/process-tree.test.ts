@@ -8,7 +8,7 @@ describe("the processes of a machine", () => {
         ["", undefined],
     ])("%s", (line, row) => expect(parseStat(line)).toEqual(row));
 
-    test("a process's family is itself and all that came of it", () => {
+    test("a process's family is the process and its descendants", () => {
         const row = (pid: number, parent: number) => ({ pid, parent, name: "" });
         const table = [row(1, 0), row(2, 1), row(3, 2), row(4, 1), row(5, 9)];
         expect(family(table, 2).map(({ pid }) => pid)).toEqual([2, 3]);
@@ -16,7 +16,7 @@ describe("the processes of a machine", () => {
         expect(family(table, 7)).toEqual([]);
     });
 
-    test.skipIf(process.platform !== "linux")("this one is among them, and takes memory", () => {
+    test.skipIf(process.platform !== "linux")("includes this process, which uses memory", () => {
         expect(processTable()).toContainEqual(expect.objectContaining({ pid: process.pid, parent: process.ppid }));
         expect(proportionalSize(process.pid)).toBeGreaterThan(2 ** 20);
         expect(proportionalSize(2 ** 30)).toBe(0);

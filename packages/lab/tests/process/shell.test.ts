@@ -11,14 +11,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test("the file to source sets what was given, whatever is in it, and only its owner can read it", () => {
+test("the shell file sets values with any characters, and only its owner can read it", () => {
     const file = join(folder, "env");
     writeFileSync(file, "", { mode: 0o644 });
     writeShellFile(file, { SECRET: 'it\'s $HOME; `x` "y" \\' }, [join(folder, "a"), "/b c"]);
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    const shown = execFileSync("/bin/sh", ["-c", '. "$0"; printf "%s\\n" "$SECRET" "$PATH"', file], {
+    const printed = execFileSync("/bin/sh", ["-c", '. "$0"; printf "%s\\n" "$SECRET" "$PATH"', file], {
         encoding: "utf8",
         env: { PATH: "/bin" },
     });
-    expect(shown.split("\n").slice(0, 2)).toEqual(['it\'s $HOME; `x` "y" \\', `${join(folder, "a")}:/b c:/bin`]);
+    expect(printed.split("\n").slice(0, 2)).toEqual(['it\'s $HOME; `x` "y" \\', `${join(folder, "a")}:/b c:/bin`]);
 });
