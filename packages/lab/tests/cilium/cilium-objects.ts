@@ -2,7 +2,7 @@ import { testNode } from "../harness.ts";
 
 export const NOT_READY = { key: "node.cilium.io/agent-not-ready", value: "true", effect: "NoExecute" };
 
-/** As the node's agent registers it. */
+/** The CiliumNode that the node's agent creates. */
 export function ciliumNode(index: number) {
     const { name, internalIp } = testNode(index);
     return {
@@ -27,7 +27,7 @@ export function pod(name: string, nodeName: string) {
     };
 }
 
-/** As the agent writes it of a pod. */
+/** The CiliumEndpoint that an agent creates for a pod. */
 export function endpoint(name: string) {
     return {
         apiVersion: "cilium.io/v2",
@@ -50,7 +50,7 @@ export const ENDPOINT_SLICE = {
     endpoints: [{ name: "web-2", id: 70000, networking: { addressing: [{ ipv4: "10.0.101.9" }], node: "10.0.1.1" }, encryption: {} }],
 };
 
-/** A pod behind a global service, as the agent's and Kubernetes' objects say it. */
+/** Objects of the agent and of Kubernetes for a pod behind a global service. */
 export const MESHED = [
     {
         apiVersion: "cilium.io/v2",

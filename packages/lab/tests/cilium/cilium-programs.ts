@@ -14,10 +14,10 @@ import { ensureTools } from "../../tools/tools.ts";
 const run = promisify(execFile);
 const TIMEOUT_MILLISECONDS = 60_000;
 
-/** `etcdinit` starts /usr/bin/etcd on a fixed port of loopback: both are its own in such namespaces, whoever runs the test. */
+/** `etcdinit` starts /usr/bin/etcd on a fixed loopback port. In these namespaces it has its own file system and loopback, without root. */
 const ISOLATED = ["--user", "--map-root-user", "--net", "--mount", "--propagation", "private"];
 
-/** Why `etcdinit` cannot run here; undefined when it can. */
+/** Why `etcdinit` cannot run here. Undefined: it can. */
 export async function whyNoNamespaces(): Promise<string | undefined> {
     return run("unshare", [...ISOLATED, "true"]).then(
         () => undefined,
@@ -31,7 +31,7 @@ interface KubernetesObject {
     data?: Record<string, string>;
 }
 
-/** Cilium's programs outside of containers, with what the chart gives them: its configuration, its arguments and its rights. */
+/** Cilium's programs outside of containers, with the chart's configuration, arguments and RBAC rules. */
 export async function ciliumPrograms(cluster: Cluster, folder: string) {
     const log = (line: string) => console.log(line);
     const program = await ensureTools(["etcd", "helm", "kubectl", "simulated-operator", "clustermesh-apiserver", "cilium-dbg"], {
@@ -53,7 +53,7 @@ export async function ciliumPrograms(cluster: Cluster, folder: string) {
     }
 
     async function apply(...objects: object[]): Promise<void> {
-        await kubectl("apply", "-f", await write("apply.yaml", objects.map((one) => stringify(one)).join("---\n")));
+        await kubectl("apply", "-f", await write("apply.yaml", objects.map((object) => stringify(object)).join("---\n")));
     }
 
     /** Starts a program whose output goes to `<name>.log`. */
@@ -63,10 +63,10 @@ export async function ciliumPrograms(cluster: Cluster, folder: string) {
         return process;
     }
 
-    /** What every program of Cilium's shares on a machine unless it is told otherwise. */
-    const own = (name: string) => ["--enable-gops=false", `--shell-sock-path=${join(folder, `${name}.sock`)}`];
+    /** Arguments that keep programs of Cilium on one machine apart. */
+    const separate = (name: string) => ["--enable-gops=false", `--shell-sock-path=${join(folder, `${name}.sock`)}`];
 
-    /** A kubeconfig of a ServiceAccount's. */
+    /** Writes a kubeconfig for a ServiceAccount. */
     async function account(name: string): Promise<string> {
         const token = await kubectl("create", "token", name, "-n", "kube-system");
         const config = JSON.parse(cluster.kubeconfig);
@@ -85,7 +85,7 @@ export async function ciliumPrograms(cluster: Cluster, folder: string) {
             for (const process of started.toReversed()) await process.stop();
         },
 
-        /** Applies what the program's release makes in the cluster, less the pods, and lays the configuration out as its containers see it. */
+        /** Applies the release's objects except pods, and writes the configuration as its containers see it. */
         async install(name: string, id: number, poolCidr: string): Promise<void> {
             const values = ciliumValues({ name, id, poolCidr, mtu: 1500, kvstoreMesh: false, privileged: false }, {});
             const file = await write("values.json", JSON.stringify(values));
@@ -108,7 +108,7 @@ export async function ciliumPrograms(cluster: Cluster, folder: string) {
             for (const [key, value] of Object.entries(config)) await write(join("config", key), value);
         },
 
-        /** A replica of the operator. @returns it, and whether its health endpoint answers */
+        /** Starts a replica of the operator. @returns it, with its health check */
         async startOperator(name: string, ...more: string[]) {
             const ports = await freePorts(["api", "metrics"]);
             const addresses = [
@@ -117,11 +117,11 @@ export async function ciliumPrograms(cluster: Cluster, folder: string) {
             ];
             const args = [`--config-dir=${join(folder, "config")}`, `--k8s-kubeconfig-path=${await account("cilium-operator")}`];
             const env = { CILIUM_K8S_NAMESPACE: "kube-system", K8S_NODE_NAME: name };
-            const process = start(name, program["simulated-operator"], [...args, ...addresses, ...own(name), ...more], env);
+            const process = start(name, program["simulated-operator"], [...args, ...addresses, ...separate(name), ...more], env);
             return { name, process, healthy: () => answers(`http://127.0.0.1:${ports.api}/healthz`) };
         },
 
-        /** A mesh's etcd as a pod of clustermesh-apiserver has it. @returns the etcd configuration of a client */
+        /** Starts etcd as in a pod of clustermesh-apiserver. @returns a function that writes the etcd configuration of a client */
         async startMeshEtcd(name: string, replica = name) {
             const data = join(folder, `${replica}-etcd`);
             await mkdir(data, { mode: 0o700 });
@@ -149,7 +149,7 @@ export async function ciliumPrograms(cluster: Cluster, folder: string) {
             return (user: string) => clientConfig(replica, `https://127.0.0.1:${client}`, user);
         },
 
-        /** The container that writes the cluster into its etcd. @param users names of etcd's users @returns it, and whether it is ready */
+        /** Starts the container that writes the cluster into its etcd. @param users names of etcd's users @returns it, with its readiness check */
         async startClustermesh(name: string, id: number, etcd: string, replica: string, more: string[] = [], users: string[] = []) {
             const { health } = await freePorts(["health"]);
             const file = await write(`${replica}-users.yaml`, stringify({ users: users.map((user) => ({ name: user, role: "remote" })) }));
@@ -159,13 +159,13 @@ export async function ciliumPrograms(cluster: Cluster, folder: string) {
                 ...["--kvstore-opt=etcd.qps=50", "--kvstore-opt=etcd.bootstrapQps=10000", `--health-port=${health}`],
                 ...["--cluster-users-enabled", `--cluster-users-config-path=${file}`, "--clustermesh-default-global-namespace=true"],
                 `--k8s-kubeconfig-path=${await account("clustermesh-apiserver")}`,
-                ...own(replica),
+                ...separate(replica),
                 ...more,
             ]);
             return { process, ready: () => answers(`http://127.0.0.1:${health}/readyz`) };
         },
 
-        /** A peer's kvstoremesh. @param remote etcd configuration of the cluster that it reads @returns what it says of that cluster */
+        /** Starts a peer's kvstoremesh. @param remote etcd configuration of the cluster that it reads @returns a function that reads its status of that cluster */
         async startKvstoremesh(name: string, id: number, etcd: string, cluster: string, remote: string) {
             const { health, api } = await freePorts(["health", "api"]);
             await mkdir(join(folder, "peers"));
@@ -174,19 +174,19 @@ export async function ciliumPrograms(cluster: Cluster, folder: string) {
                 "kvstoremesh",
                 ...[`--cluster-name=${name}`, `--cluster-id=${id}`, `--kvstore-opt=etcd.config=${etcd}`, "--max-connected-clusters=255"],
                 ...[`--clustermesh-config=${join(folder, "peers")}`, `--health-port=${health}`, `--api-serve-addr=127.0.0.1:${api}`],
-                ...own("kvstoremesh"),
+                ...separate("kvstoremesh"),
             ]);
             return async () =>
                 (JSON.parse(await read(`http://127.0.0.1:${api}/v1/cluster`)) as Record<string, unknown>[]).find(
-                    (one) => one.name === cluster,
+                    (remote) => remote.name === cluster,
                 );
         },
 
-        /** Everything under a prefix of an etcd, as Cilium's own client reads it. */
+        /** Reads everything under a prefix of an etcd with Cilium's own client. */
         async stored(etcd: string, prefix: string): Promise<Map<string, string>> {
             const args = ["kvstore", "get", "--recursive", prefix, "--kvstore=etcd", `--kvstore-opt=etcd.config=${etcd}`];
             const { stdout } = await run(program["cilium-dbg"], args, { timeout: TIMEOUT_MILLISECONDS, maxBuffer: 2 ** 24 });
-            // Between lines of its log.
+            // The command prints log lines too.
             return new Map([...stdout.matchAll(/^(cilium\/\S+) => (.*)$/gm)].map(([, key = "", value = ""]) => [key, value]));
         },
     };
@@ -211,7 +211,7 @@ export async function ciliumPrograms(cluster: Cluster, folder: string) {
 
 async function read(url: string): Promise<string> {
     const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
-    if (!response.ok) throw new Error(`${url} answers ${response.status}: ${await response.text()}`);
+    if (!response.ok) throw new Error(`${url} returned ${response.status}: ${await response.text()}`);
     return response.text();
 }
 

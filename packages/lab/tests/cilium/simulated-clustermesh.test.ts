@@ -14,7 +14,7 @@ describe.skipIf(reason)("the stand-in for Cilium's clustermesh", { timeout: 180_
     let folder: string;
     let east: Cluster;
     let cilium: Awaited<ReturnType<typeof ciliumPrograms>>;
-    /** Client configurations of the cluster's two etcds, one of each replica, by user. */
+    /** Write client configurations for a user, one function for the etcd of each replica. */
     let etcds: ((user: string) => Promise<string>)[];
     let peer: Awaited<ReturnType<typeof cilium.startKvstoremesh>>;
 
@@ -35,7 +35,7 @@ describe.skipIf(reason)("the stand-in for Cilium's clustermesh", { timeout: 180_
         if (folder) await rm(folder, { recursive: true, force: true });
     });
 
-    test("a peer's kvstoremesh accepts what clustermesh writes, and sees what changes", async () => {
+    test("a peer's kvstoremesh reads what clustermesh writes", async () => {
         const started = await Promise.all([
             cilium.startMeshEtcd("east", "east-1"),
             cilium.startMeshEtcd("east", "east-2"),
@@ -54,7 +54,7 @@ describe.skipIf(reason)("the stand-in for Cilium's clustermesh", { timeout: 180_
             const seen = await peer();
             return seen?.ready && seen["num-shared-services"] ? seen : undefined;
         };
-        expect(await until(whole, WAIT, "the peer sees not all")).toMatchObject({
+        expect(await until(whole, WAIT, "the peer does not see everything")).toMatchObject({
             connected: true,
             ready: true,
             "num-nodes": 3,
@@ -64,7 +64,7 @@ describe.skipIf(reason)("the stand-in for Cilium's clustermesh", { timeout: 180_
             config: { required: true, retrieved: true, "cluster-id": 1, "sync-canaries": true },
             synced: { nodes: true, services: true, identities: true, endpoints: true },
         });
-        // What the peer's agents read from their own etcd.
+        // The entries that the peer's agents read from their own etcd.
         const cached = await cilium.stored(await peerEtcd("admin-west"), "cilium/cache/");
         const read = (key: string) => JSON.parse(cached.get(`cilium/cache/${key}`) ?? "{}");
         expect(cached.has("cilium/cache/endpointslices/v1/east/default/web-1")).toBe(true);
@@ -74,10 +74,10 @@ describe.skipIf(reason)("the stand-in for Cilium's clustermesh", { timeout: 180_
         expect(cached.get("cilium/cache/identities/v1/east/id/70000")).toContain("k8s:io.cilium.k8s.policy.cluster=east;");
     });
 
-    test("both replicas write the same into their own etcds, and mark it as whole", async () => {
-        const [one, two] = await Promise.all(etcds.map((_, replica) => state(replica)));
-        expect(one?.size).toBeGreaterThan(5);
-        expect(two).toEqual(one);
+    test("both replicas write the same entries into their own etcds, with all synced markers", async () => {
+        const [first, second] = await Promise.all(etcds.map((_, replica) => state(replica)));
+        expect(first?.size).toBeGreaterThan(5);
+        expect(second).toEqual(first);
         for (const etcd of etcds) {
             const all = await cilium.stored(await etcd("admin-east"), "cilium/");
             const prefixes = ["endpointslices", "identities", "ip", "nodes", "serviceexports", "services"];
@@ -86,7 +86,7 @@ describe.skipIf(reason)("the stand-in for Cilium's clustermesh", { timeout: 180_
         }
     });
 
-    test("a service stays shared with affinity, loses a backend that is gone, and is kept back when it says so", async () => {
+    test("a service stays shared with affinity, loses deleted backends, and is not shared if its annotation says so", async () => {
         const service = async () => JSON.parse((await state(0)).get("cilium/state/services/v1/east/default/web") ?? "null");
         await annotate("service", "web", "service.cilium.io/affinity=local");
         const slice = MESHED.find(({ kind }) => kind === "EndpointSlice");
@@ -95,24 +95,24 @@ describe.skipIf(reason)("the stand-in for Cilium's clustermesh", { timeout: 180_
             const seen = await service();
             return seen?.backends["10.0.101.8"] ? seen : undefined;
         };
-        expect(Object.keys((await until(moved, WAIT, "the backend does not come")).backends)).toEqual(["10.0.101.8"]);
+        expect(Object.keys((await until(moved, WAIT, "the backend is missing")).backends)).toEqual(["10.0.101.8"]);
 
         await annotate("service", "web", "service.cilium.io/shared=false");
-        await until(async () => ((await service()) ? undefined : true), WAIT, "the service stays shared");
+        await until(async () => ((await service()) ? undefined : true), WAIT, "the service is still shared");
         expect([...(await state(0)).keys()].filter((key) => key.includes("/endpointslices/"))).toEqual([]);
         await annotate("service", "web", "service.cilium.io/shared=true");
         await until(service, WAIT, "the service is not shared again");
     });
 
-    test("a namespace that is not global takes its pods and services out of the mesh", async () => {
+    test("pods and services of a namespace that is not global leave the mesh", async () => {
         await annotate("namespace", "default", "clustermesh.cilium.io/global=false");
         const only = async () => ([...(await state(1)).keys()].every((key) => key.includes("/nodes/")) ? true : undefined);
-        await until(only, WAIT, "something of the namespace stays");
+        await until(only, WAIT, "entries of the namespace remain");
         await annotate("namespace", "default", "clustermesh.cilium.io/global=true");
-        await until(async () => ((await only()) ? undefined : true), WAIT, "nothing comes back");
+        await until(async () => ((await only()) ? undefined : true), WAIT, "no entries come back");
     });
 
-    test("with CiliumEndpointSlices on, addresses come from those", async () => {
+    test("with CiliumEndpointSlices on, addresses come from them", async () => {
         await cilium.apply(ENDPOINT_SLICE);
         const etcd = await (await cilium.startMeshEtcd("east", "east-3"))("admin-east");
         const replica = await cilium.startClustermesh("east", 1, etcd, "clustermesh-3", ["--enable-cilium-endpoint-slice"]);
@@ -126,13 +126,13 @@ describe.skipIf(reason)("the stand-in for Cilium's clustermesh", { timeout: 180_
     test.each([
         ["a user of etcd", [], ["west"], 'names the user "west"'],
         ["the Multi-Cluster Services API", ["--clustermesh-enable-mcs-api"], [], "turn clustermesh.mcsapi.enabled off"],
-    ])("%s, which the stand-in has not, is refused", async (_, more, users, message) => {
+    ])("refuses %s, which the stand-in does not support", async (_, more, users, message) => {
         const { process } = await cilium.startClustermesh("east", 1, "unused", "refused", more, users);
         expect(await process.ended).toBe("ended with code 1");
         expect(await cilium.log("refused")).toContain(message);
     });
 
-    test("each replica's etcd gets a heartbeat, the first after a minute", async () => {
+    test("each replica writes a heartbeat into its etcd, the first after a minute", async () => {
         for (const etcd of etcds) {
             const config = await etcd("admin-east");
             const beat = async () => (await cilium.stored(config, "cilium/.heartbeat")).get("cilium/.heartbeat");
@@ -141,7 +141,7 @@ describe.skipIf(reason)("the stand-in for Cilium's clustermesh", { timeout: 180_
         }
     });
 
-    test("a peer sees what goes", async () => {
+    test("a peer sees deletions", async () => {
         await cilium.kubectl("delete", "ciliumendpoint", "web-1");
         await annotate("service", "web", "service.cilium.io/global=false");
         const gone = async () => {

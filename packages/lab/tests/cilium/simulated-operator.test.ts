@@ -30,7 +30,7 @@ describe.skipIf(await whyNoGo())("the stand-in for Cilium's operator", { timeout
         if (folder) await rm(folder, { recursive: true, force: true });
     });
 
-    test("the operator starts with what the chart gives it, and registers the CRDs", async () => {
+    test("the operator starts with the chart's configuration and registers the CRDs", async () => {
         operators = [await cilium.startOperator("operator-1"), await cilium.startOperator("operator-2")];
         const crds = ["ciliumnodes", "ciliumendpoints", "ciliumidentities", "ciliumnetworkpolicies"].map((name) => `crd/${name}.cilium.io`);
         const registered = () => cilium.kubectl("wait", "--for=condition=Established", "--timeout=1s", ...crds);
@@ -39,7 +39,7 @@ describe.skipIf(await whyNoGo())("the stand-in for Cilium's operator", { timeout
         expect((await cilium.log("operator-1")).split("\n")[0]).toContain("SIMULATED");
     });
 
-    test("its two replicas have one leader, which gives each node a part of the pool", async () => {
+    test("one of two replicas leads and gives each node a CIDR of the pool", async () => {
         for (const index of [1, 2]) await cilium.apply(ciliumNode(index));
         const cidrs = await Promise.all([podCidr(1), podCidr(2)]);
         for (const cidr of cidrs) expect(cidr).toMatch(/^100\.64\.\d+\.\d+\/28$/);
@@ -47,7 +47,7 @@ describe.skipIf(await whyNoGo())("the stand-in for Cilium's operator", { timeout
         expect(await leaders()).toHaveLength(1);
     });
 
-    test("a node whose agent is ready gets its network and loses the taint, another does not", async () => {
+    test("only a node whose agent is ready loses the taint and gets NetworkUnavailable=False", async () => {
         await cilium.apply(agentPod(testNode(1).name));
         const untainted = async () => {
             const node = await cilium.get("node", testNode(1).name);
@@ -60,20 +60,20 @@ describe.skipIf(await whyNoGo())("the stand-in for Cilium's operator", { timeout
         expect(spec.taints).toContainEqual(expect.objectContaining(NOT_READY));
     });
 
-    test("an agent that is no longer ready has its node tainted again, for new pods only", async () => {
+    test("a node whose agent is no longer ready is tainted again, for new pods only", async () => {
         const conditions = [{ type: "Ready", status: "False", lastTransitionTime: new Date().toISOString() }];
         await cilium.apply(agentPod(testNode(3).name, "cilium-3"));
         const taints = async () => (await cilium.get("node", testNode(3).name)).spec.taints?.map(({ key }: { key: string }) => key) ?? [];
         await until(async () => ((await taints()).includes(NOT_READY.key) ? undefined : true), WAIT, "the taint stays");
-        // The pod's status is kwok's: it stays what it is set to, since nothing else changes.
+        // kwok sets the pod's status once; after that the patched status stays.
         const patch = JSON.stringify({ status: { conditions } });
         await cilium.kubectl("patch", "pod", "cilium-3", "-n", "kube-system", "--subresource=status", "-p", patch);
-        await until(async () => ((await taints()).includes(NOT_READY.key) ? true : undefined), WAIT, "the taint does not come");
+        await until(async () => ((await taints()).includes(NOT_READY.key) ? true : undefined), WAIT, "the taint is missing");
         const { spec } = await cilium.get("node", testNode(3).name);
         expect(spec.taints).toContainEqual({ key: NOT_READY.key, effect: "NoSchedule" });
     });
 
-    test("when its leader ends, the other replica goes on", async () => {
+    test("when the leader ends, the other replica takes over", async () => {
         const [first] = await leaders();
         await first?.process.stop();
         await cilium.apply(ciliumNode(3));
@@ -82,14 +82,14 @@ describe.skipIf(await whyNoGo())("the stand-in for Cilium's operator", { timeout
         expect(await leaders()).toHaveLength(2);
     });
 
-    test("endpoints and nodes that nobody has any more are forgotten, others stay", async () => {
+    test("removes endpoints and nodes without an owner, and keeps the others", async () => {
         for (const { process } of operators) await process.stop();
         await cilium.apply(pod("web-3", testNode(1).name), endpoint("web-3"), endpoint("gone"), ciliumNode(4));
         await cilium.startOperator("operator-3", "--cilium-endpoint-gc-interval=1s", "--nodes-gc-interval=1s");
         const names = async (kind: string) =>
             (await cilium.get(kind)).items.map(({ metadata }: { metadata: { name: string } }) => metadata.name);
-        const forgotten = async () => ((await names("ciliumendpoints")).includes("gone") ? undefined : true);
-        await until(forgotten, WAIT, "the endpoint stays");
+        const removed = async () => ((await names("ciliumendpoints")).includes("gone") ? undefined : true);
+        await until(removed, WAIT, "the endpoint stays");
         await until(async () => ((await names("ciliumnodes")).length === 3 ? true : undefined), WAIT, "the node stays");
         expect(await names("ciliumendpoints")).toEqual(["web-3"]);
         expect(await names("ciliumnodes")).toEqual([1, 2, 3].map((index) => testNode(index).name));
@@ -102,6 +102,6 @@ describe.skipIf(await whyNoGo())("the stand-in for Cilium's operator", { timeout
 
     async function podCidr(index: number): Promise<string> {
         const given = async () => (await cilium.get("ciliumnode", testNode(index).name)).spec.ipam?.podCIDRs?.[0];
-        return until(given, WAIT, `node ${index} gets no part of the pool`);
+        return until(given, WAIT, `node ${index} has no CIDR of the pool`);
     }
 });

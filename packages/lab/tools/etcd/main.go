@@ -1,4 +1,4 @@
-// The etcd server: its module publishes the server as a library, its own main lies in a module without releases.
+// The etcd server. The server's module publishes a library; etcd's own main package is in a module without releases.
 package main
 
 import (

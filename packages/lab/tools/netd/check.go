@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Check is what one interface of a load balancer does to know whether a target is well: connect, and close.
+// Check is the health check of a target by one interface of a load balancer: it connects and closes.
 type Check struct {
 	Namespace                            string
 	From                                 netip.Addr
@@ -17,14 +17,14 @@ type Check struct {
 	HealthyThreshold, UnhealthyThreshold int
 }
 
-func (check Check) run(ctx context.Context, tell func(healthy bool)) {
+func (check Check) run(ctx context.Context, report func(healthy bool)) {
 	ticker := time.NewTicker(time.Duration(check.IntervalMilliseconds) * time.Millisecond)
 	defer ticker.Stop()
 	var good, bad int
 	for {
 		conn, err := dialIn(check.Namespace, check.From, check.To, time.Duration(check.TimeoutMilliseconds)*time.Millisecond)
 		if err == nil {
-			// A reset leaves no port in TIME_WAIT: checks would use them up.
+			// Close with a reset: connections in TIME_WAIT would use up all ports.
 			if tcp, ok := conn.(*net.TCPConn); ok {
 				tcp.SetLinger(0)
 			}
@@ -37,7 +37,7 @@ func (check Check) run(ctx context.Context, tell func(healthy bool)) {
 			return
 		}
 		if good == check.HealthyThreshold || bad == check.UnhealthyThreshold {
-			tell(err == nil)
+			report(err == nil)
 		}
 		select {
 		case <-ctx.Done():

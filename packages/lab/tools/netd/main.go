@@ -1,5 +1,5 @@
-// netd does for the lab's kernel network what needs sockets inside namespaces: health checks of load balancers, relays to API servers, and, for tests,
-// connections from any namespace to any other. It stays in the namespace that it is started in; only its sockets are made in others.
+// netd does the work of the lab's kernel network that needs sockets in namespaces: health checks of load balancers, relays to API servers, and, for tests, connections
+// from any namespace to any other. It stays in the namespace in which it starts; only its sockets are created in others.
 package main
 
 import (

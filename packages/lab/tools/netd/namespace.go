@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// in runs work on a thread that is in the namespace of that name. The thread ends with it: one that was put back wrongly would serve other goroutines.
+// in runs work on a thread in the namespace of that name. The thread ends with the work: if it were reused and not moved back correctly, other goroutines would run in the
+// wrong namespace.
 func in(namespace string, work func() error) error {
 	done := make(chan error, 1)
 	go func() {
@@ -39,7 +40,7 @@ func listenIn(namespace, address string) (listener net.Listener, err error) {
 	return listener, err
 }
 
-// dialIn connects from a namespace. Only the socket is made on a thread in there, so that a thousand connections that nobody answers hold no thread each.
+// dialIn connects from a namespace. Only the socket is created on a thread in the namespace, so that a thousand hanging connections do not hold a thousand threads.
 func dialIn(namespace string, from netip.Addr, to netip.AddrPort, timeout time.Duration) (net.Conn, error) {
 	deadline := time.Now().Add(timeout)
 	var file *os.File
@@ -72,7 +73,7 @@ func dialIn(namespace string, from netip.Addr, to netip.AddrPort, timeout time.D
 	return net.FileConn(file)
 }
 
-// connected waits until the kernel has an answer to a connect.
+// connected waits until the kernel has completed a connect.
 func connected(file *os.File, deadline time.Time) error {
 	if err := file.SetWriteDeadline(deadline); err != nil {
 		return err
@@ -88,7 +89,7 @@ func connected(file *os.File, deadline time.Time) error {
 			failure = fmt.Errorf("%w", unix.Errno(code))
 			return true
 		}
-		// Called before there is an answer too: only a connected socket has a peer.
+		// This function is also called before the connect completes: only a connected socket has a peer.
 		_, err = unix.Getpeername(int(fd))
 		return err == nil
 	})

@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// Listener answers every connection with the address that it sees it come from, and then with whatever it is sent.
+// Listener sends the client's address, as the listener sees it, on every connection, and then echoes what it receives.
 type Listener struct {
 	Namespace string
 	Address   string
 }
 
-// Probe is one connection. It is open when the other end has said whom it sees.
+// Probe is one connection. It succeeds when the listener has sent the address that it sees.
 type Probe struct {
 	Namespace           string
 	From                netip.Addr
@@ -26,23 +26,23 @@ type Probe struct {
 	TimeoutMilliseconds int
 }
 
-// Outcome is what became of the probe of that index: the address that the other end saw, or why there is none.
+// Outcome is the result of the probe with that index: the address that the listener saw, or the error.
 type Outcome struct {
 	Index int    `json:"index"`
 	Seen  string `json:"seen,omitempty"`
 	Error string `json:"error,omitempty"`
 }
 
-// listen reads a list of listeners, says so when all of them listen, and goes on until standard input ends.
+// listen reads a list of listeners, reports when all of them listen, and serves until standard input ends.
 func listen(input *json.Decoder) error {
 	var listeners []Listener
 	if err := input.Decode(&listeners); err != nil {
 		return err
 	}
-	for _, one := range listeners {
-		listener, err := listenIn(one.Namespace, one.Address)
+	for _, wanted := range listeners {
+		listener, err := listenIn(wanted.Namespace, wanted.Address)
 		if err != nil {
-			return fmt.Errorf("%s in %s: %w", one.Address, one.Namespace, err)
+			return fmt.Errorf("%s in %s: %w", wanted.Address, wanted.Namespace, err)
 		}
 		go func() {
 			for {
@@ -64,16 +64,16 @@ func listen(input *json.Decoder) error {
 	return nil
 }
 
-// probe reads a list of probes, makes them all at once, and tells every outcome.
+// probe reads a list of probes, makes them all at once, and reports every outcome.
 func probe(input *json.Decoder) error {
 	var probes []Probe
 	if err := input.Decode(&probes); err != nil {
 		return err
 	}
 	var all sync.WaitGroup
-	for index, one := range probes {
+	for index, probe := range probes {
 		all.Go(func() {
-			seen, err := one.make()
+			seen, err := probe.connect()
 			outcome := Outcome{Index: index, Seen: seen}
 			if err != nil {
 				outcome.Error = err.Error()
@@ -85,9 +85,9 @@ func probe(input *json.Decoder) error {
 	return nil
 }
 
-func (one Probe) make() (string, error) {
-	timeout := time.Duration(one.TimeoutMilliseconds) * time.Millisecond
-	conn, err := dialIn(one.Namespace, one.From, one.To, timeout)
+func (probe Probe) connect() (string, error) {
+	timeout := time.Duration(probe.TimeoutMilliseconds) * time.Millisecond
+	conn, err := dialIn(probe.Namespace, probe.From, probe.To, timeout)
 	if err != nil {
 		return "", err
 	}

@@ -9,21 +9,21 @@ import (
 	"time"
 )
 
-// Relay carries connections from a namespace, netd's own if it is empty, to an address of the namespace that netd itself is in. Either end may be the path
-// of a unix socket, through which two namespaces meet that have no link.
+// Relay carries connections from a namespace (empty: netd's own) to an address in netd's own namespace. Either end may be the path of a unix socket, which connects two
+// namespaces without a link.
 type Relay struct {
 	Namespace string
 	Listen    string
 	To        string
 }
 
-// half is a connection whose ends can be closed one by one: TCP's or a unix socket's.
+// half is a connection of which one direction can be closed: TCP or a unix socket.
 type half interface {
 	net.Conn
 	CloseWrite() error
 }
 
-// open listens until the context ends, which also ends the connections.
+// open listens until the context ends. Then all connections end too.
 func (relay Relay) open(ctx context.Context) error {
 	listener, err := relay.listen()
 	if err != nil {
@@ -44,7 +44,7 @@ func (relay Relay) open(ctx context.Context) error {
 
 func (relay Relay) listen() (net.Listener, error) {
 	if network(relay.Listen) == "unix" {
-		// One that was killed leaves its socket, which nobody can listen on.
+		// A killed netd leaves its socket behind, and nobody can listen on that.
 		if err := os.Remove(relay.Listen); err != nil && !os.IsNotExist(err) {
 			return nil, err
 		}
@@ -65,7 +65,7 @@ func (relay Relay) carry(ctx context.Context, near half) {
 	defer near.Close()
 	far, err := net.DialTimeout(network(relay.To), relay.To, 10*time.Second)
 	if err != nil {
-		// As a port on which nobody listens.
+		// As if nobody listened on the port.
 		reset(near)
 		return
 	}
@@ -84,7 +84,7 @@ func (relay Relay) carry(ctx context.Context, near half) {
 	<-done
 }
 
-// pipe hands the end of a stream on as well: who has said all may still be listening.
+// pipe also passes the end of a stream on: a client that has sent everything may still wait for an answer.
 func pipe(to, from half) {
 	if _, err := io.Copy(to, from); err != nil {
 		reset(to)
@@ -95,7 +95,7 @@ func pipe(to, from half) {
 	to.CloseWrite()
 }
 
-// reset lets the close that follows be no orderly end, where there is a difference.
+// reset makes the next close send a TCP reset.
 func reset(conn half) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		tcp.SetLinger(0)

@@ -10,14 +10,14 @@ import (
 	"sync"
 )
 
-// Work is all that is to run, by names that the answers repeat. Each one replaces the one before; what is in both goes on undisturbed.
+// Work is everything that has to run, by names that the answers repeat. Each Work replaces the one before; what is in both keeps running.
 type Work struct {
 	Number int
 	Checks map[string]Check
 	Relays map[string]Relay
 }
 
-// Answer is one of these: a piece of work has been taken up; how a target is; what went wrong.
+// Answer is one of these: the number of a Work that is in effect, the health of a target, or a failure.
 type Answer struct {
 	Taken   int    `json:"taken,omitempty"`
 	Check   string `json:"check,omitempty"`
@@ -27,13 +27,13 @@ type Answer struct {
 
 var writing sync.Mutex
 
-func answer(one any) {
+func answer(message any) {
 	writing.Lock()
 	defer writing.Unlock()
-	json.NewEncoder(os.Stdout).Encode(one)
+	json.NewEncoder(os.Stdout).Encode(message)
 }
 
-// serve ends when standard input does, and so with whoever started it.
+// serve ends when standard input does, and so when its parent does.
 func serve(input *json.Decoder) error {
 	checks, relays := map[string]running[Check]{}, map[string]running[Relay]{}
 	for {
@@ -59,11 +59,11 @@ type running[What comparable] struct {
 	stop context.CancelFunc
 }
 
-// replace ends what is no longer wanted and starts what is new. What could not be started is tried again with the next work.
+// replace stops what is no longer wanted and starts what is new. What could not be started is retried with the next Work.
 func replace[What comparable](now map[string]running[What], wanted map[string]What, start func(context.Context, string, What) error) {
-	for name, one := range now {
-		if what, ok := wanted[name]; !ok || what != one.what {
-			one.stop()
+	for name, current := range now {
+		if what, ok := wanted[name]; !ok || what != current.what {
+			current.stop()
 			delete(now, name)
 		}
 	}

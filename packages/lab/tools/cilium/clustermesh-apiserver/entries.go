@@ -13,7 +13,7 @@ import (
 	"github.com/cilium/cilium/pkg/labels"
 )
 
-// nodeEntries are the cluster's nodes, whatever their namespaces: agents need them to reach each other.
+// nodeEntries are all nodes of the cluster, whichever namespaces are global: agents need them to reach each other.
 func nodeEntries(cluster cmtypes.ClusterInfo) func(*objects) []store.Key {
 	return func(from *objects) (entries []store.Key) {
 		for _, object := range from.nodes() {
@@ -25,7 +25,7 @@ func nodeEntries(cluster cmtypes.ClusterInfo) func(*objects) []store.Key {
 	}
 }
 
-// identityEntries are identities by number. One without a namespace is of no pod and stays here.
+// identityEntries are identities by number. An identity without a namespace belongs to no pod and is not shared.
 func identityEntries(from *objects) (entries []store.Key) {
 	for _, object := range from.identities() {
 		if from.global(object.SecurityLabels[labels.LabelSourceK8s+":"+k8sconst.PodNamespaceLabel]) {
@@ -36,7 +36,7 @@ func identityEntries(from *objects) (entries []store.Key) {
 	return entries
 }
 
-// endpointEntries are pods' addresses with their identities, from CiliumEndpoints or, if those are so batched, from CiliumEndpointSlices.
+// endpointEntries are pods' addresses with their identities, from CiliumEndpoints or, if those are batched, from CiliumEndpointSlices.
 func endpointEntries(from *objects) (entries []store.Key) {
 	for _, object := range from.endpoints() {
 		pair := identity.IPIdentityPair{

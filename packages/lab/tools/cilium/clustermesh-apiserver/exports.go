@@ -19,12 +19,12 @@ import (
 	nodestore "github.com/cilium/cilium/pkg/node/store"
 )
 
-// An export is one prefix of etcd. What is to be under it follows from all objects as they are now, so that one that goes, or a namespace that is no longer
-// global, needs no code of its own.
+// An export is one prefix of etcd. Its entries are computed from all current objects, so that deleted objects, and namespaces that are no longer global, need no code of
+// their own.
 type export struct {
 	store   store.SyncStore
 	entries func(*objects) []store.Key
-	// ready is told once the first entries and their marker are written.
+	// ready is called once the first entries and their marker are written.
 	ready   func(context.Context)
 	written map[string]store.NamedKey
 }
@@ -42,7 +42,7 @@ type exportParams struct {
 	Watches watches
 }
 
-// exportAll keeps etcd as the API server is.
+// exportAll keeps etcd in sync with the API server.
 func exportAll(p exportParams) {
 	var exports []*export
 	add := func(prefix, marker string, entries func(*objects) []store.Key) {
@@ -60,14 +60,14 @@ func exportAll(p exportParams) {
 	if p.Mode.ServiceModeV2.ShouldExportLegacyServices() {
 		add(servicestore.ServiceStorePrefix, servicestore.ServiceStorePrefix, serviceEntries(p.Log, p.Cluster))
 	}
-	// None, but a peer that knows of service exports waits for their marker all the same.
+	// There are none, but a peer that supports service exports waits for their marker.
 	add(mcsapitypes.ServiceExportStorePrefix, mcsapitypes.ServiceExportStorePrefix, func(*objects) []store.Key { return nil })
-	// No more to wait for than these.
+	// Readiness waits for these exports only.
 	p.State.Stop()
 
-	for _, one := range exports {
+	for _, export := range exports {
 		p.Jobs.Add(job.OneShot("write", func(ctx context.Context, _ cell.Health) error {
-			one.store.Run(ctx)
+			export.store.Run(ctx)
 			return nil
 		}))
 	}
@@ -78,10 +78,10 @@ func exportAll(p exportParams) {
 			return err
 		}
 		for first := true; ; first = false {
-			for _, one := range exports {
-				one.write(ctx, p.Log, objects)
+			for _, export := range exports {
+				export.write(ctx, p.Log, objects)
 				if first {
-					one.store.Synced(ctx, one.ready)
+					export.store.Synced(ctx, export.ready)
 				}
 			}
 			select {
@@ -93,7 +93,7 @@ func exportAll(p exportParams) {
 	}))
 }
 
-// write brings the prefix to what the objects say. Of two entries with one key the first is taken.
+// write updates the prefix to match the objects. Of two entries with the same key, the first one wins.
 func (e *export) write(ctx context.Context, log *slog.Logger, from *objects) {
 	wanted := map[string]store.NamedKey{}
 	for _, entry := range e.entries(from) {
@@ -102,9 +102,9 @@ func (e *export) write(ctx context.Context, log *slog.Logger, from *objects) {
 			continue
 		}
 		wanted[key] = entry
-		// Only what cannot be encoded fails here: the store repeats what etcd refuses, and leaves out what is there already.
+		// This fails only for an entry that cannot be encoded: the store retries what etcd rejects, and skips what is stored already.
 		if err := e.store.UpsertKey(ctx, entry); err != nil {
-			log.Error("an entry cannot be encoded", slog.String("key", key), slog.Any("error", err))
+			log.Error("cannot encode an entry", slog.String("key", key), slog.Any("error", err))
 		}
 	}
 	for key, entry := range e.written {

@@ -1,4 +1,4 @@
-// The program of Cilium's image of this name: its subcommands are Cilium's own but one, `clustermesh`, which is simulated (simulated_clustermesh.go).
+// The program of Cilium's image of this name. All subcommands are Cilium's own except `clustermesh`, which is simulated (simulated_clustermesh.go).
 package main
 
 import (

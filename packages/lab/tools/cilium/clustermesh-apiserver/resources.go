@@ -22,7 +22,7 @@ import (
 	"github.com/cilium/cilium/pkg/k8s/utils"
 )
 
-// resources watch the API server. Those of Cilium's objects wait for the CRDs, which the operator registers.
+// resources watch the API server. Watches of Cilium's objects wait for the CRDs, which the operator registers.
 var resources = cell.Module(
 	"resources",
 	"Kubernetes objects that are written into etcd",
@@ -46,7 +46,7 @@ type endpointConfig struct {
 }
 
 func (config endpointConfig) Flags(flags *pflag.FlagSet) {
-	flags.Bool("enable-cilium-endpoint-slice", config.Slices, "Take endpoints from CiliumEndpointSlices, not from CiliumEndpoints")
+	flags.Bool("enable-cilium-endpoint-slice", config.Slices, "Read endpoints from CiliumEndpointSlices, not from CiliumEndpoints")
 }
 
 type watches struct {
@@ -63,7 +63,7 @@ type watches struct {
 	ServiceBackends resource.Resource[*slim_discovery_v1.EndpointSlice]
 }
 
-// objects are lists of what is there now, in the order of their names: an order that changed would make two claims of one address take turns.
+// objects are lists of all current objects, sorted by name: with a changing order, two objects that claim one address would take turns.
 type objects struct {
 	nodes          func() []*cilium_v2.CiliumNode
 	identities     func() []*cilium_v2.CiliumIdentity
@@ -71,11 +71,11 @@ type objects struct {
 	endpointSlices func() []*cilium_v2alpha1.CiliumEndpointSlice
 	services       func() []*slim_corev1.Service
 	backends       func() []*slim_discovery_v1.EndpointSlice
-	// global says whether a namespace is shared with the mesh; one that is not known yet is not.
+	// global reports whether a namespace is shared with the mesh. A namespace that is not known yet is not.
 	global func(namespace string) bool
 }
 
-// follow returns when all objects are listed, and tells every change from then on.
+// follow returns once all objects are listed, and signals every change from then on.
 func (w watches) follow(ctx context.Context, changed chan<- struct{}) (*objects, error) {
 	var failed error
 	lists := &objects{
@@ -103,7 +103,7 @@ func list[T runtime.Object](ctx context.Context, from resource.Resource[T], chan
 	go func() {
 		for event := range from.Events(ctx) {
 			event.Done(nil)
-			// One pending sign is enough for any number of changes.
+			// One pending signal is enough for any number of changes.
 			select {
 			case changed <- struct{}{}:
 			default:
@@ -122,7 +122,7 @@ func list[T runtime.Object](ctx context.Context, from resource.Resource[T], chan
 	}
 }
 
-// endpointSlices leaves out those that came from other clusters: clusters would echo each other's.
+// endpointSlices leaves out slices from other clusters: otherwise clusters would echo each other's.
 func endpointSlices(
 	lifecycle cell.Lifecycle, config k8s.ConfigParams, client k8sClient.Clientset, metrics workqueue.MetricsProvider,
 ) (resource.Resource[*slim_discovery_v1.EndpointSlice], error) {

@@ -18,7 +18,7 @@ import (
 	"github.com/cilium/cilium/pkg/loadbalancer"
 )
 
-// serviceEntries are the services that the mesh shares, each with its backends. Affinity is no part of them: each cluster's own service says it.
+// serviceEntries are the shared services with their backends. They do not contain affinity: each cluster's own Service sets it.
 func serviceEntries(log *slog.Logger, cluster cmtypes.ClusterInfo) func(*objects) []store.Key {
 	return func(from *objects) (entries []store.Key) {
 		backends := map[string][]*slim_discovery_v1.EndpointSlice{}
@@ -46,7 +46,7 @@ func serviceEntries(log *slog.Logger, cluster cmtypes.ClusterInfo) func(*objects
 	}
 }
 
-// sliceEntries are the EndpointSlices of shared services, as they are.
+// sliceEntries are the EndpointSlices of shared services, unchanged.
 func sliceEntries(cluster cmtypes.ClusterInfo) func(*objects) []store.Key {
 	return func(from *objects) (entries []store.Key) {
 		services := map[string]bool{}
@@ -73,7 +73,7 @@ func sliceEntries(cluster cmtypes.ClusterInfo) func(*objects) []store.Key {
 	}
 }
 
-// shared takes a global service for shared unless it says otherwise.
+// shared reports whether a service is shared: a global service is, unless its annotation says otherwise.
 func shared(from *objects, service *slim_corev1.Service) bool {
 	return annotation.GetAnnotationShared(service) && from.global(service.Namespace)
 }
@@ -101,7 +101,7 @@ func frontends(service *slim_corev1.Service) map[string]servicestore.PortConfigu
 	return all
 }
 
-// addBackends leaves out those that serve nobody; one that is ending may still be the last to serve.
+// addBackends leaves out backends that serve no requests. A terminating backend may still serve, and may be the last one.
 func addBackends(service *servicestore.ClusterService, slice *k8s.Endpoints) {
 	for cluster, backend := range slice.Backends {
 		if !backend.Conditions.IsReady() && !backend.Conditions.IsServing() {

@@ -27,8 +27,8 @@ import (
 	"github.com/cilium/cilium/pkg/version"
 )
 
-// simulation is all that stands in for Cilium's subcommand. The connection to etcd and its leases, the cluster's config, the heartbeat, keys, encodings and
-// markers are Cilium's own cells and types; ours is what follows from which object.
+// simulation is the stand-in for Cilium's subcommand. The connection to etcd and its leases, the cluster's config, the heartbeat, keys, encodings and markers are Cilium's
+// own cells and types. Only the mapping from objects to entries is ours.
 var simulation = cell.Module(
 	"simulated-clustermesh",
 	"Stand-in for the clustermesh of Cilium",
@@ -63,9 +63,9 @@ func newSimulatedClustermesh() *cobra.Command {
 	h := hive.New(common.Cell, simulation)
 	command := &cobra.Command{
 		Use:   "clustermesh",
-		Short: "SIMULATED: a stand-in for Cilium's clustermesh writes the cluster from the API server into etcd",
-		Long: "SIMULATED: not Cilium's program but a stand-in on Cilium's own packages. It writes nodes, identities, endpoints, shared services and their " +
-			"EndpointSlices from the API server into etcd as Cilium's does. It has no Multi-Cluster Services API and manages no users of etcd.",
+		Short: "SIMULATED: write the cluster's objects from the API server into etcd, in place of Cilium's clustermesh",
+		Long: "SIMULATED: a stand-in for Cilium's program, built on Cilium's own packages. It writes nodes, identities, endpoints, shared services and their " +
+			"EndpointSlices from the API server into etcd, as Cilium's program does. It does not support the Multi-Cluster Services API or users of etcd.",
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -83,12 +83,12 @@ func newSimulatedClustermesh() *cobra.Command {
 
 func refuseMCSAPI(config mcsapitypes.MCSAPIConfig) error {
 	if config.EnableMCSAPI {
-		return errors.New("clustermesh-enable-mcs-api is on, but this stand-in has no Multi-Cluster Services API: turn clustermesh.mcsapi.enabled off")
+		return errors.New("clustermesh-enable-mcs-api is on, but this stand-in does not support the Multi-Cluster Services API: turn clustermesh.mcsapi.enabled off")
 	}
 	return nil
 }
 
-// readiness is what the chart's probe asks for: everything there was at the start is in etcd.
+// readiness answers the chart's probe: ready once everything that existed at the start is in etcd.
 func readiness(state syncstate.SyncState) []health.EndpointFunc {
 	return []health.EndpointFunc{{
 		Path: "/readyz",

@@ -10,18 +10,18 @@ import (
 	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
 )
 
-// usersConfig names the users that peers come as, each with a role. Without any they all come as `remote`, which etcdinit makes.
+// usersConfig names the etcd users of peers, each with a role. Without any, all peers authenticate as `remote`, which etcdinit creates.
 type usersConfig struct {
 	Enabled bool   `mapstructure:"cluster-users-enabled"`
 	Path    string `mapstructure:"cluster-users-config-path"`
 }
 
 func (config usersConfig) Flags(flags *pflag.FlagSet) {
-	flags.Bool("cluster-users-enabled", config.Enabled, "Users of etcd for remote clusters: refused, unless the file names none")
+	flags.Bool("cluster-users-enabled", config.Enabled, "Users of etcd for remote clusters: rejected unless the file names none")
 	flags.String("cluster-users-config-path", config.Path, "File that names the users of etcd for remote clusters")
 }
 
-// refuseUsers keeps peers from being locked out by a list that this stand-in would not follow.
+// refuseUsers rejects a list of users: this stand-in would ignore it, and peers would be locked out.
 func refuseUsers(config usersConfig, cluster cmtypes.ClusterInfo) error {
 	if !config.Enabled {
 		return nil
@@ -38,7 +38,7 @@ func refuseUsers(config usersConfig, cluster cmtypes.ClusterInfo) error {
 	}
 	for _, user := range file.Users {
 		if user.Name != cluster.Name {
-			return fmt.Errorf("%s names the user %q, but this stand-in manages no users of etcd: let peers come as \"remote\"", config.Path, user.Name)
+			return fmt.Errorf("%s names the user %q, but this stand-in does not support users of etcd: let peers authenticate as \"remote\"", config.Path, user.Name)
 		}
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 	"github.com/cilium/cilium/pkg/versioncheck"
 )
 
-// registerCRDs registers all at once. Cilium's own RegisterCRDs goes from one to the next, half a second and more for each, while every agent waits.
+// registerCRDs registers all CRDs in parallel. Cilium's own RegisterCRDs registers them one by one, each in half a second or more, while every agent waits.
 func registerCRDs(log *slog.Logger, clientset k8sClient.Clientset) error {
 	known := client.CustomResourceDefinitionList()
 	needsUpdate := crdhelpers.NeedsUpdateV1Factory(
@@ -26,7 +26,7 @@ func registerCRDs(log *slog.Logger, clientset k8sClient.Clientset) error {
 	for _, resource := range synced.AllCiliumCRDResourceNames() {
 		found, ok := known[resource]
 		if !ok {
-			return fmt.Errorf("no CRD is known for %s", resource)
+			return fmt.Errorf("unknown CRD %s", resource)
 		}
 		all.Go(func() error {
 			crd := client.GetPregeneratedCRD(log, found.Name)

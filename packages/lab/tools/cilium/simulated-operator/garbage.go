@@ -19,7 +19,7 @@ import (
 	ciliumlisters "github.com/cilium/cilium/pkg/k8s/client/listers/cilium.io/v2"
 )
 
-// garbage removes what agents left behind that ended before they could, unless its owner's end removes it anyway.
+// garbage removes objects of agents that ended before they could delete them, unless Kubernetes deletes the objects with their owners.
 type garbage struct {
 	log         *slog.Logger
 	config      config
@@ -28,7 +28,7 @@ type garbage struct {
 	nodes       corelisters.NodeLister
 	endpoints   ciliumlisters.CiliumEndpointLister
 	ciliumNodes ciliumlisters.CiliumNodeLister
-	// orphans are the CiliumNodes that had no node at the last look. The first look may be before the node is seen.
+	// orphans are the CiliumNodes that had no node at the last run. They are removed at the next one, since a node may be seen later than its CiliumNode.
 	orphans map[string]bool
 }
 
@@ -67,7 +67,7 @@ func (g *garbage) every(ctx context.Context, interval time.Duration, remove func
 		case <-ticker.C:
 		}
 		if err := remove(ctx); err != nil && ctx.Err() == nil {
-			g.log.Warn("what has no owner stays until the next look", slog.Any("error", err))
+			g.log.Warn("objects without an owner are not removed yet; retrying at the next run", slog.Any("error", err))
 		}
 	}
 }
@@ -83,7 +83,7 @@ func (g *garbage) removeEndpoints(ctx context.Context) error {
 			continue
 		}
 		err := g.client.CiliumV2().CiliumEndpoints(endpoint.Namespace).Delete(ctx, endpoint.Name, metav1.DeleteOptions{
-			// The endpoint of another pod of this name, since made, stays.
+			// Keep the endpoint of a newer pod with the same name.
 			Preconditions: &metav1.Preconditions{UID: &endpoint.UID},
 		})
 		if err != nil && !errors.IsNotFound(err) && !errors.IsConflict(err) {
@@ -94,7 +94,7 @@ func (g *garbage) removeEndpoints(ctx context.Context) error {
 	return nil
 }
 
-// hasPod is true for an endpoint of a pod that may run, and for one that is not a pod's.
+// hasPod reports whether the endpoint's pod may run. It is true for an endpoint that does not belong to a pod.
 func (g *garbage) hasPod(endpoint *cilium_v2.CiliumEndpoint) bool {
 	name := endpoint.Name
 	for _, owner := range endpoint.OwnerReferences {
@@ -104,7 +104,7 @@ func (g *garbage) hasPod(endpoint *cilium_v2.CiliumEndpoint) bool {
 		name = owner.Name
 	}
 	pod, err := g.pods.Pods(endpoint.Namespace).Get(name)
-	// A pod that has ended keeps its object, but its address is another's.
+	// A pod that has ended still has its object, but its address may belong to another pod.
 	return err == nil && pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
 }
 

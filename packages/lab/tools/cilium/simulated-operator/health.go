@@ -12,7 +12,7 @@ import (
 	k8sClient "github.com/cilium/cilium/pkg/k8s/client"
 )
 
-// serveHealth answers the chart's probes as Cilium's operator does: healthy, leading or not, is who reaches the API server.
+// serveHealth answers the chart's probes as Cilium's operator does: a replica is healthy if it reaches the API server, leader or not.
 func serveHealth(lifecycle cell.Lifecycle, config config, client k8sClient.Clientset, shutdowner hive.Shutdowner) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {

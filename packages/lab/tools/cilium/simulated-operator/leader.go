@@ -20,10 +20,10 @@ import (
 
 const lease = "cilium-operator-resource-lock"
 
-// takePart leads, or waits for its turn. Who has led and no longer does ends, since another may lead already; its pod starts it anew.
+// takePart leads or waits until it can. A replica that loses the Lease exits, since another may lead already; its pod restarts it.
 func takePart(lifecycle cell.Lifecycle, log *slog.Logger, config config, client k8sClient.Clientset, shutdowner hive.Shutdowner) error {
 	if !client.IsEnabled() {
-		return errors.New("there is no API server: give --k8s-kubeconfig-path, or run as a pod")
+		return errors.New("no API server is configured: set --k8s-kubeconfig-path, or run in a pod")
 	}
 	if err := config.check(); err != nil {
 		return err
@@ -58,7 +58,7 @@ func takePart(lifecycle cell.Lifecycle, log *slog.Logger, config config, client 
 			},
 			OnStoppedLeading: func() {
 				if ctx.Err() == nil {
-					shutdowner.Shutdown(hive.ShutdownWithError(errors.New("the Lease is lost: another replica may lead")))
+					shutdowner.Shutdown(hive.ShutdownWithError(errors.New("lost the Lease: another replica may lead")))
 				}
 			},
 		},

@@ -1,4 +1,4 @@
-// A stand-in for Cilium's operator, on Cilium's own packages: what the lab's agents cannot do without.
+// A stand-in for Cilium's operator on Cilium's own packages. It does what the lab's agents need.
 package main
 
 import (
@@ -35,17 +35,17 @@ var operator = cell.Module(
 
 func main() {
 	h := hive.New(operator)
-	// Those settings that decide which CRDs agents wait for, and that are on where nothing is said.
+	// Settings that decide which CRDs agents wait for, and that are on by default.
 	for _, name := range []string{option.EnableCiliumNetworkPolicy, option.EnableCiliumClusterwideNetworkPolicy, option.EnableCiliumNodeCRDName} {
 		h.Viper().SetDefault(name, true)
 	}
 	command := &cobra.Command{
 		Use:   "simulated-operator",
 		Short: "SIMULATED: a stand-in for Cilium's operator",
-		Long: "SIMULATED: not Cilium's operator but a stand-in on Cilium's own packages. Of two or more replicas one leads; it registers the CRDs, gives nodes " +
-			"their parts of the cluster's pool, takes the taint from nodes whose agent is ready, and removes CiliumEndpoints and CiliumNodes whose pods and " +
-			"nodes are gone. It does nothing else: identities are kept, endpoints are not put into slices, and load balancers, BGP, ingress, Gateway API, " +
-			"the Multi-Cluster Services API and metrics are missing.",
+		Long: "SIMULATED: a stand-in for Cilium's operator, built on Cilium's own packages. One of its replicas leads. The leader registers the CRDs, gives nodes " +
+			"their CIDRs from the cluster's pool, removes the taint from nodes whose agent is ready, and removes CiliumEndpoints and CiliumNodes whose pods " +
+			"and nodes are gone. It does nothing else: it keeps identities, puts no endpoints into slices, and does not support load balancers, BGP, ingress, " +
+			"Gateway API, the Multi-Cluster Services API and metrics.",
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

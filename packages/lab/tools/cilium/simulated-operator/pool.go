@@ -18,7 +18,7 @@ import (
 	ciliuminformers "github.com/cilium/cilium/pkg/k8s/client/informers/externalversions"
 )
 
-// A pool gives each CiliumNode its part of the cluster's pool, by Cilium's own allocator.
+// A pool gives each CiliumNode its CIDRs from the cluster's pool, with Cilium's own allocator.
 type pool struct {
 	allocator allocator.NodeEventHandler
 	listed    cache.InformerSynced
@@ -62,7 +62,7 @@ func newPool(
 	return &pool{allocator: handler, listed: registration.HasSynced}, nil
 }
 
-// run lets the allocator give parts away once it knows of all that are given: it would give one twice.
+// run starts the allocator once it knows all allocated CIDRs: earlier it could allocate one twice.
 func (p *pool) run(ctx context.Context) {
 	if cache.WaitForCacheSync(ctx.Done(), p.listed) {
 		p.allocator.Resync(ctx, time.Time{})

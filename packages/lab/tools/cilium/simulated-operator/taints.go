@@ -21,7 +21,7 @@ import (
 
 const retryAfter = time.Second
 
-// taints keep pods from nodes whose agent cannot serve them yet.
+// taints keep pods off nodes whose agent is not ready.
 type taints struct {
 	log     *slog.Logger
 	config  config
@@ -43,9 +43,9 @@ func newTaints(log *slog.Logger, config config, client kubernetes.Interface, obj
 	}
 	for _, informer := range []cache.SharedIndexInformer{nodes.Informer(), pods.Informer()} {
 		_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc:    func(any) { t.look() },
-			UpdateFunc: func(any, any) { t.look() },
-			DeleteFunc: func(any) { t.look() },
+			AddFunc:    func(any) { t.trigger() },
+			UpdateFunc: func(any, any) { t.trigger() },
+			DeleteFunc: func(any) { t.trigger() },
 		})
 		if err != nil {
 			return nil, err
@@ -54,8 +54,8 @@ func newTaints(log *slog.Logger, config config, client kubernetes.Interface, obj
 	return t, nil
 }
 
-// look asks for another look; one that is pending already is enough.
-func (t *taints) look() {
+// trigger requests a run. One pending request is enough.
+func (t *taints) trigger() {
 	select {
 	case t.changed <- struct{}{}:
 	default:
@@ -70,8 +70,8 @@ func (t *taints) run(ctx context.Context) {
 		case <-t.changed:
 		}
 		if err := t.markAll(ctx); err != nil && ctx.Err() == nil {
-			t.log.Warn("a node could not be marked, and is tried again", slog.Any("error", err))
-			time.AfterFunc(retryAfter, t.look)
+			t.log.Warn("cannot mark a node, retrying", slog.Any("error", err))
+			time.AfterFunc(retryAfter, t.trigger)
 		}
 	}
 }
@@ -81,7 +81,7 @@ func (t *taints) markAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Node → whether an agent of it is ready. One that is being deleted will be down shortly.
+	// Whether an agent is ready, by node. An agent that is being deleted counts as not ready.
 	ready := map[string]bool{}
 	for _, pod := range pods {
 		ready[pod.Spec.NodeName] = ready[pod.Spec.NodeName] || pod.DeletionTimestamp == nil && isReady(pod)
@@ -130,7 +130,7 @@ func (t *taints) mark(ctx context.Context, node *corev1.Node, up bool) error {
 	return err
 }
 
-// setTaints replaces the taints if they are still the known ones: somebody else's newer taint would be lost.
+// setTaints replaces the taints if the node has not changed meanwhile: otherwise a newer taint of another writer would be lost.
 func (t *taints) setTaints(ctx context.Context, node *corev1.Node, taints []corev1.Taint) error {
 	patch, err := json.Marshal([]map[string]any{
 		{"op": "test", "path": "/metadata/resourceVersion", "value": node.ResourceVersion},
