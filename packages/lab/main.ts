@@ -25,18 +25,18 @@ const code = await inLab(settings, async (run, interrupted) => {
     await showPaths(lab, "before the mesh stack", interrupted);
     await PHASES.mesh(run);
     const open = lab.dataPlane.network ? true : await showPaths(lab, "with the mesh", interrupted);
-    const proven = open && (!lab.dataPlane.connected || (await proves(lab, interrupted)));
+    const passed = open && (!lab.dataPlane.connected || (await verifyMesh(lab, interrupted)));
     for (const [stack, { same = 0, ...others }] of await PHASES.preview(run))
         log(`preview of ${stack}: ${same} unchanged${Object.keys(others).length > 0 ? `, but ${JSON.stringify(others)}` : ""}`);
     if (options.keep) {
-        for (const line of howToLookAround(lab, stacks.clusters[0] ?? "")) console.log(line);
+        for (const line of instructions(lab, stacks.clusters[0] ?? "")) console.log(line);
         if (!interrupted.aborted) await once(interrupted, "abort");
     }
-    if (!proven) throw new Error("the mesh is not what it should be: see the table above");
+    if (!passed) throw new Error("the mesh does not work: see the failures above");
 });
 process.exit(code);
 
-/** Every stack's progress, a line for each resource that is finished. */
+/** Prints the progress of all stacks: one line for each finished resource. */
 function watch(): (stack: string, event: EngineEvent) => void {
     const progress = new Map<string, Progress>();
     return (stack, event) => {
@@ -47,9 +47,9 @@ function watch(): (stack: string, event: EngineEvent) => void {
     };
 }
 
-/** Shows who reaches whom by IP, one line for each ordered pair of clusters: by real packets where there are any, else as computed. @returns whether all do */
+/** Prints, for each ordered pair of clusters, how many IP paths are open: by real packets with real nodes, otherwise computed. @returns whether all paths are open */
 async function showPaths(lab: Lab, when: string, signal: AbortSignal): Promise<boolean> {
-    const pairs = lab.dataPlane.network ? await triedPaths(lab, signal) : computedPaths(lab);
+    const pairs = lab.dataPlane.network ? await measuredPaths(lab, signal) : computedPaths(lab);
     for (const { from, to, passed, tried, why } of pairs)
         log(`${when}: ${from} → ${to}: ${passed} of ${tried} paths open${why ? `; ${why}` : ""}`);
     return pairs.every(({ passed, tried }) => passed === tried);
@@ -60,11 +60,11 @@ interface Paths {
     to: string;
     passed: number;
     tried: number;
-    /** Of one that did not pass. */
+    /** Why a path is closed. */
     why?: string | undefined;
 }
 
-async function triedPaths(lab: Lab, signal: AbortSignal): Promise<Paths[]> {
+async function measuredPaths(lab: Lab, signal: AbortSignal): Promise<Paths[]> {
     const { pairs, checks } = await verifyLab(lab, { only: ["pairs"], nodesPerCluster: 1, signal });
     const failed = checks.flatMap(({ findings }) => findings).filter(({ outcome }) => outcome === "failed");
     return pairs.map((pair) => ({ ...pair, why: failed.find(({ subject }) => subject.startsWith(`${pair.from}/`))?.why }));
@@ -79,19 +79,19 @@ function computedPaths({ aws, clusters }: Lab): Paths[] {
     });
 }
 
-/** Proves the mesh by everything that `verify` can do here, and shows it. */
-async function proves(lab: Lab, signal: AbortSignal): Promise<boolean> {
-    // Simulated nodes run no test pods.
+/** Runs all checks of `verify` that this lab supports, and prints the report. @returns whether all passed */
+async function verifyMesh(lab: Lab, signal: AbortSignal): Promise<boolean> {
+    // Simulated nodes cannot run test pods.
     const only = lab.dataPlane.network ? {} : { only: ["agents" as const] };
     const report = await verifyLab(lab, { ...only, log: (line) => log(`verify: ${line}`), signal });
     console.log(reportTable(report));
     return allPassed(report);
 }
 
-function howToLookAround({ shellFile, project }: Lab, cluster: string): string[] {
+function instructions({ shellFile, project }: Lab, cluster: string): string[] {
     return [
         "",
-        "The lab stays up. To look around, in another shell:",
+        "The lab stays up. To look around, run in another shell:",
         `. ${shellFile}`,
         `cd ${project}`,
         `pulumi stack -s ${cluster}`,
@@ -99,8 +99,8 @@ function howToLookAround({ shellFile, project }: Lab, cluster: string): string[]
         `kubectl --kubeconfig ${cluster}.kubeconfig get pods -A`,
         ...(process.env.PATH?.split(":").some((folder) => executable(`${folder}/kubectl`))
             ? []
-            : ["(no kubectl is on the PATH: https://kubernetes.io/docs/tasks/tools/ says how to install one)"]),
+            : ["(kubectl is not on the PATH; to install it, see https://kubernetes.io/docs/tasks/tools/)"]),
         "",
-        "Ctrl-C ends it and removes everything.",
+        "Press Ctrl-C to stop the lab and remove everything.",
     ];
 }

@@ -7,17 +7,17 @@ import type { RunningCluster } from "./cluster/clusters.ts";
 
 const ANYWHERE: Place = { account: "", region: "" };
 
-/** A path from a node or pod of one cluster to one of another. */
-export interface Tried {
+/** A path from a node or pod of one cluster to a node or pod of another. */
+export interface MatrixPath {
     from: string;
     to: string;
-    /** Whether packets arrive, with the address of the node or pod that sent them. */
+    /** Whether packets arrive with the sender's own address. */
     open: boolean;
     path: Path;
 }
 
-/** Tries every node, and a pod of every node, of each cluster against every one of every other cluster, as the simulated AWS computes it. */
-export function pathMatrix(aws: SimulatedAws, clusters: readonly RunningCluster[], traffic: Traffic): Tried[] {
+/** Computes all paths between clusters: from every node, and a pod of every node, to every node and pod of all other clusters. */
+export function pathMatrix(aws: SimulatedAws, clusters: readonly RunningCluster[], traffic: Traffic): MatrixPath[] {
     const ends = clusters.map((cluster) => ({ cluster, endpoints: nodesAndPods(aws, cluster) }));
     return ends.flatMap((a) =>
         ends
@@ -33,11 +33,14 @@ export function pathMatrix(aws: SimulatedAws, clusters: readonly RunningCluster[
     );
 }
 
-/** Each node's address, and the first one of each of its pod prefixes. */
+/** The address of each node, and the first address of each of its pod prefixes. */
 function nodesAndPods(aws: SimulatedAws, { account, region, vpcId }: RunningCluster): Endpoint[] {
-    const found = aws.edit({ account, region }, (scope) => interfaces.in(scope).list());
-    return found
-        .filter((one) => one.VpcId === vpcId && one.Attachment?.InstanceId)
-        .flatMap((one) => [one.PrivateIpAddress, ...one.Ipv4Prefixes.map(({ Ipv4Prefix }) => Ipv4Prefix.split("/")[0] ?? "")])
+    const all = aws.edit({ account, region }, (scope) => interfaces.in(scope).list());
+    return all
+        .filter(({ VpcId, Attachment }) => VpcId === vpcId && Attachment?.InstanceId)
+        .flatMap(({ PrivateIpAddress, Ipv4Prefixes }) => [
+            PrivateIpAddress,
+            ...Ipv4Prefixes.map(({ Ipv4Prefix }) => Ipv4Prefix.split("/")[0] ?? ""),
+        ])
         .map((address) => ({ account, region, vpcId, address }));
 }

@@ -6,7 +6,7 @@ import { stackFile } from "../../core/stack-names.ts";
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
 
-/** What a run of the program needs of the repository. Pulumi.yaml is among them, untouched. */
+/** What the program needs from the repository. Pulumi.yaml is used unchanged. */
 const PARTS = [
     "Pulumi.yaml",
     "package.json",
@@ -22,17 +22,17 @@ const PARTS = [
     "examples",
 ];
 
-/** Settings of stacks, by name: what stands under `clustermesh:stack` in their files. */
+/** Settings of stacks by name: the value of `clustermesh:stack` in their files. */
 export type StackFiles = Record<string, object>;
 
-/** The files of a plan's stacks. */
+/** The settings of all stacks of a project. */
 export function stackFiles({ clusters, meshes }: Project): StackFiles {
     return Object.fromEntries([...clusters, ...meshes].map(({ stack, config }) => [stack, config]));
 }
 
 /**
- * Makes a folder in which Pulumi runs the repository's program with stack files of the lab's own. The engine writes into those (a stack's encryption salt),
- * so running in the repository itself would change files that are committed.
+ * Makes a folder in which Pulumi runs the repository's program with the lab's own stack files. The engine writes into stack files (a stack's encryption salt), so running
+ * in the repository would change committed files.
  */
 export function makeProject(folder: string, stacks: StackFiles): void {
     mkdirSync(folder, { recursive: true });
@@ -40,7 +40,7 @@ export function makeProject(folder: string, stacks: StackFiles): void {
     writeStackFiles(folder, stacks);
 }
 
-/** Writes stacks' settings into their files, new ones or those that are there: what the engine keeps in them stays. */
+/** Writes stacks' settings into their files. What the engine keeps in an existing file stays. */
 export function writeStackFiles(folder: string, stacks: StackFiles): void {
     for (const [stack, settings] of Object.entries(stacks)) {
         const file = join(folder, stackFile(stack));
