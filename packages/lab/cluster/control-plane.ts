@@ -62,71 +62,87 @@ export interface Settings {
 }
 
 /** Arguments of each program. */
-export function programArguments(program: Program, { name, folder, ports, serviceCidr, stages }: Settings): string[] {
-    const file = (path: string) => join(folder, path);
-    const pki = (path: string) => join(folder, "pki", path);
-    switch (program) {
-        case "etcd":
-            return [
-                `--name=${name}`,
-                `--data-dir=${file("etcd")}`,
-                `--listen-client-urls=${ETCD}`,
-                `--advertise-client-urls=${ETCD}`,
-                `--listen-peer-urls=${ETCD_PEER}`,
-                `--initial-advertise-peer-urls=${ETCD_PEER}`,
-                `--initial-cluster=${name}=${ETCD_PEER}`,
-                // Otherwise every write waits for the disk. Data is lost only if the machine loses power, not if the process is killed.
-                "--unsafe-no-fsync",
-                "--log-level=warn",
-            ];
-        case "kube-apiserver":
-            return [
-                "--bind-address=127.0.0.1",
-                `--secure-port=${ports.api}`,
-                "--advertise-address=127.0.0.1",
-                // Endpoints on loopback are rejected, so the API server would retry those of `kubernetes.default` forever.
-                "--endpoint-reconciler-type=none",
-                `--etcd-servers=${ETCD}`,
-                `--tls-cert-file=${pki("apiserver.crt")}`,
-                `--tls-private-key-file=${pki("apiserver.key")}`,
-                `--client-ca-file=${pki("ca.crt")}`,
-                `--token-auth-file=${pki("tokens.csv")}`,
-                "--authorization-mode=Node,RBAC",
-                "--allow-privileged=true",
-                `--service-cluster-ip-range=${serviceCidr}`,
-                "--service-account-issuer=https://kubernetes.default.svc",
-                `--service-account-signing-key-file=${pki("service-accounts.key")}`,
-                `--service-account-key-file=${pki("service-accounts.pub")}`,
-                `--kubelet-certificate-authority=${pki("ca.crt")}`,
-                `--kubelet-client-certificate=${pki("kubelet-client.crt")}`,
-                `--kubelet-client-key=${pki("kubelet-client.key")}`,
-                "--kubelet-preferred-address-types=ExternalDNS,InternalIP",
-                `--cert-dir=${pki("")}`,
-                "--enable-priority-and-fairness=false",
-                "--profiling=false",
-                "--event-ttl=15m",
-                // Otherwise every stop waits for load balancers, which do not exist here.
-                "--shutdown-delay-duration=0s",
-            ];
-        case "kube-controller-manager":
-            return [
-                `--kubeconfig=${file("controller-manager.json")}`,
-                "--secure-port=0",
-                "--leader-elect=false",
-                `--controllers=${CONTROLLERS.join(",")}`,
-                `--root-ca-file=${pki("ca.crt")}`,
-                "--profiling=false",
-            ];
-        case "kube-scheduler":
-            return [`--kubeconfig=${file("scheduler.json")}`, "--secure-port=0", "--leader-elect=false", "--profiling=false"];
-        case "kwok": {
-            const [[annotation, value] = []] = Object.entries(PLAYED_BY_KWOK);
-            return [
-                `--kubeconfig=${file("kwok.json")}`,
-                `--config=${stages}`,
-                `--manage-nodes-with-annotation-selector=${annotation}=${value}`,
-                "--node-lease-duration-seconds=40",
-            ];
-        }
-    }
+export function programArguments(program: Program, settings: Settings): string[] {
+    return ARGUMENTS[program](settings);
+}
+
+const ARGUMENTS: Readonly<Record<Program, (settings: Settings) => string[]>> = {
+    etcd: etcdArguments,
+    "kube-apiserver": apiServerArguments,
+    "kube-controller-manager": controllerManagerArguments,
+    "kube-scheduler": ({ folder }) => [
+        `--kubeconfig=${join(folder, "scheduler.json")}`,
+        "--secure-port=0",
+        "--leader-elect=false",
+        "--profiling=false",
+    ],
+    kwok: kwokArguments,
+};
+
+function etcdArguments({ name, folder }: Settings): string[] {
+    return [
+        `--name=${name}`,
+        `--data-dir=${join(folder, "etcd")}`,
+        `--listen-client-urls=${ETCD}`,
+        `--advertise-client-urls=${ETCD}`,
+        `--listen-peer-urls=${ETCD_PEER}`,
+        `--initial-advertise-peer-urls=${ETCD_PEER}`,
+        `--initial-cluster=${name}=${ETCD_PEER}`,
+        // Otherwise every write waits for the disk. Data is lost only if the machine loses power, not if the process is killed.
+        "--unsafe-no-fsync",
+        "--log-level=warn",
+    ];
+}
+
+function apiServerArguments({ folder, ports, serviceCidr }: Settings): string[] {
+    const pki = (file: string) => join(folder, "pki", file);
+    return [
+        "--bind-address=127.0.0.1",
+        `--secure-port=${ports.api}`,
+        "--advertise-address=127.0.0.1",
+        // Endpoints on loopback are rejected, so the API server would retry those of `kubernetes.default` forever.
+        "--endpoint-reconciler-type=none",
+        `--etcd-servers=${ETCD}`,
+        `--tls-cert-file=${pki("apiserver.crt")}`,
+        `--tls-private-key-file=${pki("apiserver.key")}`,
+        `--client-ca-file=${pki("ca.crt")}`,
+        `--token-auth-file=${pki("tokens.csv")}`,
+        "--authorization-mode=Node,RBAC",
+        "--allow-privileged=true",
+        `--service-cluster-ip-range=${serviceCidr}`,
+        "--service-account-issuer=https://kubernetes.default.svc",
+        `--service-account-signing-key-file=${pki("service-accounts.key")}`,
+        `--service-account-key-file=${pki("service-accounts.pub")}`,
+        `--kubelet-certificate-authority=${pki("ca.crt")}`,
+        `--kubelet-client-certificate=${pki("kubelet-client.crt")}`,
+        `--kubelet-client-key=${pki("kubelet-client.key")}`,
+        "--kubelet-preferred-address-types=ExternalDNS,InternalIP",
+        `--cert-dir=${pki("")}`,
+        "--enable-priority-and-fairness=false",
+        "--profiling=false",
+        "--event-ttl=15m",
+        // Otherwise every stop waits for load balancers, which do not exist here.
+        "--shutdown-delay-duration=0s",
+    ];
+}
+
+function controllerManagerArguments({ folder }: Settings): string[] {
+    return [
+        `--kubeconfig=${join(folder, "controller-manager.json")}`,
+        "--secure-port=0",
+        "--leader-elect=false",
+        `--controllers=${CONTROLLERS.join(",")}`,
+        `--root-ca-file=${join(folder, "pki", "ca.crt")}`,
+        "--profiling=false",
+    ];
+}
+
+function kwokArguments({ folder, stages }: Settings): string[] {
+    const [[annotation, value] = []] = Object.entries(PLAYED_BY_KWOK);
+    return [
+        `--kubeconfig=${join(folder, "kwok.json")}`,
+        `--config=${stages}`,
+        `--manage-nodes-with-annotation-selector=${annotation}=${value}`,
+        "--node-lease-duration-seconds=40",
+    ];
 }

@@ -55,7 +55,7 @@ export interface Containers {
 }
 
 /** Output and exit code of a command. */
-export interface ExecResult {
+interface ExecResult {
     stdout?: string;
     stderr?: string;
     /** Default 0. */

@@ -29,6 +29,6 @@ export async function causeOf(replica: Pick<Replica, "troubleshoot">, peer: stri
 }
 
 /** The first line that `troubleshoot` marks as failed. */
-export function firstFault(output: string): string | undefined {
+function firstFault(output: string): string | undefined {
     return /❌ *(.+)/.exec(output)?.[1]?.trim();
 }

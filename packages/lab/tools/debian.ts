@@ -64,7 +64,7 @@ export interface DebianPrograms {
     file: Readonly<Record<DebianProgram, string>>;
 }
 
-export type DebianProgram = "clang" | "nft" | "crun" | "ip" | "ptp" | "host-local" | "loopback" | IptablesProgram;
+type DebianProgram = "clang" | "nft" | "crun" | "ip" | "ptp" | "host-local" | "loopback" | IptablesProgram;
 type IptablesProgram = `${"iptables" | "ip6tables"}${"" | "-save" | "-restore"}`;
 
 /**

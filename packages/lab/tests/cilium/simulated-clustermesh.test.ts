@@ -5,7 +5,7 @@ import type { Cluster } from "../../cluster/cluster.ts";
 import { until } from "../../process/until.ts";
 import { BUILD_TIMEOUT, temporaryFolder, testCluster, testNode, tools, whyNoGo } from "../harness.ts";
 import { ciliumNode, ENDPOINT_SLICE, MESHED } from "./cilium-objects.ts";
-import { ciliumPrograms, whyNoNamespaces } from "./cilium-programs.ts";
+import { CiliumPrograms, whyNoNamespaces } from "./cilium-programs.ts";
 
 const WAIT = 60_000;
 const reason = (await whyNoGo()) ?? (await whyNoNamespaces());
@@ -13,7 +13,7 @@ const reason = (await whyNoGo()) ?? (await whyNoNamespaces());
 describe.skipIf(reason)("the stand-in for Cilium's clustermesh", { timeout: 180_000 }, () => {
     let folder: string;
     let east: Cluster;
-    let cilium: Awaited<ReturnType<typeof ciliumPrograms>>;
+    let cilium: CiliumPrograms;
     /** Write client configurations for a user, one function for the etcd of each replica. */
     let etcds: ((user: string) => Promise<string>)[];
     let peer: Awaited<ReturnType<typeof cilium.startKvstoremesh>>;
@@ -22,7 +22,7 @@ describe.skipIf(reason)("the stand-in for Cilium's clustermesh", { timeout: 180_
         folder = await temporaryFolder();
         await tools();
         east = await testCluster("east", join(folder, "cluster"));
-        cilium = await ciliumPrograms(east, folder);
+        cilium = await CiliumPrograms.prepare(east, folder);
         await cilium.install("east", 1, "100.64.0.0/20");
         await cilium.startOperator("operator", "--enable-cilium-endpoint-slice");
         const objects = [1, 2, 3].map(ciliumNode);

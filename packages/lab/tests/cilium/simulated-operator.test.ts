@@ -5,21 +5,21 @@ import type { Cluster } from "../../cluster/cluster.ts";
 import { until } from "../../process/until.ts";
 import { BUILD_TIMEOUT, temporaryFolder, testCluster, testNode, tools, whyNoGo } from "../harness.ts";
 import { agentPod, ciliumNode, endpoint, NOT_READY, pod } from "./cilium-objects.ts";
-import { ciliumPrograms } from "./cilium-programs.ts";
+import { CiliumPrograms } from "./cilium-programs.ts";
 
 const WAIT = 60_000;
 
 describe.skipIf(await whyNoGo())("the stand-in for Cilium's operator", { timeout: 180_000 }, () => {
     let folder: string;
     let east: Cluster;
-    let cilium: Awaited<ReturnType<typeof ciliumPrograms>>;
+    let cilium: CiliumPrograms;
     let operators: Awaited<ReturnType<typeof cilium.startOperator>>[];
 
     beforeAll(async () => {
         folder = await temporaryFolder();
         await tools();
         east = await testCluster("east", join(folder, "cluster"));
-        cilium = await ciliumPrograms(east, folder);
+        cilium = await CiliumPrograms.prepare(east, folder);
         await east.addNodes([1, 2, 3].map((index) => testNode(index, { taints: [NOT_READY] })));
         await cilium.install("east", 1, "100.64.0.0/20");
     }, BUILD_TIMEOUT);
