@@ -6,7 +6,7 @@ import { type AgentEvidence, attempt, type Known, LEFT_OUT } from "../core/docto
 import type { Agent } from "../core/gate.ts";
 import { parallel } from "../core/parallel.ts";
 import { explain } from "../core/text/explain.ts";
-import { MOST_AT_A_TIME } from "../core/verify/testbed.ts";
+import { MAX_PARALLEL } from "../core/verify/testbed.ts";
 import { inAgent } from "./agents.ts";
 import type { Clients } from "./clients.ts";
 import type { Asked } from "./evidence.ts";
@@ -23,7 +23,7 @@ export async function agentsOf(
         .client(cluster.name, CoreV1Api)
         .listNamespacedPod({ namespace: NAMESPACE, labelSelector: "k8s-app=cilium" });
     const living = items.filter(({ metadata }) => !metadata?.deletionTimestamp);
-    return parallel(living, MOST_AT_A_TIME, async (pod) => {
+    return parallel(living, MAX_PARALLEL, async (pod) => {
         const agent: Agent = {
             cluster: cluster.name,
             node: pod.spec?.nodeName ?? "",
@@ -60,7 +60,7 @@ export async function agentsOf(
         /** Status says that there is no connection, and never why. */
         async function explained(lagging: { peer: string; why: string }[]) {
             if (depth !== "doctor") return lagging;
-            return parallel(lagging, MOST_AT_A_TIME, async (one) => {
+            return parallel(lagging, MAX_PARALLEL, async (one) => {
                 const trouble = await inAgent(clients, agent, ["cilium-dbg", "troubleshoot", "clustermesh", one.peer]).then(
                     firstTrouble,
                     () => undefined,

@@ -6,7 +6,7 @@ import type { ClusterFacts } from "../core/facts/schema.ts";
 import { explain } from "../core/text/explain.ts";
 import { agentsOf } from "./agent-evidence.ts";
 import type { Clients } from "./clients.ts";
-import { WITH_AGENT } from "./testbed.ts";
+import { WITH_AGENT } from "./agents.ts";
 
 const NAMESPACE = "kube-system";
 const MATERIAL = ["server", "admin", "remote", "local"].map((role) => `clustermesh-apiserver-${role}-cert`);
