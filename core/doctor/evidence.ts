@@ -75,7 +75,7 @@ const Agent = z.strictObject({
     health: known(z.array(z.strictObject({ node: z.string(), probe: z.string(), why: z.string(), at: z.string() }))),
 });
 
-const Kubernetes = z.strictObject({
+export const KubernetesEvidence = z.strictObject({
     /** As in "v1.35.2-eks-1234567". */
     version: known(z.string()),
     /** Keys of `cilium-config` on which the mesh depends. */
@@ -128,7 +128,7 @@ const Cluster = z.strictObject({
     mesh: z.string().optional(),
     /** The certificates that the stack publishes for peers. */
     published: z.strictObject({ ca: z.array(Certificate), client: z.array(Certificate) }),
-    kubernetes: Kubernetes,
+    kubernetes: KubernetesEvidence,
     aws: Aws,
 });
 
@@ -143,7 +143,7 @@ export const Evidence = z.strictObject({
 
 export type Evidence = z.infer<typeof Evidence>;
 export type ClusterEvidence = z.infer<typeof Cluster>;
-export type KubernetesEvidence = z.infer<typeof Kubernetes>;
+export type KubernetesEvidence = z.infer<typeof KubernetesEvidence>;
 export type AwsEvidence = z.infer<typeof Aws>;
 export type MeshEvidence = z.infer<typeof Mesh>;
 export type StackEvidence = z.infer<typeof Stack>;

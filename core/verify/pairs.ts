@@ -8,10 +8,10 @@ import { MAX_PARALLEL, nodeAgentCommand, type TestPod, type VerifyContext } from
 const REQUESTS = 6;
 const TIMEOUT_SECONDS = 3;
 /** Larger than the largest usual packet, which is 9,001 bytes with headers. */
-export const LARGE_BYTES = 9000;
+const LARGE_BYTES = 9000;
 
 /** What a client got from a server in another cluster. */
-export interface PairAttempt {
+interface PairAttempt {
     client: TestPod;
     server: TestPod;
     answer?: Answer | undefined;
@@ -48,7 +48,7 @@ export async function checkPairs(context: VerifyContext, started: readonly Start
 }
 
 /** Judges all attempts together, because the state of the reverse path shows what is missing on a failed path. */
-export function judgePairs({ clusters, port }: Pick<VerifyContext, "clusters" | "port">, attempts: readonly PairAttempt[]) {
+function judgePairs({ clusters, port }: Pick<VerifyContext, "clusters" | "port">, attempts: readonly PairAttempt[]) {
     const key = (from: TestPod, to: TestPod) => `${from.cluster}/${from.node} → ${to.cluster}/${to.node}`;
     const paths = new Map(attempts.map((attempt) => [key(attempt.client, attempt.server), pathState(attempt)]));
     const judged = attempts.map((attempt) => {
