@@ -4,8 +4,8 @@ import { kubernetesAgents } from "../kubernetes/agents.ts";
 import { kubernetesClients } from "../kubernetes/clients.ts";
 
 /**
- * A cluster's ready gate, run by the mesh stack (components/ready-gate.ts). Settings and kubeconfig come through the environment: a command line can be read by
- * every process of the machine. Ends with 0 when all agents see all peers, with 1 and the reasons when they do not in time.
+ * A cluster's ready gate, run by the mesh stack (components/ready-gate.ts). Settings and kubeconfig come in the environment, because every process on the machine
+ * can read a command line. Exits with 0 when all agents see all peers, and with 1 and the reasons on a timeout.
  */
 const Settings = z.object({ timeoutSeconds: z.int(), healAfterSeconds: z.int(), cluster: z.string(), peers: z.array(z.string()) });
 
@@ -18,5 +18,5 @@ try {
     console.error(error instanceof Error ? error.message : error);
     process.exit(1);
 }
-// Connections that are still open must not keep the stack waiting.
+// Open connections would keep the process, and so the stack, waiting.
 process.exit(0);

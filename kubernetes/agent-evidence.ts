@@ -1,78 +1,87 @@
 import { CoreV1Api, type V1Pod } from "@kubernetes/client-node";
 import { failedProbes } from "../core/cilium/health.ts";
 import { nodeListProblems } from "../core/cilium/node-list.ts";
-import { firstTrouble, laggingPeers, seenIds } from "../core/cilium/readiness.ts";
-import { type AgentEvidence, attempt, type Known, LEFT_OUT } from "../core/doctor/evidence.ts";
+import { firstTrouble, type LaggingPeer, laggingPeers, seenIds } from "../core/cilium/readiness.ts";
+import type { AgentEvidence } from "../core/doctor/evidence.ts";
+import { type Depth, fetchers } from "../core/doctor/fetch.ts";
+import type { ClusterFacts } from "../core/facts/schema.ts";
 import type { Agent } from "../core/gate.ts";
 import { parallel } from "../core/parallel.ts";
-import { explain } from "../core/text/explain.ts";
-import { MOST_AT_A_TIME } from "../core/verify/testbed.ts";
+import { MAX_PARALLEL } from "../core/verify/testbed.ts";
 import { inAgent } from "./agents.ts";
 import type { Clients } from "./clients.ts";
-import type { Asked } from "./evidence.ts";
 
 const NAMESPACE = "kube-system";
 
-/** What each agent of a cluster says, those that do not answer included. @throws Error when the API server does not list them */
-export async function agentsOf(
-    clients: Clients,
-    { cluster, peers, depth }: Asked,
-    nodes: ReadonlyMap<string, readonly string[]>,
-): Promise<AgentEvidence[]> {
-    const { items } = await clients
-        .client(cluster.name, CoreV1Api)
-        .listNamespacedPod({ namespace: NAMESPACE, labelSelector: "k8s-app=cilium" });
-    const living = items.filter(({ metadata }) => !metadata?.deletionTimestamp);
-    return parallel(living, MOST_AT_A_TIME, async (pod) => {
-        const agent: Agent = {
-            cluster: cluster.name,
-            node: pod.spec?.nodeName ?? "",
-            pod: pod.metadata?.name ?? "",
-            uid: pod.metadata?.uid ?? "",
-        };
-        const ask = <T>(parse: (output: string) => T | Promise<T>, ...command: string[]) =>
-            attempt(async () => parse(await inAgent(clients, agent, command)), explain);
-        const deep = <T>(parse: (output: string) => T, ...command: string[]): Promise<Known<T>> =>
-            depth === "doctor" ? ask(parse, ...command) : Promise.resolve(LEFT_OUT);
-        const [status, known, health] = await Promise.all([
-            ask(
-                async (output) => ({ lagging: await explained(laggingPeers(output, peers)), ids: idsIn(output) }),
-                "cilium-dbg",
-                "status",
-                "-o",
-                "json",
-            ),
-            deep((output) => nodeListProblems(output, nodes), "cilium-dbg", "node", "list", "-o", "json"),
-            deep(failedProbes, "cilium-health", "status", "-o", "json"),
-        ]);
-        return {
-            node: agent.node,
-            pod: agent.pod,
-            ready: (pod.status?.conditions ?? []).some(({ type, status }) => type === "Ready" && status === "True"),
-            version: imageVersion(pod),
-            started: startOf(pod),
-            lagging: "value" in status ? { value: status.value.lagging } : status,
-            ids: "value" in status ? { value: status.value.ids } : status,
-            nodes: known,
-            health,
-        };
+/** What to gather about a cluster. */
+export interface EvidenceRequest {
+    cluster: ClusterFacts;
+    /** Names of the clusters that it should see. */
+    peers: readonly string[];
+    /** PEM of all CAs that the mesh's clusters have published. */
+    authorities: readonly string[];
+    /** Names of the nodes of the mesh's clusters, by cluster. A cluster whose nodes are unknown is absent. */
+    nodes: ReadonlyMap<string, readonly string[]>;
+    depth: Depth;
+}
 
-        /** Status says that there is no connection, and never why. */
-        async function explained(lagging: { peer: string; why: string }[]) {
-            if (depth !== "doctor") return lagging;
-            return parallel(lagging, MOST_AT_A_TIME, async (one) => {
-                const trouble = await inAgent(clients, agent, ["cilium-dbg", "troubleshoot", "clustermesh", one.peer]).then(
-                    firstTrouble,
-                    () => undefined,
-                );
-                return { ...one, ...(trouble && { trouble }) };
-            });
-        }
+/**
+ * The state of each agent of a cluster, including agents that do not answer.
+ *
+ * @throws Error when the API server does not list the agents
+ */
+export async function agentEvidence(clients: Clients, request: EvidenceRequest): Promise<AgentEvidence[]> {
+    const { items } = await clients
+        .client(request.cluster.name, CoreV1Api)
+        .listNamespacedPod({ namespace: NAMESPACE, labelSelector: "k8s-app=cilium" });
+    const existing = items.filter(({ metadata }) => !metadata?.deletionTimestamp);
+    return parallel(existing, MAX_PARALLEL, (pod) => evidenceOfAgent(clients, request, pod));
+}
+
+async function evidenceOfAgent(clients: Clients, request: EvidenceRequest, pod: V1Pod): Promise<AgentEvidence> {
+    const agent: Agent = {
+        cluster: request.cluster.name,
+        node: pod.spec?.nodeName ?? "",
+        pod: pod.metadata?.name ?? "",
+        uid: pod.metadata?.uid ?? "",
+    };
+    const { fetch, fetchForDoctor } = fetchers(request.depth);
+    const run = (...command: string[]) => inAgent(clients, agent, command);
+    const [status, nodes, health] = await Promise.all([
+        fetch(async () => {
+            const output = await run("cilium-dbg", "status", "-o", "json");
+            return { lagging: await withCauses(clients, agent, request.depth, laggingPeers(output, request.peers)), ids: idsIn(output) };
+        }),
+        fetchForDoctor(async () => nodeListProblems(await run("cilium-dbg", "node", "list", "-o", "json"), request.nodes)),
+        fetchForDoctor(async () => failedProbes(await run("cilium-health", "status", "-o", "json"))),
+    ]);
+    return {
+        node: agent.node,
+        pod: agent.pod,
+        ready: (pod.status?.conditions ?? []).some(({ type, status }) => type === "Ready" && status === "True"),
+        version: imageVersion(pod),
+        started: startTime(pod),
+        lagging: "value" in status ? { value: status.value.lagging } : status,
+        ids: "value" in status ? { value: status.value.ids } : status,
+        nodes,
+        health,
+    };
+}
+
+/** An agent's status only says that it is not connected; the cause comes from troubleshoot. */
+async function withCauses(clients: Clients, agent: Agent, depth: Depth, lagging: readonly LaggingPeer[]) {
+    if (depth !== "doctor") return [...lagging];
+    return parallel(lagging, MAX_PARALLEL, async (peer) => {
+        const trouble = await inAgent(clients, agent, ["cilium-dbg", "troubleshoot", "clustermesh", peer.peer]).then(
+            firstTrouble,
+            () => undefined,
+        );
+        return { ...peer, ...(trouble && { trouble }) };
     });
 }
 
-/** When the agent's process began; of one that does not run, when its pod did. */
-function startOf({ status, metadata }: V1Pod): string {
+/** When the agent's process started; if it does not run, when its pod was created. */
+function startTime({ status, metadata }: V1Pod): string {
     const { state } = status?.containerStatuses?.find(({ name }) => name === "cilium-agent") ?? {};
     return new Date(state?.running?.startedAt ?? metadata?.creationTimestamp ?? 0).toISOString();
 }

@@ -3,8 +3,10 @@ import type { Agent, Agents } from "../core/gate.ts";
 import type { Clients } from "./clients.ts";
 
 const NAMESPACE = "kube-system";
+/** Label selector of the nodes on which Cilium's DaemonSet runs: Fargate nodes have no DaemonSet pods, and Cilium runs on Linux only. */
+export const WITH_AGENT = "eks.amazonaws.com/compute-type!=fargate,kubernetes.io/os=linux";
 
-/** The Cilium agents of clusters, through their API servers. */
+/** The clusters' Cilium agents, through the API servers. */
 export function kubernetesAgents(clients: Clients): Agents {
     return {
         async list(cluster) {
@@ -29,7 +31,12 @@ export function kubernetesAgents(clients: Clients): Agents {
     };
 }
 
-/** Runs a command in the agent's container. @returns its standard output @throws Error when it fails or does not end */
+/**
+ * Runs a command in the agent's container.
+ *
+ * @returns its standard output
+ * @throws Error when it fails or times out
+ */
 export function inAgent(clients: Clients, { cluster, pod }: Agent, command: string[]): Promise<string> {
     return clients.exec(cluster, { namespace: NAMESPACE, pod, container: "cilium-agent" }, command);
 }

@@ -1,11 +1,11 @@
 import { Writable } from "node:stream";
 import { type ApiConstructor, type ApiType, createConfiguration, Exec, KubeConfig, ServerConfiguration } from "@kubernetes/client-node";
 
-/** An API server that accepts connections and never answers must not hold up what asks it. */
+/** Without a timeout, an API server that accepts connections and never answers would block the caller. */
 const REQUEST_TIMEOUT_MILLISECONDS = 20_000;
 
-/** A container in which a command is run. */
-export interface Container {
+/** A container in which a command runs. */
+interface Container {
     namespace: string;
     pod: string;
     container: string;
@@ -19,14 +19,14 @@ export interface Clients {
      * Runs a command in a container.
      *
      * @returns its standard output
-     * @throws Error with its standard error when it fails, and when it does not end within `timeoutSeconds` (default 20)
+     * @throws Error with its standard error when it fails; Error when it does not end within `timeoutSeconds` (default 20)
      */
     exec(cluster: string, container: Container, command: string[], timeoutSeconds?: number): Promise<string>;
 }
 
 /**
  * @param kubeconfigs by cluster name
- * @param signal once aborted, running requests and commands fail, and so do all later ones
+ * @param signal once aborted, running and later requests and commands fail
  */
 export function kubernetesClients(kubeconfigs: Record<string, string>, signal?: AbortSignal): Clients {
     const configs = new Map(
@@ -36,14 +36,14 @@ export function kubernetesClients(kubeconfigs: Record<string, string>, signal?: 
             return [cluster, config];
         }),
     );
-    const of = (cluster: string) => {
+    const configOf = (cluster: string) => {
         const config = configs.get(cluster);
         if (!config) throw new Error(`no kubeconfig for ${cluster}`);
         return config;
     };
     return {
         client(cluster, type) {
-            const config = of(cluster);
+            const config = configOf(cluster);
             return new type(
                 createConfiguration({
                     baseServer: new ServerConfiguration(config.getCurrentCluster()?.server ?? "", {}),
@@ -61,7 +61,7 @@ export function kubernetesClients(kubeconfigs: Record<string, string>, signal?: 
                 }),
             );
         },
-        exec: (cluster, container, command, timeoutSeconds = 20) => execute(of(cluster), container, command, timeoutSeconds, signal),
+        exec: (cluster, container, command, timeoutSeconds = 20) => execute(configOf(cluster), container, command, timeoutSeconds, signal),
     };
 }
 
@@ -75,10 +75,7 @@ async function execute(
     signal?.throwIfAborted();
     const [stdout, stderr] = [collector(), collector()];
     const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const timer = setTimeout(
-        () => reject(new Error(`${command[0]} in ${pod} did not end within ${timeoutSeconds} s`)),
-        timeoutSeconds * 1000,
-    );
+    const timer = setTimeout(() => reject(new Error(`${command[0]} in ${pod} timed out after ${timeoutSeconds} s`)), timeoutSeconds * 1000);
     const abort = () => reject(signal?.reason);
     signal?.addEventListener("abort", abort);
     const connecting = new Exec(config).exec(namespace, pod, container, command, stdout.stream, stderr.stream, null, false, (status) =>
@@ -86,7 +83,7 @@ async function execute(
     );
     connecting.then((socket) => {
         socket.onerror = () => reject(new Error(`the connection to ${pod} failed`));
-        // Comes after the status when there is one; without it the command would seem to run until its time is over.
+        // Comes after the status, if there is one. Without this, a lost connection would look like a command that runs until its timeout.
         socket.onclose = () => reject(new Error(`the connection to ${pod} was closed before the command ended`));
     }, reject);
     try {
@@ -109,7 +106,7 @@ function collector() {
             done();
         },
     });
-    // Decoded at the end: a character may be cut in two between chunks.
+    // Decoded at the end, because a chunk may end in the middle of a character.
     return { stream, text: () => Buffer.concat(chunks).toString("utf8") };
 }
 

@@ -1,105 +1,131 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { CoreV1Api, KubernetesObjectApi, PatchStrategy, type V1Node, type V1Pod } from "@kubernetes/client-node";
+import { CoreV1Api, type KubernetesObject, KubernetesObjectApi, PatchStrategy, type V1Node, type V1Pod } from "@kubernetes/client-node";
+import type { Agent, Agents } from "../core/gate.ts";
 import { explain } from "../core/text/explain.ts";
-import { EXPIRES, namespaceObject, OWNER, ROLE, type Role } from "../core/verify/objects.ts";
-import { parseProbe, probeCommand, probeSeconds } from "../core/verify/probe.ts";
-import type { MeshNode, Testbed, TestPod } from "../core/verify/testbed.ts";
-import { inAgent, kubernetesAgents } from "./agents.ts";
-import { kubernetesClients } from "./clients.ts";
+import type { MeshNode } from "../core/verify/nodes.ts";
+import { EXPIRES, namespaceObject, OWNER, ROLE, type Role, type ServiceName } from "../core/verify/objects.ts";
+import { type Answer, type Probe, parseProbe, probeCommand, probeSeconds } from "../core/verify/probe.ts";
+import type { Testbed, TestPod } from "../core/verify/testbed.ts";
+import { inAgent, kubernetesAgents, WITH_AGENT } from "./agents.ts";
+import { type Clients, kubernetesClients } from "./clients.ts";
 
 const FIELD_MANAGER = "clustermesh-verify";
-/** Nodes without Cilium's DaemonSet: Fargate has none of any kind, and Cilium runs on Linux alone. */
-export const WITH_AGENT = "eks.amazonaws.com/compute-type!=fargate,kubernetes.io/os=linux";
-const LOOK_AGAIN_MILLISECONDS = 500;
+const POLL_MILLISECONDS = 500;
 
-export interface TestbedSettings {
+interface TestbedSettings {
     kubeconfigs: Record<string, string>;
     namespace: string;
     /** When the run must have ended. */
     expires: Date;
-    /** Seconds that a namespace is given to go. */
+    /** Seconds that the deletion of a namespace may take. */
     removeSeconds: number;
     signal?: AbortSignal | undefined;
 }
 
 /** The mesh's clusters through their API servers, on AWS and in the lab alike. */
-export function kubernetesTestbed({ kubeconfigs, namespace, expires, removeSeconds, signal }: TestbedSettings): Testbed {
-    const clients = kubernetesClients(kubeconfigs, signal);
-    // The namespace is removed after an abort as well, and its making is not cut off halfway.
-    const unaborted = kubernetesClients(kubeconfigs);
-    const core = (cluster: string) => clients.client(cluster, CoreV1Api);
-    /** Clusters in which the namespace was asked for: one whose answer got lost may be there as well. */
-    const made = new Set<string>();
+export class KubernetesTestbed implements Testbed {
+    readonly agents: Agents;
+    readonly #clients: Clients;
+    /** Not aborted: the namespace is removed after an abort as well, and its creation is not cut off halfway. */
+    readonly #unabortedClients: Clients;
+    /** Clusters where a namespace was requested. Even if the answer was lost, the namespace may exist. */
+    readonly #created = new Set<string>();
+    readonly #settings: TestbedSettings;
 
-    return {
-        agents: kubernetesAgents(clients),
-        nodeList: (agent) => inAgent(clients, agent, ["cilium-dbg", "node", "list", "-o", "json"]),
-        troubleshoot: (agent, peer) => inAgent(clients, agent, ["cilium-dbg", "troubleshoot", "clustermesh", peer]),
-        async nodes(cluster) {
-            const { items } = await core(cluster).listNode({ labelSelector: WITH_AGENT });
-            return items.map(meshNode);
-        },
-        async createNamespace(cluster) {
-            made.add(cluster);
-            try {
-                await unaborted
-                    .client(cluster, CoreV1Api)
-                    .createNamespace({ body: namespaceObject(namespace, expires), fieldManager: FIELD_MANAGER });
-            } catch (error) {
-                if ((error as { code?: number }).code === 409) made.delete(cluster);
-                throw error;
-            }
-        },
-        async apply(cluster, object) {
-            const api = clients.client(cluster, KubernetesObjectApi);
-            await api.patch(object, undefined, undefined, FIELD_MANAGER, true, PatchStrategy.ServerSideApply);
-        },
-        async pods(cluster) {
-            const { items } = await core(cluster).listNamespacedPod({ namespace });
-            return items.filter(({ metadata }) => !metadata?.deletionTimestamp).map((pod) => testPod(cluster, pod));
-        },
-        async serviceAddress(cluster, name) {
-            const { spec } = await core(cluster).readNamespacedService({ name, namespace });
-            return spec?.clusterIP ?? "";
-        },
-        async warnings(cluster) {
-            const { items } = await core(cluster).listNamespacedEvent({ namespace, fieldSelector: "type=Warning" });
-            return [...new Set(items.flatMap(({ message }) => message ?? []))];
-        },
-        async probe({ cluster, name }, probe) {
-            const container = { namespace, pod: name, container: "agnhost" };
-            return parseProbe(await clients.exec(cluster, container, probeCommand(probe), probeSeconds(probe)));
-        },
-        async removeNamespace(cluster) {
-            if (made.has(cluster)) await removeNamespace(unaborted.client(cluster, CoreV1Api), namespace, removeSeconds);
-        },
-        async removeExpired(cluster) {
-            const labelSelector = Object.entries(OWNER).map(([label, value]) => `${label}=${value}`);
-            const { items } = await core(cluster).listNamespace({ labelSelector: labelSelector.join(",") });
-            const expired = items.filter(({ metadata }) => new Date(metadata?.annotations?.[EXPIRES] ?? Number.NaN) < new Date());
-            const names = expired.flatMap(({ metadata }) => metadata?.name ?? []);
-            for (const name of names) await core(cluster).deleteNamespace({ name });
-            return names;
-        },
-    };
+    constructor(settings: TestbedSettings) {
+        this.#settings = settings;
+        this.#clients = kubernetesClients(settings.kubeconfigs, settings.signal);
+        this.#unabortedClients = kubernetesClients(settings.kubeconfigs);
+        this.agents = kubernetesAgents(this.#clients);
+    }
+
+    nodeList(agent: Agent): Promise<string> {
+        return inAgent(this.#clients, agent, ["cilium-dbg", "node", "list", "-o", "json"]);
+    }
+
+    troubleshoot(agent: Agent, peer: string): Promise<string> {
+        return inAgent(this.#clients, agent, ["cilium-dbg", "troubleshoot", "clustermesh", peer]);
+    }
+
+    async nodes(cluster: string): Promise<MeshNode[]> {
+        const { items } = await this.#core(cluster).listNode({ labelSelector: WITH_AGENT });
+        return items.map(meshNode);
+    }
+
+    async createNamespace(cluster: string): Promise<void> {
+        const { namespace, expires } = this.#settings;
+        this.#created.add(cluster);
+        try {
+            await this.#unabortedClients
+                .client(cluster, CoreV1Api)
+                .createNamespace({ body: namespaceObject(namespace, expires), fieldManager: FIELD_MANAGER });
+        } catch (error) {
+            if ((error as { code?: number }).code === 409) this.#created.delete(cluster);
+            throw error;
+        }
+    }
+
+    async apply(cluster: string, object: KubernetesObject): Promise<void> {
+        const api = this.#clients.client(cluster, KubernetesObjectApi);
+        await api.patch(object, undefined, undefined, FIELD_MANAGER, true, PatchStrategy.ServerSideApply);
+    }
+
+    async pods(cluster: string): Promise<TestPod[]> {
+        const { items } = await this.#core(cluster).listNamespacedPod({ namespace: this.#settings.namespace });
+        return items.filter(({ metadata }) => !metadata?.deletionTimestamp).map((pod) => testPod(cluster, pod));
+    }
+
+    async serviceAddress(cluster: string, name: ServiceName): Promise<string> {
+        const { spec } = await this.#core(cluster).readNamespacedService({ name, namespace: this.#settings.namespace });
+        return spec?.clusterIP ?? "";
+    }
+
+    async warnings(cluster: string): Promise<string[]> {
+        const { namespace } = this.#settings;
+        const { items } = await this.#core(cluster).listNamespacedEvent({ namespace, fieldSelector: "type=Warning" });
+        return [...new Set(items.flatMap(({ message }) => message ?? []))];
+    }
+
+    async probe({ cluster, name }: TestPod, probe: Probe): Promise<Answer[]> {
+        const container = { namespace: this.#settings.namespace, pod: name, container: "agnhost" };
+        return parseProbe(await this.#clients.exec(cluster, container, probeCommand(probe), probeSeconds(probe)));
+    }
+
+    async removeNamespace(cluster: string): Promise<void> {
+        const { namespace, removeSeconds } = this.#settings;
+        if (this.#created.has(cluster)) await removeNamespace(this.#unabortedClients.client(cluster, CoreV1Api), namespace, removeSeconds);
+    }
+
+    async removeExpired(cluster: string): Promise<string[]> {
+        const labelSelector = Object.entries(OWNER).map(([label, value]) => `${label}=${value}`);
+        const { items } = await this.#core(cluster).listNamespace({ labelSelector: labelSelector.join(",") });
+        const expired = items.filter(({ metadata }) => new Date(metadata?.annotations?.[EXPIRES] ?? Number.NaN) < new Date());
+        const names = expired.flatMap(({ metadata }) => metadata?.name ?? []);
+        for (const name of names) await this.#core(cluster).deleteNamespace({ name });
+        return names;
+    }
+
+    #core(cluster: string): CoreV1Api {
+        return this.#clients.client(cluster, CoreV1Api);
+    }
 }
 
-/** @throws Error when it is not gone in time */
+/** @throws Error when the namespace still exists after `seconds` */
 async function removeNamespace(core: CoreV1Api, name: string, seconds: number): Promise<void> {
     const end = performance.now() + seconds * 1000;
-    // One failed request must not leave everything behind, so each is made again until the namespace is seen to be gone.
+    // Retry until the namespace is seen to be gone, so that one failed request does not leave everything behind.
     for (;;) {
         let last = "";
         try {
             const { metadata } = await core.readNamespace({ name });
-            // With the id, so that one of this name which somebody made meanwhile is left alone.
+            // With the uid, so that a namespace of this name which someone else created meanwhile is not deleted.
             if (!metadata?.deletionTimestamp) await core.deleteNamespace({ name, body: { preconditions: { uid: metadata?.uid ?? "" } } });
         } catch (error) {
             if ((error as { code?: number }).code === 404) return;
             last = explain(error);
         }
-        if (performance.now() >= end) throw new Error(`namespace ${name} is not gone after ${seconds} s${last && `: ${last}`}`);
-        await sleep(LOOK_AGAIN_MILLISECONDS);
+        if (performance.now() >= end) throw new Error(`namespace ${name} still exists after ${seconds} s${last && `: ${last}`}`);
+        await sleep(POLL_MILLISECONDS);
     }
 }
 
@@ -130,5 +156,5 @@ function waitsFor(status: V1Pod["status"]): string {
     const state = waiting ?? terminated;
     if (state) return [state.reason, state.message].filter(Boolean).join(": ");
     const unmet = status?.conditions?.find(({ status }) => status !== "True");
-    return unmet?.message ?? unmet?.reason ?? `is ${status?.phase ?? "of no state"}`;
+    return unmet?.message ?? unmet?.reason ?? `phase ${status?.phase ?? "unknown"}`;
 }

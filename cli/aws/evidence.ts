@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { type AwsEvidence, attempt, type Known, LEFT_OUT, type MeshEvidence } from "../../core/doctor/evidence.ts";
+import type { AwsEvidence, MeshEvidence } from "../../core/doctor/evidence.ts";
+import { type Depth, fetchers } from "../../core/doctor/fetch.ts";
 import type { ClusterFacts } from "../../core/facts/schema.ts";
-import { explain } from "../../core/text/explain.ts";
-import type { Depth } from "../../kubernetes/evidence.ts";
 import type { Aws } from "./command-line.ts";
 
 const RouteTables = z.looseObject({
@@ -71,105 +70,103 @@ const Health = z.looseObject({
     ),
 });
 
-/** What AWS tells of a cluster's ways to its peers, and of the load balancer before its etcd. Never throws: what could not be had says why. */
+/** Evidence from AWS: a cluster's routes, ingress rules and connections to its peers, and its etcd's load balancer. A part that cannot be read holds the reason. */
 export async function awsEvidence(aws: Aws, cluster: ClusterFacts, mesh: MeshEvidence | undefined, depth: Depth): Promise<AwsEvidence> {
-    const look = <T>(run: () => Promise<T>) => attempt(run, explain);
-    const deep = <T>(run: () => Promise<T>): Promise<Known<T>> => (depth === "doctor" ? look(run) : Promise.resolve(LEFT_OUT));
+    const { fetch, fetchForDoctor } = fetchers(depth);
     const [routes, rules, connections, balancer] = await Promise.all([
-        deep(async () => {
-            const { RouteTables: tables } = await aws(
-                cluster,
-                ["ec2", "describe-route-tables", ...filter("vpc-id", [cluster.vpcId])],
-                RouteTables,
-            );
-            return tables.flatMap(({ RouteTableId: table, Routes }) =>
-                Routes.map((route) => ({
-                    table,
-                    destination: route.DestinationCidrBlock ?? route.DestinationPrefixListId ?? "",
-                    target:
-                        route.VpcPeeringConnectionId ??
-                        route.TransitGatewayId ??
-                        route.NatGatewayId ??
-                        route.GatewayId ??
-                        route.NetworkInterfaceId ??
-                        "something else",
-                    state: route.State ?? "active",
-                })),
-            );
-        }),
-        deep(async () => {
-            const groups = [cluster.etcd.securityGroupId, ...cluster.nodeSecurityGroupIds];
-            const { SecurityGroupRules } = await aws(
-                cluster,
-                ["ec2", "describe-security-group-rules", ...filter("group-id", groups)],
-                Rules,
-            );
-            return SecurityGroupRules.flatMap(({ GroupId, IsEgress, IpProtocol, FromPort, ToPort, CidrIpv4 }) =>
-                IsEgress || CidrIpv4 === undefined
-                    ? []
-                    : [
-                          {
-                              group: GroupId,
-                              source: CidrIpv4,
-                              protocol: IpProtocol,
-                              ...(FromPort !== undefined && { fromPort: FromPort }),
-                              ...(ToPort !== undefined && { toPort: ToPort }),
-                          },
-                      ],
-            );
-        }),
-        look(() => connectionsOf(aws, cluster, mesh)),
-        look(() => balancerOf(aws, cluster)),
+        fetchForDoctor(() => readRoutes(aws, cluster)),
+        fetchForDoctor(() => readIngressRules(aws, cluster)),
+        fetch(() => readConnections(aws, cluster, mesh)),
+        fetch(() => readBalancer(aws, cluster)),
     ]);
     return { routes, rules, connections, balancer };
 }
 
-/** States by id: by filters, since an id that is gone would be an error. */
-async function connectionsOf(aws: Aws, cluster: ClusterFacts, mesh: MeshEvidence | undefined): Promise<Record<string, string>> {
+async function readRoutes(aws: Aws, cluster: ClusterFacts) {
+    const command = ["ec2", "describe-route-tables", ...filter("vpc-id", [cluster.vpcId])];
+    const { RouteTables: tables } = await aws(cluster, command, RouteTables);
+    return tables.flatMap(({ RouteTableId: table, Routes }) =>
+        Routes.map((route) => ({
+            table,
+            destination: route.DestinationCidrBlock ?? route.DestinationPrefixListId ?? "",
+            target:
+                route.VpcPeeringConnectionId ??
+                route.TransitGatewayId ??
+                route.NatGatewayId ??
+                route.GatewayId ??
+                route.NetworkInterfaceId ??
+                "another kind of target",
+            state: route.State ?? "active",
+        })),
+    );
+}
+
+async function readIngressRules(aws: Aws, cluster: ClusterFacts) {
+    const groups = [cluster.etcd.securityGroupId, ...cluster.nodeSecurityGroupIds];
+    const { SecurityGroupRules } = await aws(cluster, ["ec2", "describe-security-group-rules", ...filter("group-id", groups)], Rules);
+    return SecurityGroupRules.flatMap(({ GroupId, IsEgress, IpProtocol, FromPort, ToPort, CidrIpv4 }) =>
+        IsEgress || CidrIpv4 === undefined
+            ? []
+            : [
+                  {
+                      group: GroupId,
+                      source: CidrIpv4,
+                      protocol: IpProtocol,
+                      ...(FromPort !== undefined && { fromPort: FromPort }),
+                      ...(ToPort !== undefined && { toPort: ToPort }),
+                  },
+              ],
+    );
+}
+
+/** States by id. Requested by filters, because asking for an id that no longer exists is an error. */
+async function readConnections(aws: Aws, cluster: ClusterFacts, mesh: MeshEvidence | undefined): Promise<Record<string, string>> {
     if (mesh?.network === "transit-gateway") {
-        const asked = ["ec2", "describe-transit-gateway-vpc-attachments", ...filter("vpc-id", [cluster.vpcId])];
-        const { TransitGatewayVpcAttachments } = await aws(cluster, asked, Attachments);
-        return byId(TransitGatewayVpcAttachments.map(({ TransitGatewayId, State }) => [TransitGatewayId, State]));
+        const command = ["ec2", "describe-transit-gateway-vpc-attachments", ...filter("vpc-id", [cluster.vpcId])];
+        const { TransitGatewayVpcAttachments } = await aws(cluster, command, Attachments);
+        return statesById(TransitGatewayVpcAttachments.map(({ TransitGatewayId, State }) => [TransitGatewayId, State]));
     }
     const ids = Object.entries(mesh?.connections ?? {}).flatMap(([pair, id]) => (pair.split(".").includes(cluster.name) ? [id] : []));
     if (ids.length === 0) return {};
-    const { VpcPeeringConnections } = await aws(
-        cluster,
-        ["ec2", "describe-vpc-peering-connections", ...filter("vpc-peering-connection-id", ids)],
-        Peerings,
-    );
-    return byId(VpcPeeringConnections.map(({ VpcPeeringConnectionId, Status }) => [VpcPeeringConnectionId, Status.Code]));
+    const command = ["ec2", "describe-vpc-peering-connections", ...filter("vpc-peering-connection-id", ids)];
+    const { VpcPeeringConnections } = await aws(cluster, command, Peerings);
+    return statesById(VpcPeeringConnections.map(({ VpcPeeringConnectionId, Status }) => [VpcPeeringConnectionId, Status.Code]));
 }
 
-/** What was deleted is still shown for a while, beside what has taken its place. */
-function byId(states: [string, string][]): Record<string, string> {
+/** AWS still lists a deleted attachment for a while beside its replacement; the available one wins. */
+function statesById(states: [string, string][]): Record<string, string> {
     return Object.fromEntries(states.toSorted(([, a], [, b]) => Number(a === "available") - Number(b === "available")));
 }
 
-async function balancerOf(aws: Aws, cluster: ClusterFacts) {
+/** The load balancer in front of the cluster's etcd; null: it does not exist. */
+async function readBalancer(aws: Aws, cluster: ClusterFacts) {
     const { LoadBalancers } = await aws(cluster, ["elbv2", "describe-load-balancers"], Balancers);
-    const found = LoadBalancers.find(({ SecurityGroups }) => SecurityGroups.includes(cluster.etcd.securityGroupId));
-    if (!found) return null;
-    const { TargetGroups } = await aws(cluster, ["elbv2", "describe-target-groups", "--load-balancer-arn", found.LoadBalancerArn], Groups);
+    const balancer = LoadBalancers.find(({ SecurityGroups }) => SecurityGroups.includes(cluster.etcd.securityGroupId));
+    if (!balancer) return null;
+    return {
+        name: balancer.LoadBalancerName,
+        state: balancer.State.Code,
+        addresses: balancer.AvailabilityZones.flatMap(({ LoadBalancerAddresses }) =>
+            LoadBalancerAddresses.flatMap((address) => address.PrivateIPv4Address ?? []),
+        ),
+        targets: await readTargets(aws, cluster, balancer.LoadBalancerArn),
+    };
+}
+
+async function readTargets(aws: Aws, cluster: ClusterFacts, balancerArn: string) {
+    const { TargetGroups } = await aws(cluster, ["elbv2", "describe-target-groups", "--load-balancer-arn", balancerArn], Groups);
     const health = await Promise.all(
         TargetGroups.map(({ TargetGroupArn }) =>
             aws(cluster, ["elbv2", "describe-target-health", "--target-group-arn", TargetGroupArn], Health),
         ),
     );
-    return {
-        name: found.LoadBalancerName,
-        state: found.State.Code,
-        addresses: found.AvailabilityZones.flatMap(({ LoadBalancerAddresses }) =>
-            LoadBalancerAddresses.flatMap((one) => one.PrivateIPv4Address ?? []),
-        ),
-        targets: health
-            .flatMap(({ TargetHealthDescriptions }) => TargetHealthDescriptions)
-            .map(({ Target, TargetHealth: { State, Description } }) => ({
-                id: Target.Id,
-                state: State,
-                ...(Description && { reason: Description }),
-            })),
-    };
+    return health
+        .flatMap(({ TargetHealthDescriptions }) => TargetHealthDescriptions)
+        .map(({ Target, TargetHealth: { State, Description } }) => ({
+            id: Target.Id,
+            state: State,
+            ...(Description && { reason: Description }),
+        }));
 }
 
 function filter(name: string, values: readonly string[]): string[] {

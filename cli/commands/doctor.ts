@@ -1,7 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { DoctorReport, diagnose, isWell } from "../../core/doctor/diagnose.ts";
-import type { Evidence } from "../../core/doctor/evidence.ts";
+import { DoctorReport, diagnose, isHealthy } from "../../core/doctor/diagnose.ts";
 import { doctorText } from "../../core/doctor/text.ts";
 import type { Command } from "../command.ts";
 import { readValidProject, selectMesh } from "../project/selection.ts";
@@ -20,45 +19,25 @@ export const doctor: Command<DoctorReport> = {
         const start = performance.now();
         const project = readValidProject(context);
         const mesh = meshName === undefined ? undefined : selectMesh(project, meshName, "<mesh>").stack;
-        const [{ readDeployed }, { gatherByMesh }] = await Promise.all([import("../engine/deployed.ts"), import("../gather-meshes.ts")]);
+        const [{ readDeployed }, { stacksOf }, { gather }] = await Promise.all([
+            import("../engine/deployed.ts"),
+            import("../engine/meshes.ts"),
+            import("../gather.ts"),
+        ]);
         context.log("reading the stacks");
         const deployed = await readDeployed(project, context);
         context.log("querying AWS, the API servers and the agents");
-        const evidence = await gatherByMesh(project, deployed, context, "doctor", mesh);
-        const merged = mergeEvidence(evidence);
+        const evidence = await gather(stacksOf(mesh, project, deployed), project, context, "doctor");
         if (typeof file === "string")
-            await writeFile(resolve(context.folder, file), `${JSON.stringify(merged, undefined, 2)}\n`, { mode: 0o600 });
-        const rules = mergeRules(evidence.map((meshEvidence) => diagnose(meshEvidence)));
+            await writeFile(resolve(context.folder, file), `${JSON.stringify(evidence, undefined, 2)}\n`, { mode: 0o600 });
+        const rules = diagnose(evidence);
         const report = {
             version: 1 as const,
-            gatheredAt: merged.gatheredAt,
+            gatheredAt: evidence.gatheredAt,
             seconds: (performance.now() - start) / 1000,
-            clusters: merged.clusters.map(({ facts }) => facts.name),
+            clusters: evidence.clusters.map(({ facts }) => facts.name),
             rules,
         };
-        return { code: isWell(rules) ? 0 : 1, report, text: doctorText(report) };
+        return { code: isHealthy(rules) ? 0 : 1, report, text: doctorText(report) };
     },
 };
-
-function mergeEvidence(meshes: readonly Evidence[]): Evidence {
-    return {
-        version: 1,
-        gatheredAt:
-            meshes
-                .map(({ gatheredAt }) => gatheredAt)
-                .toSorted()
-                .at(-1) ?? new Date().toISOString(),
-        stacks: meshes.flatMap(({ stacks }) => stacks),
-        meshes: meshes.flatMap(({ meshes }) => meshes),
-        clusters: meshes.flatMap(({ clusters }) => clusters),
-    };
-}
-
-/** The findings of all meshes, rule by rule. */
-function mergeRules(meshes: readonly DoctorReport["rules"][]): DoctorReport["rules"] {
-    return (meshes[0] ?? []).map((rule, i) => ({
-        ...rule,
-        findings: meshes.flatMap((rules) => rules[i]?.findings ?? []),
-        unseen: [...new Set(meshes.flatMap((rules) => rules[i]?.unseen ?? []))],
-    }));
-}

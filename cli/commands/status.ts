@@ -36,9 +36,11 @@ export const status: Command<Report> = {
             if (!context.signal.aborted) throw error;
         }
         // Ctrl-C is the normal way to end --watch.
-        return { ...outcome(last ?? merge([])), code: 0, shown: true };
+        return { ...outcome(last ?? EMPTY), code: 0, shown: true };
     },
 };
+
+const EMPTY: Report = { version: 1, at: new Date(0).toISOString(), stacks: [], clusters: [], pairs: [], problems: [] };
 
 function outcome(report: Report): Outcome<Report> {
     return { code: report.problems.length > 0 ? 1 : 0, report, text: statusText(report) };
@@ -48,7 +50,11 @@ function outcome(report: Report): Outcome<Report> {
 async function statusReader(context: Context, meshName: string | undefined): Promise<() => Promise<Report>> {
     const project = readValidProject(context);
     const mesh = meshName === undefined ? undefined : selectMesh(project, meshName, "<mesh>").stack;
-    const [{ readDeployed }, { gatherByMesh }] = await Promise.all([import("../engine/deployed.ts"), import("../gather-meshes.ts")]);
+    const [{ readDeployed }, { stacksOf }, { gather }] = await Promise.all([
+        import("../engine/deployed.ts"),
+        import("../engine/meshes.ts"),
+        import("../gather.ts"),
+    ]);
     let deployed = await readDeployed(project, context);
     let readAt = performance.now();
     return async () => {
@@ -56,23 +62,7 @@ async function statusReader(context: Context, meshName: string | undefined): Pro
             deployed = await readDeployed(project, context);
             readAt = performance.now();
         }
-        return merge((await gatherByMesh(project, deployed, context, "status", mesh)).map(statusReport));
-    };
-}
-
-/** The status of all meshes as one report. */
-function merge(meshes: readonly Report[]): Report {
-    return {
-        version: 1,
-        at:
-            meshes
-                .map(({ at }) => at)
-                .toSorted()
-                .at(-1) ?? new Date(0).toISOString(),
-        stacks: meshes.flatMap(({ stacks }) => stacks),
-        clusters: meshes.flatMap(({ clusters }) => clusters),
-        pairs: meshes.flatMap(({ pairs }) => pairs),
-        problems: meshes.flatMap(({ problems }) => problems),
+        return statusReport(await gather(stacksOf(mesh, project, deployed), project, context, "status"));
     };
 }
 

@@ -28,6 +28,12 @@ export function meshGroups(project: Project, deployed: readonly DeployedStack[])
     return rest.length > 0 ? [...groups, { stacks: rest }] : groups;
 }
 
+/** The stacks of one mesh, or all of them. */
+export function stacksOf(mesh: string | undefined, project: Project, deployed: readonly DeployedStack[]): readonly DeployedStack[] {
+    if (mesh === undefined) return deployed;
+    return meshGroups(project, deployed).find((group) => group.mesh === mesh)?.stacks ?? [];
+}
+
 function memberStacks(project: Project, { stack, mesh }: DeployedStack): Set<string> {
     const named = project.meshes.find((settings) => settings.stack === stack)?.config.clusters ?? [];
     const joined = typeof mesh === "object" ? Object.values(mesh.members).map((member) => member.stack) : [];

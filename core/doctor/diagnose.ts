@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Evidence, Known } from "./evidence.ts";
-import type { Finding, Rule, See } from "./rule.ts";
+import type { Finding, Read, Rule } from "./rule.ts";
 import { CERTIFICATE_RULES } from "./rules-certificates.ts";
 import { CILIUM_RULES } from "./rules-cilium.ts";
 import { NETWORK_RULES } from "./rules-network.ts";
@@ -8,8 +8,9 @@ import { POD_RULES } from "./rules-pods.ts";
 import { SECRET_RULES } from "./rules-secrets.ts";
 import { STACK_RULES } from "./rules-stacks.ts";
 import { SYMPTOM_RULES } from "./rules-symptoms.ts";
+import { type Scope, scopesOf } from "./scope.ts";
 
-/** All that doctor knows of, causes before their symptoms. */
+/** All rules of doctor, causes before their symptoms. */
 export const RULES: readonly Rule[] = [
     ...STACK_RULES,
     ...NETWORK_RULES,
@@ -20,17 +21,19 @@ export const RULES: readonly Rule[] = [
     ...SYMPTOM_RULES,
 ];
 
-const Found = z.strictObject({
+const ReportedFinding = z.strictObject({
+    /** Stack of the mesh; only where the project has several meshes. */
+    mesh: z.string().optional(),
     subject: z.string(),
     found: z.string(),
     cause: z.string(),
     remedy: z.array(z.string()),
     clusters: z.array(z.string()),
-    /** Ids of the failures between the same clusters of which this one is a consequence. */
+    /** Ids of failures between the same clusters that cause this one. */
     because: z.array(z.string()),
 });
 
-/** What doctor prints by `--json`. `version` rises when a field changes its meaning or goes away. */
+/** What doctor prints with `--json`. `version` increases when a field changes its meaning or is removed. */
 export const DoctorReport = z.strictObject({
     version: z.literal(1),
     gatheredAt: z.iso.datetime(),
@@ -41,45 +44,64 @@ export const DoctorReport = z.strictObject({
             id: z.string(),
             failure: z.string(),
             looksAt: z.string(),
-            findings: z.array(Found),
-            /** Why some of what it looks at could not be had: it has judged the rest. */
+            findings: z.array(ReportedFinding),
+            /** Why a part of its evidence is missing. The rule has judged the rest. */
             unseen: z.array(z.string()),
         }),
     ),
 });
 
 export type DoctorReport = z.infer<typeof DoctorReport>;
+type ReportedFinding = z.infer<typeof ReportedFinding>;
 
-/** Holds the evidence against every rule. */
+/** Applies every rule to the evidence, mesh by mesh. */
 export function diagnose(evidence: Evidence, rules: readonly Rule[] = RULES): DoctorReport["rules"] {
-    const judged = rules.map((rule) => {
-        const unseen = new Set<string>();
-        const see: See = <T>(part: Known<T>) => {
-            if ("value" in part) return part.value;
-            unseen.add(part.unknown);
-            return undefined;
+    const several = evidence.meshes.length > 1;
+    const judged = scopesOf(evidence).map((scope) => judge(scope, rules, several));
+    return rules.map(({ id, failure, looksAt }) => {
+        const results = judged.flatMap((scope) => scope.filter(({ rule }) => rule.id === id));
+        return {
+            id,
+            failure,
+            looksAt,
+            findings: results.flatMap(({ findings }) => findings),
+            unseen: [...new Set(results.flatMap(({ unseen }) => unseen))],
         };
-        return { rule, findings: rule.find(evidence, see), unseen: [...unseen] };
     });
-    const causes = judged
-        .filter(({ rule }) => !rule.symptom)
-        .flatMap(({ rule, findings }) => findings.map((finding) => ({ id: rule.id, finding })));
-    return judged.map(({ rule: { id, failure, looksAt, symptom }, findings, unseen }) => ({
-        id,
-        failure,
-        looksAt,
-        findings: findings.map((finding) => ({ ...finding, because: symptom ? reasons(finding, causes) : [] })),
-        unseen,
-    }));
 }
 
 /** Whether nothing was found. */
-export function isWell(rules: DoctorReport["rules"]): boolean {
+export function isHealthy(rules: DoctorReport["rules"]): boolean {
     return rules.every(({ findings }) => findings.length === 0);
 }
 
-/** Failures that concern every cluster between which the symptom is. */
-function reasons({ clusters }: Finding, causes: readonly { id: string; finding: Finding }[]): string[] {
+function judge(scope: Scope, rules: readonly Rule[], withMesh: boolean): { rule: Rule; findings: ReportedFinding[]; unseen: string[] }[] {
+    const results = rules.map((rule) => {
+        const unseen: string[] = [];
+        const read: Read = <T>(part: Known<T>) => {
+            if ("value" in part) return part.value;
+            unseen.push(part.unknown);
+            return undefined;
+        };
+        return { rule, findings: rule.find(scope, read), unseen };
+    });
+    const causes = results
+        .filter(({ rule }) => !rule.symptom)
+        .flatMap(({ rule, findings }) => findings.map((finding) => ({ id: rule.id, finding })));
+    return results.map(({ rule, findings, unseen }) => ({
+        rule,
+        unseen,
+        findings: findings.map((finding) => ({
+            ...(withMesh && scope.mesh && { mesh: scope.mesh.stack }),
+            ...finding,
+            cause: finding.cause ?? rule.cause,
+            because: rule.symptom ? causesOf(finding, causes) : [],
+        })),
+    }));
+}
+
+/** Ids of the failures that concern only clusters of the symptom, and at least one of them. */
+function causesOf({ clusters }: Finding, causes: readonly { id: string; finding: Finding }[]): string[] {
     const between = causes.filter(
         ({ finding }) =>
             clusters.some((name) => finding.clusters.includes(name)) && finding.clusters.every((name) => clusters.includes(name)),

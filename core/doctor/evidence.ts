@@ -2,11 +2,11 @@ import { z } from "zod";
 import { Certificate } from "../cilium/certificates.ts";
 import type { ClusterFacts } from "../facts/schema.ts";
 
-/** What was asked for, or why it could not be had. */
+/** A part of the evidence, or why it could not be read. */
 export type Known<T> = { value: T } | { unknown: string };
 
-/** Of what was not gathered because nobody asked for it. */
-export const LEFT_OUT = { unknown: "not asked for" } as const;
+/** A part that was not requested. */
+export const NOT_FETCHED = { unknown: "not fetched" } as const;
 
 function known<S extends z.ZodType>(value: S) {
     return z.union([z.strictObject({ value }), z.strictObject({ unknown: z.string() })]);
@@ -26,24 +26,24 @@ const Stack = z.strictObject({
 
 const Traffic = z.strictObject({ protocol: z.string(), fromPort: z.int().optional(), toPort: z.int().optional() });
 
-/** As contract.ts has read them. */
+/** As parseCluster in core/facts/schema.ts has read them. */
 const MemberFacts = z.custom<ClusterFacts>((facts) => typeof facts === "object" && facts !== null && "name" in facts);
 
 const Mesh = z.strictObject({
     stack: z.string(),
-    /** Names of the clusters that it has joined. */
+    /** Names of the clusters that it connects. */
     members: z.array(z.string()),
     network: z.enum(["peering", "transit-gateway"]),
     ingress: z.union([z.literal("all"), z.array(Traffic)]),
     connections: z.record(z.string(), z.string()),
-    /** Where what it was last deployed with is no longer what its file or its clusters' stacks say. */
+    /** Differences between what it was last deployed with and what its file or its clusters' stacks say now. */
     outdated: z.array(z.strictObject({ stack: z.string(), what: z.string() })),
 });
 
-/** A certificate with its key, of a Secret. */
+/** A certificate of a Secret, and whether the key belongs to it. */
 const Material = z.strictObject({ certificate: Certificate, ca: z.array(Certificate), keyFits: z.boolean() });
 
-/** How a cluster dials a peer. */
+/** How a cluster connects to a peer's etcd. */
 const Peer = z.strictObject({
     endpoints: z.array(z.string()),
     aliases: z.array(z.strictObject({ hostname: z.string(), ips: z.array(z.string()) })),
@@ -52,9 +52,9 @@ const Peer = z.strictObject({
     keyFits: z.boolean(),
 });
 
-/** What a Secret tells of the peers. null: there is none. */
+/** The peers in a Secret. */
 const Peers = z.strictObject({
-    /** Why Cilium would refuse it. */
+    /** Why Cilium would reject it. */
     refused: z.string().optional(),
     peers: z.record(z.string(), Peer),
 });
@@ -63,43 +63,43 @@ const Agent = z.strictObject({
     node: z.string(),
     pod: z.string(),
     ready: z.boolean(),
-    /** Of its image. */
+    /** Tag of its image. */
     version: z.string(),
     started: z.iso.datetime(),
-    /** Peers that it does not see ready and synced; and what its own troubleshooting says. */
+    /** Peers that it does not see ready and synced, and the cause that `cilium-dbg troubleshoot` reports. */
     lagging: known(z.array(z.strictObject({ peer: z.string(), why: z.string(), trouble: z.string().optional() }))),
-    /** Cluster ids: its own, and what each peer's etcd tells. */
+    /** Cluster ids: its own, and each peer's as published in the peer's etcd. */
     ids: known(z.strictObject({ own: z.int().optional(), peers: z.record(z.string(), z.int()) })),
     nodes: known(z.strictObject({ missing: z.array(z.string()), stale: z.array(z.string()) })),
-    /** Nodes to which its health checks find no way. */
+    /** Nodes that its health checks do not reach. */
     health: known(z.array(z.strictObject({ node: z.string(), probe: z.string(), why: z.string(), at: z.string() }))),
 });
 
-const Kubernetes = z.strictObject({
+export const KubernetesEvidence = z.strictObject({
     /** As in "v1.35.2-eks-1234567". */
     version: known(z.string()),
     /** Keys of `cilium-config` on which the mesh depends. */
     config: known(z.record(z.string(), z.string())),
     daemonSet: known(z.strictObject({ desired: z.int(), ready: z.int(), updated: z.int(), aliases: z.array(Alias) })),
     agents: known(z.array(Agent)),
-    /** clustermesh-apiserver. null: there is none. */
+    /** clustermesh-apiserver; null: it does not exist. */
     apiserver: known(
         z.strictObject({ replicas: z.int(), ready: z.int(), containers: z.array(z.string()), waiting: z.array(z.string()) }).nullable(),
     ),
     /** Environment of the VPC CNI's DaemonSet. */
     vpcCni: known(z.record(z.string(), z.string())),
-    /** Running pods outside the host's network, and those of them that Cilium knows nothing of. */
+    /** Running pods outside the host network, and those of them without a CiliumEndpoint. */
     pods: known(
         z.strictObject({
             all: z.int(),
             unmanaged: z.array(z.strictObject({ pod: z.string(), node: z.string(), since: z.iso.datetime(), owner: z.string() })),
         }),
     ),
-    /** By the Secret's name. null: there is none. */
+    /** By the Secret's name; null: it does not exist. */
     material: z.record(z.string(), known(Material.nullable())),
-    /** By whom peers are dialled: `cilium-clustermesh` with direct wiring, else `cilium-kvstoremesh`. */
+    /** The Secret that connects to the peers: `cilium-clustermesh` with direct wiring, else `cilium-kvstoremesh`; null: it does not exist. */
     peers: known(Peers.nullable()),
-    /** With KVStoreMesh: where agents look for the peers. */
+    /** With KVStoreMesh: `cilium-clustermesh`, through which agents read the cached peers; null: it does not exist. */
     cached: known(Peers.nullable()).optional(),
     remoteUsers: known(z.boolean()),
 });
@@ -112,11 +112,11 @@ const Target = z.strictObject({ id: z.string(), state: z.string(), reason: z.str
 
 const Aws = z.strictObject({
     routes: known(z.array(Route)),
-    /** Ingress rules for address blocks, of the groups of nodes and etcd. */
+    /** Ingress rules with a CIDR source, of the security groups of nodes and etcd. */
     rules: known(z.array(Rule)),
-    /** Peering connections by their id, or the attachment by its gateway's. */
+    /** States of peering connections by id, or of the VPC's attachment by the Transit Gateway's id. */
     connections: known(z.record(z.string(), z.string())),
-    /** The load balancer before the etcd. null: there is none. */
+    /** The load balancer in front of the etcd; null: it does not exist. */
     balancer: known(
         z.strictObject({ name: z.string(), state: z.string(), addresses: z.array(z.string()), targets: z.array(Target) }).nullable(),
     ),
@@ -124,13 +124,15 @@ const Aws = z.strictObject({
 
 const Cluster = z.strictObject({
     facts: MemberFacts,
-    /** What the stack hands out to peers. */
+    /** Stack of the mesh that the cluster belongs to; absent: it is in no deployed mesh. */
+    mesh: z.string().optional(),
+    /** The certificates that the stack publishes for peers. */
     published: z.strictObject({ ca: z.array(Certificate), client: z.array(Certificate) }),
-    kubernetes: Kubernetes,
+    kubernetes: KubernetesEvidence,
     aws: Aws,
 });
 
-/** Everything that doctor and status look at, as JSON: no key and no token is in it, and certificates only by what is public in them. */
+/** Everything that doctor and status judge, as JSON. It contains no keys and no tokens, and of certificates only public fields. */
 export const Evidence = z.strictObject({
     version: z.literal(1),
     gatheredAt: z.iso.datetime(),
@@ -141,19 +143,10 @@ export const Evidence = z.strictObject({
 
 export type Evidence = z.infer<typeof Evidence>;
 export type ClusterEvidence = z.infer<typeof Cluster>;
-export type KubernetesEvidence = z.infer<typeof Kubernetes>;
+export type KubernetesEvidence = z.infer<typeof KubernetesEvidence>;
 export type AwsEvidence = z.infer<typeof Aws>;
 export type MeshEvidence = z.infer<typeof Mesh>;
 export type StackEvidence = z.infer<typeof Stack>;
 export type AgentEvidence = z.infer<typeof Agent>;
 export type PeersEvidence = z.infer<typeof Peers>;
 export type MaterialEvidence = z.infer<typeof Material>;
-
-/** What `run` gives, or why not: what cannot be gathered is evidence, too. */
-export async function attempt<T>(run: () => Promise<T>, explain: (error: unknown) => string): Promise<Known<T>> {
-    try {
-        return { value: await run() };
-    } catch (error) {
-        return { unknown: explain(error) };
-    }
-}

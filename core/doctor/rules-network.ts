@@ -1,117 +1,79 @@
 import { contains } from "../network/cidr.ts";
 import { ingressFrom, routesTo } from "../network/mesh.ts";
-import { describeTraffic, type Traffic } from "../network/traffic.ts";
+import { describeTraffic } from "../network/traffic.ts";
 import { LONG_PATH_MTU } from "../preflight.ts";
 import { stackFile } from "../stack-names.ts";
-import type { ClusterEvidence, MeshEvidence } from "./evidence.ts";
-import { about, few, joined, kubectl, links, putBack, type Rule, way, ways } from "./rule.ts";
+import { admits, carriesPackets, connectionOf, wrongRoute } from "./routes.ts";
+import { aboutCluster, aboutPath, clusterPairs, type Finding, firstFew, kubectl, members, paths, type Rule, restore } from "./rule.ts";
 
-/** AWS's states of a connection that carries packets. */
-const CARRIES = ["active", "available"];
+const RESTORE_MESH = "npx clustermesh up --refresh <mesh>";
+const RESTORE_CLUSTER = "npx clustermesh up --refresh <cluster>";
 
-/** What the routes of a cluster to a peer must lead to. */
-function connectionOf({ network, connections }: MeshEvidence, from: ClusterEvidence, to: ClusterEvidence): string | undefined {
-    if (network === "transit-gateway") return connections[from.facts.region];
-    return connections[`${from.facts.name}.${to.facts.name}`] ?? connections[`${to.facts.name}.${from.facts.name}`];
-}
-
-/** The route that a packet for the block takes: the narrowest. */
-function routeFor<R extends { table: string; destination: string }>(routes: readonly R[], table: string, block: string): R | undefined {
-    const size = ({ destination }: R) => Number(destination.split("/")[1]);
-    return routes
-        .filter((route) => route.table === table && /^[\d.]+\/\d+$/.test(route.destination) && contains(route.destination, block))
-        .toSorted((a, b) => size(b) - size(a))[0];
-}
-
-const NO_ROUTE = { destination: "", target: "", state: "active" };
-
-/** Of two different blocks. */
-function isWithin(block: string, outer: string): boolean {
-    return block !== outer && /^[\d.]+\/\d+$/.test(block) && contains(outer, block);
-}
-
-/** Whether a rule lets in everything that is wanted. -1: all ports, or types of ICMP. */
-function admits(rule: Traffic & { group: string; source: string }, wanted: Traffic & { securityGroupId: string; source: string }): boolean {
-    if (rule.group !== wanted.securityGroupId || !contains(rule.source, wanted.source)) return false;
-    if (rule.protocol === "-1") return true;
-    if (rule.protocol !== wanted.protocol) return false;
-    const { fromPort = -1, toPort = -1 } = rule;
-    if (fromPort === -1) return true;
-    if (rule.protocol === "icmp") return fromPort === wanted.fromPort;
-    return fromPort <= (wanted.fromPort ?? 0) && toPort >= (wanted.toPort ?? 65535);
-}
-
+/** What connects a cluster to its peers: VPC connections, routes, security groups, the etcd's load balancer, packets. */
 export const NETWORK_RULES: readonly Rule[] = [
     {
         id: "connection-inactive",
         failure: "The VPCs of two clusters are not connected: the peering or the attachment to the Transit Gateway is not active.",
         looksAt: "state of each peering connection, or of each VPC's attachment to its region's Transit Gateway",
-        find: (evidence, see) => [
-            ...links(evidence).flatMap(({ mesh, ends: [a, b] }) => {
+        cause: "Routes to the connection are black holes: no packet passes between these clusters.",
+        remedy: [RESTORE_MESH],
+        find: (scope, read) => [
+            ...clusterPairs(scope).flatMap(({ mesh, ends: [a, b] }) => {
                 const id = connectionOf(mesh, a, b);
                 if (mesh.network !== "peering" || !id) return [];
-                const seen = [a, b].map((end) => see(end.aws.connections)).filter((states) => states !== undefined);
-                if (seen.length === 0 || seen.some((states) => CARRIES.includes(states[id] ?? ""))) return [];
-                const state = seen.map((states) => states[id]).find((one) => one) ?? "gone";
+                const seen = [a, b].map((end) => read(end.aws.connections)).filter((states) => states !== undefined);
+                if (seen.length === 0 || seen.some((states) => carriesPackets(states[id]))) return [];
+                const state = seen.map((states) => states[id]).find((known) => known) ?? "gone";
                 return [
                     {
-                        ...way(a, b),
+                        ...aboutPath(a, b),
                         subject: `${a.facts.name} ↔ ${b.facts.name}`,
                         found: `peering ${id} is ${state}, not active`,
-                        cause: "routes to it are black holes: nothing passes between these clusters",
-                        remedy: putBack(mesh.stack),
+                        remedy: restore(mesh.stack),
                     },
                 ];
             }),
-            ...joined(evidence).flatMap(({ mesh, members }) =>
-                members.flatMap((member) => {
-                    const gateway = mesh.connections[member.facts.region];
-                    if (mesh.network !== "transit-gateway" || !gateway) return [];
-                    const state = see(member.aws.connections);
-                    if (!state || CARRIES.includes(state[gateway] ?? "")) return [];
-                    return [
-                        {
-                            ...about(member),
-                            found: `the attachment of ${member.facts.vpcId} to ${gateway} is ${state[gateway] ?? "gone"}, not available`,
-                            cause: "nothing passes between this cluster and the others",
-                            remedy: putBack(mesh.stack),
-                        },
-                    ];
-                }),
-            ),
+            ...members(scope).flatMap(({ mesh, cluster }) => {
+                const gateway = mesh.connections[cluster.facts.region];
+                if (mesh.network !== "transit-gateway" || !gateway) return [];
+                const states = read(cluster.aws.connections);
+                if (!states || carriesPackets(states[gateway])) return [];
+                return [
+                    {
+                        ...aboutCluster(cluster),
+                        found: `the attachment of ${cluster.facts.vpcId} to ${gateway} is ${states[gateway] ?? "gone"}, not available`,
+                        remedy: restore(mesh.stack),
+                    },
+                ];
+            }),
         ],
     },
     {
         id: "route-missing",
-        failure: "A route table has no route to a peer, or one that leads elsewhere.",
-        looksAt: "every route table that a subnet of the cluster uses, for each block of every peer's VPC",
-        find: (evidence, see) =>
-            ways(evidence).flatMap(({ mesh, from, to }) => {
-                const routes = see(from.aws.routes);
+        failure: "A route table has no route to a peer, or a route to another target.",
+        looksAt: "every route table that a subnet of the cluster uses, for each CIDR block of every peer's VPC",
+        cause: "Nodes and pods in that table's subnets do not reach the peer. Through a NAT gateway, their packets arrive with another source address, or not at all.",
+        remedy: [RESTORE_MESH, "aws ec2 describe-route-tables --region <region> --route-table-ids <table>"],
+        find: (scope, read) =>
+            paths(scope).flatMap(({ mesh, from, to }) => {
+                const routes = read(from.aws.routes);
                 const target = connectionOf(mesh, from, to);
                 if (!routes || !target) return [];
-                // Of a connection that is not active every route is a black hole: told by the rule above.
                 const states = "value" in from.aws.connections ? from.aws.connections.value : { [target]: "active" };
-                const connected = CARRIES.includes(states[target] ?? "gone");
-                return routesTo(from.facts, to.facts).flatMap(({ routeTableId, destination }) => {
-                    const route = routeFor(routes, routeTableId, destination);
-                    const narrower = routes.find(
-                        (one) => one.table === routeTableId && isWithin(one.destination, destination) && one.target !== target,
-                    );
-                    const astray =
-                        narrower ??
-                        (route?.target === target && (route.state === "active" || !connected) ? undefined : (route ?? NO_ROUTE));
-                    if (!astray) return [];
-                    const state = astray.state === "active" ? "" : ` (${astray.state})`;
-                    const there = astray === NO_ROUTE ? "nowhere" : `by ${astray.destination} to ${astray.target}${state}`;
+                const connected = carriesPackets(states[target]);
+                return routesTo(from.facts, to.facts).flatMap(({ routeTableId: table, destination: block }) => {
+                    const wrong = wrongRoute(routes, { table, block, target, connected });
+                    if (!wrong) return [];
                     return [
                         {
-                            ...way(from, to),
-                            found: `table ${routeTableId} leads packets for ${destination} ${there}, not to ${target}`,
-                            cause: "nodes and pods of that table's subnets do not reach the peer; over a NAT gateway they arrive with another address, or not at all",
+                            ...aboutPath(from, to),
+                            found:
+                                wrong === "none"
+                                    ? `table ${table} has no route for ${block} to ${target}`
+                                    : `table ${table} routes ${block} by ${wrong.destination} to ${wrong.target}${wrong.state === "active" ? "" : ` (${wrong.state})`} instead of ${target}`,
                             remedy: [
-                                ...putBack(mesh.stack),
-                                `aws ec2 describe-route-tables --region ${from.facts.region} --route-table-ids ${routeTableId}`,
+                                ...restore(mesh.stack),
+                                `aws ec2 describe-route-tables --region ${from.facts.region} --route-table-ids ${table}`,
                             ],
                         },
                     ];
@@ -121,19 +83,21 @@ export const NETWORK_RULES: readonly Rule[] = [
     {
         id: "ingress-missing",
         failure: "A security group does not admit a peer: its agents to the etcd, or its nodes and pods.",
-        looksAt: "ingress rules of the groups of the etcd's load balancer and of the nodes, for each block of every peer's VPC",
-        find: (evidence, see) =>
-            ways(evidence).flatMap(({ mesh, from, to }) => {
-                const rules = see(to.aws.rules);
+        looksAt: "ingress rules of the etcd load balancer's and the nodes' security groups, for each CIDR block of every peer's VPC",
+        cause: "A rule was removed or changed, so the security group drops the peer's packets.",
+        remedy: [RESTORE_MESH, "aws ec2 describe-security-group-rules --region <region> --filters Name=group-id,Values=<group>"],
+        find: (scope, read) =>
+            paths(scope).flatMap(({ mesh, from, to }) => {
+                const rules = read(to.aws.rules);
                 if (!rules) return [];
                 return ingressFrom(from.facts, to.facts, mesh.ingress)
                     .filter((wanted) => !rules.some((rule) => admits(rule, wanted)))
                     .map((wanted) => ({
-                        ...way(from, to),
+                        ...aboutPath(from, to),
                         found: `${wanted.securityGroupId} of ${to.facts.name} does not admit ${describeTraffic(wanted)} from ${wanted.source}`,
-                        cause: `missing: ${wanted.description}`,
+                        cause: `A rule is missing: ${wanted.description}.`,
                         remedy: [
-                            ...putBack(mesh.stack),
+                            ...restore(mesh.stack),
                             `aws ec2 describe-security-group-rules --region ${to.facts.region} --filters Name=group-id,Values=${wanted.securityGroupId}`,
                         ],
                     }));
@@ -141,53 +105,55 @@ export const NETWORK_RULES: readonly Rule[] = [
     },
     {
         id: "balancer-missing",
-        failure: "The load balancer before a cluster's etcd is not there, is not active, or has other addresses than the stack published.",
+        failure: "The load balancer of a cluster's etcd does not exist, is not active, or has other addresses than the stack published.",
         looksAt: "the network load balancer with the etcd's security group",
-        find: ({ clusters }, see) =>
+        cause: "No peer reaches the cluster's etcd.",
+        remedy: [RESTORE_CLUSTER],
+        find: ({ clusters }, read) =>
             clusters.flatMap((cluster) => {
-                const balancer = see(cluster.aws.balancer);
+                const balancer = read(cluster.aws.balancer);
                 if (balancer === undefined) return [];
-                const { addresses } = cluster.facts.etcd;
+                const { addresses, securityGroupId } = cluster.facts.etcd;
                 const absent = addresses.filter((address) => !balancer?.addresses.includes(address));
                 if (balancer?.state === "active" && absent.length === 0) return [];
                 return [
                     {
-                        ...about(cluster),
+                        ...aboutCluster(cluster),
                         found: !balancer
-                            ? `no load balancer has the security group ${cluster.facts.etcd.securityGroupId}`
+                            ? `no load balancer has the security group ${securityGroupId}`
                             : balancer.state !== "active"
                               ? `${balancer.name} is ${balancer.state}, not active`
-                              : `${balancer.name} has ${balancer.addresses.join(", ")}, not ${few(absent)}`,
-                        cause: `no peer reaches the etcd of ${cluster.facts.name}`,
-                        remedy: putBack(cluster.facts.stack),
+                              : `${balancer.name} has the addresses ${balancer.addresses.join(", ")}, but not ${firstFew(absent)}`,
+                        remedy: restore(cluster.facts.stack),
                     },
                 ];
             }),
     },
     {
         id: "targets-unhealthy",
-        failure: "The load balancer before a cluster's etcd has no healthy node behind it, or not all of them are.",
+        failure: "The load balancer of a cluster's etcd has no targets, or unhealthy ones.",
         looksAt: "health of the targets of the etcd's load balancer",
-        find: ({ clusters }, see) =>
+        cause: "clustermesh-apiserver does not answer behind the node port, the nodes do not admit the load balancer, or the Auto Scaling group is not attached to the target group.",
+        remedy: [RESTORE_CLUSTER, "in <cluster>: kubectl -n kube-system get pods -l k8s-app=clustermesh-apiserver -o wide"],
+        find: ({ clusters }, read) =>
             clusters.flatMap((cluster) => {
-                const balancer = see(cluster.aws.balancer);
+                const balancer = read(cluster.aws.balancer);
                 // Targets come and go with the nodes.
                 const targets = balancer?.targets.filter(({ state }) => state !== "initial" && state !== "draining") ?? [];
-                const ill = targets.filter(({ state }) => state !== "healthy");
-                if (!balancer || (ill.length === 0 && balancer.targets.length > 0)) return [];
-                const [first] = ill;
+                const unhealthy = targets.filter(({ state }) => state !== "healthy");
+                if (!balancer || (unhealthy.length === 0 && balancer.targets.length > 0)) return [];
+                const [first] = unhealthy;
                 return [
                     {
-                        ...about(cluster),
+                        ...aboutCluster(cluster),
                         found: !first
                             ? `${balancer.name} has no targets`
-                            : `${ill.length} of ${targets.length} targets of ${balancer.name} are not healthy: ${few(ill.map(({ id, state }) => `${id} ${state}`))}${first.reason ? ` (${first.reason})` : ""}`,
-                        cause:
-                            ill.length === 0
-                                ? "no node is in the target group: the autoscaling group is no longer attached to it"
-                                : "clustermesh-apiserver does not answer behind the node port, or the nodes do not admit the load balancer",
+                            : `${unhealthy.length} of ${targets.length} targets of ${balancer.name} are not healthy: ${firstFew(unhealthy.map(({ id, state }) => `${id} ${state}`))}${first.reason ? ` (${first.reason})` : ""}`,
+                        cause: first
+                            ? "clustermesh-apiserver does not answer behind the node port, or the nodes do not admit the load balancer."
+                            : "No node is in the target group: the Auto Scaling group is no longer attached to it.",
                         remedy: [
-                            ...putBack(cluster.facts.stack),
+                            ...restore(cluster.facts.stack),
                             kubectl(cluster, "-n kube-system get pods -l k8s-app=clustermesh-apiserver -o wide"),
                         ],
                     },
@@ -196,53 +162,53 @@ export const NETWORK_RULES: readonly Rule[] = [
     },
     {
         id: "source-nat",
-        failure:
-            "The VPC CNI translates the source of packets to a peer: it sees a node instead of a pod, policies do not match, and answers may get lost.",
+        failure: "The VPC CNI translates the source address of packets to a peer.",
         looksAt:
-            "AWS_VPC_K8S_CNI_EXTERNALSNAT and AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS of the DaemonSet aws-node, against the blocks of every peer",
-        find: (evidence, see) =>
-            joined(evidence).flatMap(({ members }) =>
-                members.flatMap((cluster) => {
-                    const env = see(cluster.kubernetes.vpcCni);
-                    if (!env || env.AWS_VPC_K8S_CNI_EXTERNALSNAT?.toLowerCase() === "true") return [];
-                    const excluded = (env.AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS ?? "").split(",").map((block) => block.trim());
-                    const blocks = members.filter((member) => member !== cluster).flatMap(({ facts }) => facts.vpcCidrs);
-                    const translated = blocks.filter((block) => !excluded.some((range) => range !== "" && contains(range, block)));
-                    if (translated.length === 0) return [];
-                    return [
-                        {
-                            subject: cluster.facts.name,
-                            clusters: members.map(({ facts }) => facts.name),
-                            found: `AWS_VPC_K8S_CNI_EXTERNALSNAT is ${env.AWS_VPC_K8S_CNI_EXTERNALSNAT ?? "not set"}, and AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS (${excluded.filter(Boolean).join(", ") || "not set"}) leaves out ${few(translated)}`,
-                            cause: "packets of its pods arrive at peers with the node's address",
-                            remedy: putBack(cluster.facts.stack),
-                        },
-                    ];
-                }),
-            ),
+            "AWS_VPC_K8S_CNI_EXTERNALSNAT and AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS of the DaemonSet aws-node, against the CIDR blocks of every peer",
+        cause: "Peers see the node's address instead of the pod's: network policies do not match, and replies may get lost.",
+        remedy: [RESTORE_CLUSTER],
+        find: (scope, read) =>
+            members(scope).flatMap(({ cluster }): Finding[] => {
+                const env = read(cluster.kubernetes.vpcCni);
+                if (!env || env.AWS_VPC_K8S_CNI_EXTERNALSNAT?.toLowerCase() === "true") return [];
+                const excluded = (env.AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS ?? "").split(",").map((block) => block.trim());
+                const blocks = scope.clusters.filter((member) => member !== cluster).flatMap(({ facts }) => facts.vpcCidrs);
+                const translated = blocks.filter((block) => !excluded.some((range) => range !== "" && contains(range, block)));
+                if (translated.length === 0) return [];
+                return [
+                    {
+                        subject: cluster.facts.name,
+                        clusters: scope.clusters.map(({ facts }) => facts.name),
+                        found: `AWS_VPC_K8S_CNI_EXTERNALSNAT is ${env.AWS_VPC_K8S_CNI_EXTERNALSNAT ?? "not set"}, and AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS (${excluded.filter(Boolean).join(", ") || "not set"}) does not cover ${firstFew(translated)}`,
+                        remedy: restore(cluster.facts.stack),
+                    },
+                ];
+            }),
     },
     {
         id: "mtu-too-large",
-        failure: `Pods send packets that the way to a peer does not carry: Transit Gateways and peering between regions stop at ${LONG_PATH_MTU} bytes.`,
-        looksAt: "mtu of cilium-config and AWS_VPC_ENI_MTU of the DaemonSet aws-node, where the mesh has such a way",
-        find: (evidence, see) =>
-            joined(evidence).flatMap(({ mesh, members }) => {
-                const regions = new Set(members.map(({ facts }) => facts.region));
+        failure: `Pods send packets larger than the path to a peer carries: Transit Gateways and peering between regions carry at most ${LONG_PATH_MTU} bytes.`,
+        looksAt: "mtu of cilium-config and AWS_VPC_ENI_MTU of the DaemonSet aws-node, where the mesh has such a path",
+        cause: "Small requests pass, and large ones are silently lost.",
+        remedy: [`${RESTORE_CLUSTER}   # after setting mtu to ${LONG_PATH_MTU} in <stack file>`],
+        find: (scope, read) => {
+            const regions = new Set(scope.clusters.map(({ facts }) => facts.region));
+            return members(scope).flatMap(({ mesh, cluster }) => {
                 if (mesh.network !== "transit-gateway" && regions.size < 2) return [];
-                return members.flatMap((cluster) => {
-                    const sizes = {
-                        "mtu of cilium-config": see(cluster.kubernetes.config)?.mtu,
-                        AWS_VPC_ENI_MTU: see(cluster.kubernetes.vpcCni)?.AWS_VPC_ENI_MTU,
-                    };
-                    return Object.entries(sizes)
-                        .filter(([, size]) => Number(size) > LONG_PATH_MTU)
-                        .map(([what, size]) => ({
-                            ...about(cluster),
-                            found: `${what} is ${size}`,
-                            cause: "small requests pass, large ones are lost without a word",
-                            remedy: [`set mtu to ${LONG_PATH_MTU} in ${stackFile(cluster.facts.stack)}`, ...putBack(cluster.facts.stack)],
-                        }));
-                });
-            }),
+                const sizes = {
+                    "mtu of cilium-config": read(cluster.kubernetes.config)?.mtu,
+                    AWS_VPC_ENI_MTU: read(cluster.kubernetes.vpcCni)?.AWS_VPC_ENI_MTU,
+                };
+                return Object.entries(sizes)
+                    .filter(([, size]) => Number(size) > LONG_PATH_MTU)
+                    .map(([what, size]) => ({
+                        ...aboutCluster(cluster),
+                        found: `${what} is ${size}`,
+                        remedy: restore(cluster.facts.stack).map(
+                            (command) => `${command}   # after setting mtu to ${LONG_PATH_MTU} in ${stackFile(cluster.facts.stack)}`,
+                        ),
+                    }));
+            });
+        },
     },
 ];

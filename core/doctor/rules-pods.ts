@@ -1,26 +1,30 @@
-import { about, few, kubectl, putBack, type Rule } from "./rule.ts";
+import { aboutCluster, firstFew, kubectl, type Rule, restore } from "./rule.ts";
 
-/** Seconds that Cilium is given to make a new pod its own. */
+/** Seconds after a pod's start within which Cilium may still create its endpoint. */
 const NEW_POD_SECONDS = 30;
 
-/** What runs in the clusters, or does not. */
+const DEFAULT_REPLICAS = "# after removing clustermesh.apiserver.replicas from cilium.values (default: 2)";
+
+/** Pods, agents and clustermesh-apiservers that should run. */
 export const POD_RULES: readonly Rule[] = [
     {
         id: "pods-unmanaged",
-        failure: "A pod was started before Cilium was in the chain of plugins: it has no identity, and global services do not work in it.",
-        looksAt: "running pods outside the host's network, against CiliumEndpoints",
-        find: ({ clusters, gatheredAt }, see) =>
+        failure: "A pod was started before Cilium was in the CNI chain, so it has no identity, and global services do not work in it.",
+        looksAt: "running pods outside the host network, against CiliumEndpoints",
+        cause: "The pods were started before their node's agent, or the agent gave up on them.",
+        remedy: ["in <cluster>: kubectl -n <namespace> delete pod <pod>"],
+        find: ({ clusters, gatheredAt }, read) =>
             clusters.flatMap((cluster) => {
-                const pods = see(cluster.kubernetes.pods);
+                const pods = read(cluster.kubernetes.pods);
                 if (!pods) return [];
-                const late = pods.unmanaged.filter(({ since }) => Date.parse(gatheredAt) - Date.parse(since) > NEW_POD_SECONDS * 1000);
-                if (late.length === 0) return [];
+                const age = (since: string) => Date.parse(gatheredAt) - Date.parse(since);
+                const unmanaged = pods.unmanaged.filter(({ since }) => age(since) > NEW_POD_SECONDS * 1000);
+                if (unmanaged.length === 0) return [];
                 return [
                     {
-                        ...about(cluster),
-                        found: `${late.length} of ${pods.all} pods have no CiliumEndpoint: ${few(late.map(({ pod, node, owner }) => `${pod} on ${node}${owner ? ` (${owner})` : ""}`))}`,
-                        cause: "they ran before the agent of their node did, or the agent gave up on them",
-                        remedy: late.slice(0, 3).map(({ pod }) => {
+                        ...aboutCluster(cluster),
+                        found: `${unmanaged.length} of ${pods.all} pods have no CiliumEndpoint: ${firstFew(unmanaged.map(({ pod, node, owner }) => `${pod} on ${node}${owner ? ` (${owner})` : ""}`))}`,
+                        remedy: unmanaged.slice(0, 3).map(({ pod }) => {
                             const [namespace, name] = pod.split("/");
                             return kubectl(cluster, `-n ${namespace} delete pod ${name}`);
                         }),
@@ -30,22 +34,24 @@ export const POD_RULES: readonly Rule[] = [
     },
     {
         id: "agents-missing",
-        failure: "A node has no agent that is ready, or agents are still being rolled out.",
+        failure: "A node has no ready agent, or agents are still rolling out.",
         looksAt: "the DaemonSet cilium and its pods",
-        find: ({ clusters }, see) =>
+        cause: "Pods on these nodes receive no changes of the mesh, and new pods do not start.",
+        remedy: [
+            "in <cluster>: kubectl -n kube-system get pods -l k8s-app=cilium -o wide",
+            "in <cluster>: kubectl -n kube-system rollout status daemonset/cilium",
+        ],
+        find: ({ clusters }, read) =>
             clusters.flatMap((cluster) => {
-                const set = see(cluster.kubernetes.daemonSet);
-                const agents = see(cluster.kubernetes.agents) ?? [];
+                const set = read(cluster.kubernetes.daemonSet);
+                const agents = read(cluster.kubernetes.agents) ?? [];
                 if (!set || (set.desired > 0 && set.ready >= set.desired && set.updated >= set.desired)) return [];
-                const ill = agents.filter(({ ready }) => !ready).map(({ node }) => node);
+                const notReady = agents.filter(({ ready }) => !ready).map(({ node }) => node);
                 return [
                     {
-                        ...about(cluster),
-                        found: `${set.ready} of ${set.desired} agents are ready, ${set.updated} are as the DaemonSet has it${ill.length > 0 ? `; not ready: ${few(ill)}` : ""}`,
-                        cause:
-                            set.desired === 0
-                                ? "the cluster has no node"
-                                : "pods of these nodes are cut off from changes in the mesh; new ones do not start",
+                        ...aboutCluster(cluster),
+                        found: `${set.ready} of ${set.desired} agents are ready, ${set.updated} are up to date with the DaemonSet${notReady.length > 0 ? `; not ready: ${firstFew(notReady)}` : ""}`,
+                        ...(set.desired === 0 && { cause: "The cluster has no nodes." }),
                         remedy: [
                             kubectl(cluster, "-n kube-system get pods -l k8s-app=cilium -o wide"),
                             kubectl(cluster, "-n kube-system rollout status daemonset/cilium"),
@@ -56,29 +62,34 @@ export const POD_RULES: readonly Rule[] = [
     },
     {
         id: "apiserver-missing",
-        failure: "A cluster's clustermesh-apiserver, or the kvstoremesh in it, is not ready: peers learn nothing new of the cluster.",
+        failure:
+            "A cluster's clustermesh-apiserver, or its kvstoremesh container, is not ready: peers receive no updates about the cluster.",
         looksAt: "the Deployment clustermesh-apiserver, its pods and containers",
-        find: ({ clusters }, see) =>
+        cause: "Peers keep what they know of the cluster and receive no changes once no replica is ready.",
+        remedy: [
+            "in <cluster>: kubectl -n kube-system describe pods -l k8s-app=clustermesh-apiserver",
+            "npx clustermesh up --refresh <cluster>",
+        ],
+        find: ({ clusters }, read) =>
             clusters.flatMap((cluster) => {
-                const apiserver = see(cluster.kubernetes.apiserver);
+                const apiserver = read(cluster.kubernetes.apiserver);
                 if (apiserver === undefined) return [];
                 const lacksKvstoreMesh = cluster.facts.wiring === "kvstoremesh" && !apiserver?.containers.includes("kvstoremesh");
                 if (apiserver && apiserver.ready > 0 && apiserver.ready >= apiserver.replicas && !lacksKvstoreMesh) return [];
                 return [
                     {
-                        ...about(cluster),
+                        ...aboutCluster(cluster),
                         found: !apiserver
-                            ? "there is no Deployment clustermesh-apiserver"
+                            ? "the Deployment clustermesh-apiserver does not exist"
                             : lacksKvstoreMesh
-                              ? `it runs ${apiserver.containers.join(", ")}, and no kvstoremesh`
-                              : `${apiserver.ready} of ${apiserver.replicas} replicas are ready${apiserver.waiting.length > 0 ? `: ${few(apiserver.waiting)}` : ""}`,
-                        cause:
-                            apiserver?.ready === 0 || !apiserver
-                                ? "peers keep what they know, and learn of no change"
-                                : "the rest carries on; if it goes too, peers learn of no change",
+                              ? `it runs the containers ${apiserver.containers.join(", ")}, but not kvstoremesh`
+                              : `${apiserver.ready} of ${apiserver.replicas} replicas are ready${apiserver.waiting.length > 0 ? `: ${firstFew(apiserver.waiting)}` : ""}`,
+                        cause: apiserver?.ready
+                            ? "The other replicas still serve peers. If they fail too, peers receive no changes."
+                            : "Peers keep what they know of the cluster, and receive no changes.",
                         remedy: [
                             kubectl(cluster, "-n kube-system describe pods -l k8s-app=clustermesh-apiserver"),
-                            ...putBack(cluster.facts.stack),
+                            ...restore(cluster.facts.stack),
                         ],
                     },
                 ];
@@ -86,21 +97,19 @@ export const POD_RULES: readonly Rule[] = [
     },
     {
         id: "apiserver-single",
-        failure: "A cluster has one clustermesh-apiserver only: while it is replaced, peers learn nothing of the cluster.",
+        failure: "A cluster has only one clustermesh-apiserver: while it is replaced, peers receive no updates about the cluster.",
         looksAt: "replicas of the Deployment clustermesh-apiserver",
-        find: ({ clusters }, see) =>
+        cause: "An upgrade, or the loss of its node, interrupts the updates for the peers.",
+        remedy: [`npx clustermesh up --refresh <cluster>   ${DEFAULT_REPLICAS}`],
+        find: ({ clusters }, read) =>
             clusters.flatMap((cluster) => {
-                const apiserver = see(cluster.kubernetes.apiserver);
+                const apiserver = read(cluster.kubernetes.apiserver);
                 if (apiserver?.replicas !== 1) return [];
                 return [
                     {
-                        ...about(cluster),
+                        ...aboutCluster(cluster),
                         found: "it has 1 replica",
-                        cause: "an upgrade, or the loss of its node, stops what the cluster tells its peers",
-                        remedy: [
-                            "take clustermesh.apiserver.replicas out of cilium.values in the stack file: two is the default",
-                            ...putBack(cluster.facts.stack),
-                        ],
+                        remedy: restore(cluster.facts.stack).map((command) => `${command}   ${DEFAULT_REPLICAS}`),
                     },
                 ];
             }),

@@ -1,133 +1,109 @@
 import { etcdHostname, LOCAL_ETCD_HOSTNAME } from "../cilium/clustermesh-config.ts";
 import { hostAliases } from "../network/mesh.ts";
-import { about, few, joined, kubectl, peersSecret, putBack, type Rule, way, ways } from "./rule.ts";
+import type { ClusterEvidence, MeshEvidence, PeersEvidence } from "./evidence.ts";
+import {
+    aboutCluster,
+    aboutPath,
+    type Finding,
+    firstFew,
+    kubectl,
+    members,
+    paths,
+    peersSecret,
+    type Read,
+    type Rule,
+    restore,
+} from "./rule.ts";
+import type { Scope } from "./scope.ts";
 
+const RESTORE_MESH = "npx clustermesh up --refresh <mesh>";
+
+/** How clusters find and connect to the etcds of their peers. */
 export const SECRET_RULES: readonly Rule[] = [
     {
         id: "secret-missing",
-        failure: "A Secret or ConfigMap that Cilium mounts is not there: pods wait for it, or etcd refuses the peers.",
-        looksAt: "the Secrets of clustermesh-apiserver's certificates, those with the peers, and clustermesh-remote-users",
-        find: (evidence, see) => [
-            ...evidence.clusters.flatMap((cluster) => {
+        failure: "A Secret or ConfigMap that Cilium mounts does not exist.",
+        looksAt: "the Secrets of clustermesh-apiserver's certificates, those with the peers, and the ConfigMap clustermesh-remote-users",
+        cause: "Pods that mount it do not start again, or etcd refuses the peers.",
+        remedy: ["npx clustermesh up --refresh <stack>"],
+        find: (scope, read) => [
+            ...scope.clusters.flatMap((cluster) => {
                 const absent = Object.entries(cluster.kubernetes.material).flatMap(([name, material]) =>
-                    see(material) === null ? [`Secret ${name}`] : [],
+                    read(material) === null ? [`Secret ${name}`] : [],
                 );
-                if (see(cluster.kubernetes.remoteUsers) === false) absent.push("ConfigMap clustermesh-remote-users");
-                return absent.map((what) => ({
-                    ...about(cluster),
-                    found: `${what} is not there`,
-                    cause: "clustermesh-apiserver, or what reads its etcd, does not start again",
-                    remedy: putBack(cluster.facts.stack),
+                if (read(cluster.kubernetes.remoteUsers) === false) absent.push("ConfigMap clustermesh-remote-users");
+                return absent.map((name) => ({
+                    ...aboutCluster(cluster),
+                    found: `${name} does not exist`,
+                    cause: "clustermesh-apiserver, or a client of its etcd, does not start again.",
+                    remedy: restore(cluster.facts.stack),
                 }));
             }),
-            ...joined(evidence).flatMap(({ mesh, members }) =>
-                members.flatMap((cluster) => {
-                    const { peers, cached } = cluster.kubernetes;
-                    const absent = [
-                        ...(see(peers) === null ? [peersSecret(cluster)] : []),
-                        ...(cached && see(cached) === null ? ["cilium-clustermesh"] : []),
-                    ];
-                    return absent.map((name) => ({
-                        subject: cluster.facts.name,
-                        clusters: mesh.members,
-                        found: `Secret ${name} is not there`,
-                        cause: "its agents know of no other cluster",
-                        remedy: putBack(mesh.stack),
-                    }));
-                }),
-            ),
+            ...members(scope).flatMap(({ mesh, cluster }) => {
+                const { peers, cached } = cluster.kubernetes;
+                const absent = [
+                    ...(read(peers) === null ? [peersSecret(cluster)] : []),
+                    ...(cached && read(cached) === null ? ["cilium-clustermesh"] : []),
+                ];
+                return absent.map((name) => ({
+                    subject: cluster.facts.name,
+                    clusters: mesh.members,
+                    found: `Secret ${name} does not exist`,
+                    cause: "The cluster's agents know no other cluster.",
+                    remedy: restore(mesh.stack),
+                }));
+            }),
         ],
     },
     {
         id: "peer-entry",
-        failure:
-            "What a cluster is told of its peers lacks one, names one that has left, leads to another endpoint, or is refused by Cilium.",
-        looksAt: "the Secrets cilium-clustermesh and cilium-kvstoremesh, read as Cilium reads them",
-        find: (evidence, see) =>
-            joined(evidence).flatMap(({ mesh, members }) =>
-                members.flatMap((cluster) => {
-                    const wanted = mesh.members.filter((name) => name !== cluster.facts.name);
-                    const port = (name: string) => members.find(({ facts }) => facts.name === name)?.facts.etcd.port;
-                    const secrets = [
-                        { name: peersSecret(cluster), told: see(cluster.kubernetes.peers), host: etcdHostname },
-                        ...(cluster.kubernetes.cached
-                            ? [{ name: "cilium-clustermesh", told: see(cluster.kubernetes.cached), host: () => LOCAL_ETCD_HOSTNAME }]
-                            : []),
-                    ];
-                    return secrets.flatMap(({ name, told, host }) => {
-                        if (!told) return [];
-                        const problem = (found: string, cause: string) => ({
-                            subject: cluster.facts.name,
-                            clusters: mesh.members,
-                            found: `Secret ${name}: ${found}`,
-                            cause,
-                            remedy: putBack(mesh.stack),
-                        });
-                        if (told.refused !== undefined) return [problem(told.refused, "Cilium refuses it, or waits for what it names")];
-                        return [
-                            ...wanted
-                                .filter((peer) => !told.peers[peer])
-                                .map((peer) => problem(`no entry for ${peer}`, `${cluster.facts.name} does not know of ${peer}`)),
-                            ...Object.keys(told.peers)
-                                .filter((peer) => !wanted.includes(peer))
-                                .map((peer) =>
-                                    problem(
-                                        `an entry for ${peer}, which is no member of ${mesh.stack}`,
-                                        "its agents go on dialling a cluster that has left",
-                                    ),
-                                ),
-                            ...wanted.flatMap((peer) => {
-                                const endpoint = `https://${host(peer)}:${port(peer)}`;
-                                const others = told.peers[peer]?.endpoints.filter((one) => one !== endpoint) ?? [];
-                                return port(peer) && others.length > 0
-                                    ? [
-                                          problem(
-                                              `the entry for ${peer} leads to ${few(others)}, not to ${endpoint}`,
-                                              "it dials somebody else, or nobody",
-                                          ),
-                                      ]
-                                    : [];
-                            }),
-                        ];
-                    });
-                }),
+        failure: "A cluster's Secret of peers lacks a peer, has one that left, has a wrong endpoint, or is rejected by Cilium.",
+        looksAt: "the Secrets cilium-clustermesh and cilium-kvstoremesh, parsed as Cilium parses them",
+        cause: "The cluster does not connect to the peer, connects to another server, or keeps dialing a cluster that left.",
+        remedy: [RESTORE_MESH],
+        find: (scope, read) =>
+            members(scope).flatMap(({ mesh, cluster }) =>
+                secretsOf(cluster, read).flatMap(({ name, content, host }) =>
+                    (content ? entryProblems(scope, mesh, cluster, content, host) : []).map(({ found, cause }) => ({
+                        subject: cluster.facts.name,
+                        clusters: mesh.members,
+                        found: `Secret ${name}: ${found}`,
+                        cause,
+                        remedy: restore(mesh.stack),
+                    })),
+                ),
             ),
     },
     {
         id: "host-aliases",
-        failure: "The name of a peer's etcd leads to other addresses than those of its load balancer.",
+        failure: "The hostname of a peer's etcd resolves to other addresses than those of its load balancer.",
         looksAt:
-            "hostAliases of the DaemonSet cilium, or with KVStoreMesh the entries' own, against the addresses that each peer published",
-        find: (evidence, see) =>
-            ways(evidence).flatMap(({ mesh, from, to }) => {
+            "hostAliases of the DaemonSet cilium, or with KVStoreMesh those in the Secret, against the addresses that each peer published",
+        cause: "Agents connect to an address that does not answer, sometimes or always.",
+        remedy: [RESTORE_MESH, "in <cluster>: kubectl -n kube-system edit daemonset/cilium   # remove the alias that was added by hand"],
+        find: (scope, read) =>
+            paths(scope).flatMap(({ mesh, from, to }): Finding[] => {
                 const hostname = etcdHostname(to.facts.name);
                 const direct = from.facts.wiring === "direct";
-                const told = direct
-                    ? see(from.kubernetes.daemonSet)
-                          ?.aliases.filter(({ hostnames }) => hostnames.includes(hostname))
-                          .map(({ ip }) => ip)
-                    : see(from.kubernetes.peers)
-                          ?.peers[to.facts.name]?.aliases.filter((alias) => alias.hostname === hostname)
-                          .flatMap(({ ips }) => ips);
-                if (!told) return [];
-                const wanted = hostAliases([to.facts]).map(({ ip }) => ip);
-                const absent = wanted.filter((ip) => !told.includes(ip));
-                const stray = told.filter((ip) => !wanted.includes(ip));
+                const actual = addressesOf(hostname, from, to, read);
+                if (!actual) return [];
+                const expected = hostAliases([to.facts]).map(({ ip }) => ip);
+                const absent = expected.filter((ip) => !actual.includes(ip));
+                const unexpected = actual.filter((ip) => !expected.includes(ip));
                 const parts = [
                     ...(absent.length > 0 ? [`lacks ${absent.join(", ")}`] : []),
-                    ...(stray.length > 0 ? [`leads to ${stray.join(", ")}, where that etcd is not`] : []),
+                    ...(unexpected.length > 0 ? [`resolves to ${unexpected.join(", ")}, which the etcd does not have`] : []),
                 ];
                 if (parts.length === 0) return [];
                 return [
                     {
-                        ...way(from, to),
+                        ...aboutPath(from, to),
                         found: `${hostname} in the ${direct ? "hostAliases of the DaemonSet cilium" : "entry of cilium-kvstoremesh"} ${parts.join(" and ")}`,
-                        cause: "agents dial an address that does not answer, some of the time or always",
                         remedy: [
-                            ...putBack(mesh.stack),
-                            // Whoever has added it owns that entry; the program takes nobody's away.
-                            ...(direct && stray.length > 0
-                                ? [kubectl(from, "-n kube-system edit daemonset/cilium   # take out what somebody added by hand")]
+                            ...restore(mesh.stack),
+                            // Whoever added the alias owns that entry; the program only removes its own.
+                            ...(direct && unexpected.length > 0
+                                ? [kubectl(from, "-n kube-system edit daemonset/cilium   # remove the alias that was added by hand")]
                                 : []),
                         ],
                     },
@@ -135,3 +111,60 @@ export const SECRET_RULES: readonly Rule[] = [
             }),
     },
 ];
+
+/** A cluster's Secrets of peers, and the host that each entry must name. */
+function secretsOf(
+    cluster: ClusterEvidence,
+    read: Read,
+): { name: string; content: PeersEvidence | null | undefined; host: (peer: string) => string }[] {
+    const { peers, cached } = cluster.kubernetes;
+    return [
+        { name: peersSecret(cluster), content: read(peers), host: etcdHostname },
+        ...(cached ? [{ name: "cilium-clustermesh", content: read(cached), host: () => LOCAL_ETCD_HOSTNAME }] : []),
+    ];
+}
+
+function entryProblems(
+    { clusters }: Scope,
+    mesh: MeshEvidence,
+    { facts: { name: self } }: ClusterEvidence,
+    { refused, peers }: PeersEvidence,
+    host: (peer: string) => string,
+): { found: string; cause: string }[] {
+    if (refused !== undefined) return [{ found: refused, cause: "Cilium rejects the Secret, or waits for a file that it names." }];
+    const expected = mesh.members.filter((name) => name !== self);
+    return [
+        ...expected
+            .filter((peer) => !peers[peer])
+            .map((peer) => ({ found: `no entry for ${peer}`, cause: `${self} does not know ${peer}.` })),
+        ...Object.keys(peers)
+            .filter((peer) => !expected.includes(peer))
+            .map((peer) => ({
+                found: `an entry for ${peer}, which is not a member of ${mesh.stack}`,
+                cause: "The agents keep dialing a cluster that left.",
+            })),
+        ...expected.flatMap((peer) => {
+            const port = clusters.find(({ facts }) => facts.name === peer)?.facts.etcd.port;
+            const endpoint = `https://${host(peer)}:${port}`;
+            const others = peers[peer]?.endpoints.filter((other) => other !== endpoint) ?? [];
+            if (!port || others.length === 0) return [];
+            return [
+                {
+                    found: `the entry for ${peer} has the endpoint ${firstFew(others)} instead of ${endpoint}`,
+                    cause: "Agents connect to another server, or to none.",
+                },
+            ];
+        }),
+    ];
+}
+
+/** Addresses to which a cluster resolves the hostname of a peer's etcd; undefined: not known. */
+function addressesOf(hostname: string, from: ClusterEvidence, to: ClusterEvidence, read: Read): string[] | undefined {
+    if (from.facts.wiring === "direct")
+        return read(from.kubernetes.daemonSet)
+            ?.aliases.filter(({ hostnames }) => hostnames.includes(hostname))
+            .map(({ ip }) => ip);
+    return read(from.kubernetes.peers)
+        ?.peers[to.facts.name]?.aliases.filter((alias) => alias.hostname === hostname)
+        .flatMap(({ ips }) => ips);
+}

@@ -3,7 +3,7 @@ import { MOUNT_PATH, parseClustermesh } from "../cilium/clustermesh-config.ts";
 import { explain } from "../text/explain.ts";
 import type { MaterialEvidence, PeersEvidence } from "./evidence.ts";
 
-/** What `cilium-clustermesh` or `cilium-kvstoremesh` tells. Of keys only whether they fit. */
+/** The peers in the Secret `cilium-clustermesh` or `cilium-kvstoremesh`. Of keys only whether they belong to their certificates. */
 export function readPeers(files: Record<string, string>, self: string, authorities: readonly string[]): PeersEvidence {
     const file = (path: string) => files[path.slice(MOUNT_PATH.length + 1)] ?? "";
     try {
@@ -21,10 +21,14 @@ export function readPeers(files: Record<string, string>, self: string, authoriti
     }
 }
 
-/** What a Secret of clustermesh-apiserver holds. @throws Error when there is no certificate in it */
+/**
+ * The certificate in a Secret of clustermesh-apiserver.
+ *
+ * @throws Error when the Secret has no certificate
+ */
 export function readMaterial(files: Record<string, string>, authorities: readonly string[]): MaterialEvidence {
     const { "ca.crt": ca = "", "tls.crt": cert = "", "tls.key": key = "" } = files;
     const [certificate] = certificatesIn(cert, [...authorities, ca]);
-    if (!certificate) throw new Error("tls.crt holds no certificate");
+    if (!certificate) throw new Error("tls.crt contains no certificate");
     return { certificate, ca: certificatesIn(ca, [ca]), keyFits: keyFits(cert, key) };
 }

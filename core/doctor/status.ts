@@ -2,19 +2,22 @@ import { z } from "zod";
 import { shortStackName } from "../stack-names.ts";
 import { columns } from "../text/columns.ts";
 import { diagnose } from "./diagnose.ts";
-import type { ClusterEvidence, Evidence, Known } from "./evidence.ts";
-import { links } from "./rule.ts";
+import type { ClusterEvidence, Evidence, Known, MeshEvidence } from "./evidence.ts";
+import { carriesPackets, connectionOf } from "./routes.ts";
+import { clusterPairs } from "./rule.ts";
+import { scopesOf } from "./scope.ts";
+import { subjectText } from "./text.ts";
 
 const DAY = 86_400_000;
 
-/** Of all; null: could not be asked. */
+/** null: unknown. */
 const Count = z.strictObject({ ready: z.int(), all: z.int() }).nullable();
 
-/** What status prints by `--json`. `version` rises when a field changes its meaning or goes away. */
+/** What status prints with `--json`. `version` increases when a field changes its meaning or is removed. */
 export const StatusReport = z.strictObject({
     version: z.literal(1),
     at: z.iso.datetime(),
-    /** How the last operation of each stack ended: "update succeeded". */
+    /** Result of each stack's last operation: "update succeeded". */
     stacks: z.array(z.strictObject({ stack: z.string(), last: z.string() })),
     clusters: z.array(
         z.strictObject({
@@ -23,23 +26,23 @@ export const StatusReport = z.strictObject({
             agents: Count,
             /** Of clustermesh-apiserver. */
             replicas: Count,
-            /** State of the load balancer before its etcd; null as above. */
+            /** State of the etcd's load balancer; null: unknown. */
             balancer: z.string().nullable(),
             targets: Count,
-            /** Until the first of the etcd's certificates ends. */
+            /** Days until the first of the etcd's certificates expires. */
             certificateDays: z.int(),
         }),
     ),
-    /** Each two clusters of a mesh once; counts are of the one's agents that see the other ready. */
+    /** Each pair of clusters of a mesh once. Counts are of agents that see the other cluster ready. */
     pairs: z.array(z.strictObject({ a: z.string(), b: z.string(), aSeesB: Count, bSeesA: Count, link: z.string().nullable() })),
-    /** What is not as it should be, by the ids of doctor. */
-    problems: z.array(z.strictObject({ id: z.string(), subject: z.string(), found: z.string() })),
+    /** Problems by doctor's ids. `mesh` only where the project has several meshes. */
+    problems: z.array(z.strictObject({ id: z.string(), mesh: z.string().optional(), subject: z.string(), found: z.string() })),
 });
 
 export type StatusReport = z.infer<typeof StatusReport>;
 type Count = z.infer<typeof Count>;
 
-/** How a mesh stands, by as much of the evidence as there is. */
+/** The status of all meshes, as far as there is evidence. */
 export function statusReport(evidence: Evidence): StatusReport {
     const now = Date.parse(evidence.gatheredAt);
     return {
@@ -49,26 +52,32 @@ export function statusReport(evidence: Evidence): StatusReport {
             stack,
             last: locked ? "in progress" : last ? `${last.kind} ${last.result}` : "never run",
         })),
-        clusters: evidence.clusters.map(({ facts, kubernetes, aws }) => {
-            const balancer = value(aws.balancer);
-            return {
-                cluster: facts.name,
-                stack: shortStackName(facts.stack),
-                agents: count(value(kubernetes.daemonSet), ({ ready, desired }) => [ready, desired]),
-                replicas: count(value(kubernetes.apiserver), ({ ready, replicas }) => [ready, replicas]),
-                balancer: balancer === undefined ? null : (balancer?.state ?? "gone"),
-                targets: count(balancer, ({ targets }) => [targets.filter(({ state }) => state === "healthy").length, targets.length]),
-                certificateDays: Math.floor((Date.parse(facts.etcdCertificatesExpire) - now) / DAY),
-            };
-        }),
-        pairs: links(evidence).map(({ mesh, ends: [a, b] }) => ({
-            a: a.facts.name,
-            b: b.facts.name,
-            aSeesB: seeing(a, b),
-            bSeesA: seeing(b, a),
-            link: linkState(mesh.network, [a, b], mesh.connections),
-        })),
-        problems: diagnose(evidence).flatMap(({ id, findings }) => findings.map(({ subject, found }) => ({ id, subject, found }))),
+        clusters: evidence.clusters.map((cluster) => clusterStatus(cluster, now)),
+        pairs: scopesOf(evidence)
+            .flatMap(clusterPairs)
+            .map(({ mesh, ends: [a, b] }) => ({
+                a: a.facts.name,
+                b: b.facts.name,
+                aSeesB: agentsThatSee(a, b),
+                bSeesA: agentsThatSee(b, a),
+                link: linkState(mesh, a, b),
+            })),
+        problems: diagnose(evidence).flatMap(({ id, findings }) =>
+            findings.map(({ mesh, subject, found }) => ({ id, ...(mesh !== undefined && { mesh }), subject, found })),
+        ),
+    };
+}
+
+function clusterStatus({ facts, kubernetes, aws }: ClusterEvidence, now: number): StatusReport["clusters"][number] {
+    const balancer = value(aws.balancer);
+    return {
+        cluster: facts.name,
+        stack: shortStackName(facts.stack),
+        agents: count(value(kubernetes.daemonSet), ({ ready, desired }) => [ready, desired]),
+        replicas: count(value(kubernetes.apiserver), ({ ready, replicas }) => [ready, replicas]),
+        balancer: balancer === undefined ? null : (balancer?.state ?? "gone"),
+        targets: count(balancer, ({ targets }) => [targets.filter(({ state }) => state === "healthy").length, targets.length]),
+        certificateDays: Math.floor((Date.parse(facts.etcdCertificatesExpire) - now) / DAY),
     };
 }
 
@@ -76,66 +85,67 @@ function value<T>(part: Known<T>): T | undefined {
     return "value" in part ? part.value : undefined;
 }
 
-function count<T>(of: T | null | undefined, counts: (of: T) => [number, number]): Count {
-    if (of === undefined) return null;
-    const [ready, all] = of === null ? [0, 0] : counts(of);
+function count<T>(part: T | null | undefined, counts: (part: T) => [number, number]): Count {
+    if (part === undefined) return null;
+    const [ready, all] = part === null ? [0, 0] : counts(part);
     return { ready, all };
 }
 
-function seeing(from: ClusterEvidence, to: ClusterEvidence): Count {
+function agentsThatSee(from: ClusterEvidence, to: ClusterEvidence): Count {
     const agents = value(from.kubernetes.agents);
     if (!agents) return null;
-    const well = agents.filter(({ lagging }) => value(lagging)?.every(({ peer }) => peer !== to.facts.name));
+    const ready = agents.filter(({ lagging }) => value(lagging)?.every(({ peer }) => peer !== to.facts.name));
     const desired = value(from.kubernetes.daemonSet)?.desired ?? 0;
-    return { ready: well.length, all: Math.max(agents.length, desired) };
+    return { ready: ready.length, all: Math.max(agents.length, desired) };
 }
 
-/** "peering active"; of Transit Gateways the worse of the two attachments. */
-function linkState(network: string, ends: [ClusterEvidence, ClusterEvidence], connections: Record<string, string>): string | null {
-    const [a, b] = ends;
-    const pair = connections[`${a.facts.name}.${b.facts.name}`] ?? connections[`${b.facts.name}.${a.facts.name}`] ?? "";
-    const states = ends.map(({ facts, aws }) => {
-        const known = value(aws.connections);
-        return known && (known[network === "peering" ? pair : (connections[facts.region] ?? "")] ?? "gone");
+/** "peering active"; for Transit Gateways the worse of the two attachments. */
+function linkState(mesh: MeshEvidence, a: ClusterEvidence, b: ClusterEvidence): string | null {
+    const states = [
+        { cluster: a, id: connectionOf(mesh, a, b) },
+        { cluster: b, id: connectionOf(mesh, b, a) },
+    ].flatMap(({ cluster, id }) => {
+        const known = value(cluster.aws.connections);
+        return known ? [known[id ?? ""] ?? "gone"] : [];
     });
-    const seen = states.filter((state) => state !== undefined);
-    if (seen.length === 0) return null;
-    return `${network} ${seen.find((state) => !["active", "available"].includes(state)) ?? seen[0]}`;
+    if (states.length === 0) return null;
+    return `${mesh.network} ${states.find((state) => !carriesPackets(state)) ?? states[0]}`;
 }
 
-/** A line for each stack that is no cluster's, each cluster and each pair; then what is not as it should be. */
+/** One line per cluster, other stack and pair, then the problems. */
 export function statusText({ stacks, clusters, pairs, problems }: StatusReport): string {
-    const last = (stack: string) => stacks.find((one) => one.stack === stack)?.last ?? "";
+    const last = (name: string) => stacks.find(({ stack }) => stack === name)?.last ?? "";
     const others = stacks.filter(({ stack }) => !clusters.some((cluster) => cluster.stack === stack));
-    const rows = [
+    const clusterRows = [
         ["cluster", "last operation", "agents ready", "apiserver", "load balancer", "certificates"],
         ...clusters.map(({ cluster, stack, agents, replicas, balancer, targets, certificateDays }) => [
             cluster,
             last(stack),
-            of(agents),
-            of(replicas),
-            balancer === null ? "?" : `${balancer}, ${of(targets)} healthy`,
+            countText(agents),
+            countText(replicas),
+            balancer === null ? "?" : `${balancer}, ${countText(targets)} healthy`,
             `${certificateDays} days`,
         ]),
         ...others.map(({ stack, last }) => [stack, last]),
     ];
-    const ways = [
+    const pairRows = [
         ["pair", "agents that see the other", "link"],
-        ...pairs.map(({ a, b, aSeesB, bSeesA, link }) => [`${a} ↔ ${b}`, `${of(aSeesB)} → ← ${of(bSeesA)}`, link ?? "?"]),
+        ...pairs.map(({ a, b, aSeesB, bSeesA, link }) => [`${a} ↔ ${b}`, `${countText(aSeesB)} → ← ${countText(bSeesA)}`, link ?? "?"]),
     ];
     return [
-        columns(rows),
-        ...(pairs.length > 0 ? [columns(ways)] : []),
+        columns(clusterRows),
+        ...(pairs.length > 0 ? [columns(pairRows)] : []),
         ...(problems.length > 0
             ? [
-                  [...problems.map(({ subject, found }) => `✖ ${subject}: ${found}`), "clustermesh doctor tells why, and what to do"].join(
-                      "\n",
-                  ),
+                  [
+                      ...problems.map((problem) => `✖ ${subjectText(problem)}: ${problem.found}`),
+                      "run `npx clustermesh doctor` for causes and fixes",
+                  ].join("\n"),
               ]
             : []),
     ].join("\n\n");
 }
 
-function of(count: Count): string {
+function countText(count: Count): string {
     return count ? `${count.ready} of ${count.all}` : "?";
 }

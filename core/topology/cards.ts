@@ -1,6 +1,6 @@
 import type { Link, LinkState, Topology } from "./model.ts";
 
-/** Pixels, from the upper left corner. */
+/** In pixels, from the upper left corner. */
 export interface Box {
     x: number;
     y: number;
@@ -13,10 +13,10 @@ export interface Point {
     y: number;
 }
 
-/** How a line of text looks. */
+/** Text style. */
 export type Style = "title" | "name" | "text" | "muted" | "mono";
 
-/** A line of text; `x` and `y` are where its baseline begins, or what `anchor` says of it is. */
+/** A line of text. `x` and `y` are the start of its baseline, or the point of it that `anchor` names. */
 export interface Line {
     text: string;
     style: Style;
@@ -29,17 +29,17 @@ export interface Line {
 export interface Card extends Box {
     lines: Line[];
     planned: boolean;
-    /** Number of the region's colour; none: a gateway. */
+    /** Index of the region's colour; undefined: a gateway. */
     region?: number;
 }
 
-/** What stands in the middle of a link. */
+/** The text in the middle of a link. */
 export interface Label extends Box {
     lines: Line[];
     state: LinkState;
 }
 
-/** Sizes of text, and how wide a letter is at most on average: fonts differ, and text must stay in its box with any of them. */
+/** Text sizes. `letter`: upper bound of the average letter width, relative to the size, so that text stays in its box with any font. */
 export const STYLES: Record<Style, { size: number; letter: number; weight: number; mono?: boolean }> = {
     title: { size: 17, letter: 0.66, weight: 600 },
     name: { size: 15, letter: 0.68, weight: 600 },
@@ -50,27 +50,31 @@ export const STYLES: Record<Style, { size: number; letter: number; weight: numbe
 
 export const LINE_HEIGHT = 19;
 const PADDING = 14;
-/** Between what stands left and right on a card. */
+/** Between the texts on the left and on the right of a card. */
 const GAP = 26;
 
-/** A cluster's card, its middle nowhere yet. @param full whether all that is known stands on it, or little enough for a dozen of them */
+/**
+ * A cluster's card, not placed yet.
+ *
+ * @param full whether the card shows everything, or only as much as fits when there are many cards
+ */
 export function clusterCard(
     { name, id, region, state, vpcCidrs, vpcId, etcd, ...versions }: Topology["clusters"][number],
     full: boolean,
     colour: number,
 ): Card {
-    const where = state === "planned" ? `${region}, planned` : region;
+    const place = state === "planned" ? `${region}, planned` : region;
     const blocks = vpcCidrs.map((cidr, i) => [i === 0 ? "VPC " : "    ", cidr].join(" "));
     const addresses = etcd.map((address, i) => [i === 0 ? "etcd" : "    ", address].join(" "));
-    const more = etcd.length > 1 ? ` +${etcd.length - 1}` : "";
+    const moreAddresses = etcd.length > 1 ? ` +${etcd.length - 1}` : "";
     const rows: [string, Style][] = full
         ? [
-              [where, "muted"],
+              [place, "muted"],
               ...(vpcId ? ([[vpcId, "muted"]] as [string, Style][]) : []),
               ...[...blocks, ...addresses].map((text): [string, Style] => [text, "mono"]),
               [`Kubernetes ${versions.kubernetesVersion}, Cilium ${versions.ciliumVersion}`, "muted"],
           ]
-        : [[where, "muted"], ...blocks.map((text): [string, Style] => [text, "mono"]), [`${addresses[0] ?? ""}${more}`, "mono"]];
+        : [[place, "muted"], ...blocks.map((text): [string, Style] => [text, "mono"]), [`${addresses[0] ?? ""}${moreAddresses}`, "mono"]];
     const body = lines([[name, "name"], ...rows]);
     const idText = `id ${id}`;
     const first = textWidth(name, "name") + GAP + textWidth(idText, "muted");
@@ -79,7 +83,7 @@ export function clusterCard(
     return { x: 0, y: 0, width, height: heightOf(body), lines: [...body, tag], planned: state === "planned", region: colour };
 }
 
-/** A Transit Gateway's card. */
+/** A Transit Gateway's card, not placed yet. */
 export function gatewayCard({ region, id, state }: Topology["gateways"][number]): Card {
     const rows: [string, Style][] = [
         ["Transit Gateway", "name"],
@@ -91,7 +95,7 @@ export function gatewayCard({ region, id, state }: Topology["gateways"][number])
     return { x: 0, y: 0, width, height: heightOf(body), lines: body, planned: state === "planned" };
 }
 
-/** What a link is and how it is, around its middle. */
+/** The label of a link: its kind, id and state, centred at `middle`. */
 export function label(link: Link, middle: Point): Label {
     const rows: [string, Style][] = [
         ["VPC peering", "text"],
@@ -101,7 +105,7 @@ export function label(link: Link, middle: Point): Label {
     const width = Math.ceil(Math.max(...rows.map(([text, style]) => textWidth(text, style))) + PADDING);
     const body = lines(rows).map((line) => ({ ...line, x: width / 2, y: line.y - 8, anchor: "middle" as const }));
     const box = { x: 0, y: 0, width, height: heightOf(body) - 6 };
-    return { ...moved({ ...box, lines: body, planned: false }, middle), state: link.state };
+    return { ...placed({ ...box, lines: body, planned: false }, middle), state: link.state };
 }
 
 function lines(rows: readonly [string, Style][]): Line[] {
@@ -112,7 +116,7 @@ function heightOf(body: readonly Line[]): number {
     return (body.at(-1)?.y ?? 0) + PADDING - 1;
 }
 
-/** Cards of one width and height, with what stands on the right still there. */
+/** The cards, all as wide and high as the largest one. Right-aligned text moves with the border. */
 export function sameSize(cards: readonly Card[]): Card[] {
     const width = Math.max(0, ...cards.map((card) => card.width));
     const height = Math.max(0, ...cards.map((card) => card.height));
@@ -124,14 +128,14 @@ export function sameSize(cards: readonly Card[]): Card[] {
     }));
 }
 
-/** A card with its middle there. */
-export function moved(card: Card | undefined, middle: Point | undefined): Card {
-    if (!card || !middle) throw new Error("a card without a place");
+/** The card with its centre at `middle`. */
+export function placed(card: Card | undefined, middle: Point | undefined): Card {
+    if (!card || !middle) throw new Error("a card has no place");
     const [x, y] = [middle.x - card.width / 2, middle.y - card.height / 2];
     return { ...card, x, y, lines: card.lines.map((line) => ({ ...line, x: line.x + x, y: line.y + y })) };
 }
 
-/** At most, in pixels. */
+/** Upper bound of the text's width, in pixels. */
 export function textWidth(text: string, style: Style): number {
     const { size, letter } = STYLES[style];
     return [...text].length * size * letter;

@@ -8,8 +8,8 @@ import {
     LINE_HEIGHT,
     type Line,
     label,
-    moved,
     type Point,
+    placed,
     sameSize,
     textWidth,
 } from "./cards.ts";
@@ -20,52 +20,51 @@ export interface Picture {
     height: number;
     title: Line;
     cards: Card[];
-    /** `via` is where the curve is drawn to; none: a straight line. */
+    /** `via` is the control point of the curve; undefined: a straight line. */
     links: { from: Point; to: Point; via?: Point; link: Link }[];
-    /** Of links, in the middle of each. */
+    /** In the middle of each link. */
     labels: Label[];
     legend: (Box & { line: Line; state: LinkState })[];
-    /** What is wrong with links that have no label. */
+    /** Problems of links that have no label. */
     notes: Line[];
 }
 
 const MARGIN = 28;
 /** Between any two boxes. */
 const GAP = 26;
-/** How much wider than high the ring is. */
+/** Width of the ring divided by its height. */
 const ASPECT = 1.5;
-/** Up to here cards tell everything. */
-const MOST_FULL = 6;
-/** Up to here links have labels: of more the middles meet. */
-const MOST_LABELLED = 3;
-/** Beyond, which nobody will look at, links may pass behind other clusters' cards. */
-const MOST_CLEAR = 16;
-/** Length of a line in the legend. */
+/** Up to this number of clusters, cards show everything. */
+const MAX_FULL = 6;
+/** Up to this number of clusters, links have labels. With more clusters, the middles of links meet. */
+const MAX_LABELLED = 3;
+/** With more cards than this, which nobody draws, links may pass behind other clusters' cards. */
+const MAX_CLEAR = 16;
+/** Length of a sample line in the legend. */
 const SAMPLE = 34;
 
 /**
- * Places clusters on a ring, just as large as they need, a region's beside each other; Transit Gateways within it.
+ * Places the clusters on the smallest ring that has room for them, clusters of a region next to each other, and Transit Gateways inside the ring.
  *
- * Two lie side by side. No two texts, cards or labels overlap, and no link passes behind a third cluster.
+ * Two clusters are side by side. No two texts, cards or labels overlap, and no link passes behind a third cluster.
  */
 export function layout(topology: Topology): Picture {
     const regions = distinct(topology.clusters.map(({ region }) => region));
-    const full = topology.clusters.length <= MOST_FULL;
+    const full = topology.clusters.length <= MAX_FULL;
     const clusters = sameSize(topology.clusters.map((cluster) => clusterCard(cluster, full, regions.indexOf(cluster.region))));
     const gateways = sameSize(topology.gateways.map(gatewayCard));
-    const placed = smallestRing(topology, clusters, gateways);
-    return framed(topology, placed);
+    return withFrame(topology, smallestRing(topology, clusters, gateways));
 }
 
 type Ring = Pick<Picture, "cards" | "links" | "labels">;
 
 function smallestRing(topology: Topology, clusters: Card[], gateways: Card[]): Ring {
-    const most = 4000;
-    for (let radius = 40; radius < most; radius += 6) {
+    const largest = 4000;
+    for (let radius = 40; radius < largest; radius += 6) {
         const ring = onRing(topology, clusters, gateways, radius);
         if (isClear(ring)) return ring;
     }
-    return onRing(topology, clusters, gateways, most);
+    return onRing(topology, clusters, gateways, largest);
 }
 
 function onRing(topology: Topology, clusters: Card[], gateways: Card[], radius: number): Ring {
@@ -81,19 +80,19 @@ function onRing(topology: Topology, clusters: Card[], gateways: Card[], radius: 
         places.set(gatewayKey(region), at(middle, topology.gateways.length === 1 ? 0 : 0.42));
     }
     const cards = [
-        ...topology.clusters.map(({ name }, i) => moved(clusters[i], places.get(name))),
-        ...topology.gateways.map(({ region }, i) => moved(gateways[i], places.get(gatewayKey(region)))),
+        ...topology.clusters.map(({ name }, i) => placed(clusters[i], places.get(name))),
+        ...topology.gateways.map(({ region }, i) => placed(gateways[i], places.get(gatewayKey(region)))),
     ];
     const links = topology.links.map((link) => {
         const [from, to] = endKeys(link).map((key) => places.get(key) ?? { x: 0, y: 0 }) as [Point, Point];
         const [a, b] = link.ends.map((end) => indexes.get(end) ?? 0) as [number, number];
         const neighbours = [1, count - 1].includes(Math.abs(a - b));
-        // A chord between others bends to the middle, away from the cards that it would pass by.
-        const bent = link.kind === "peering" && count > 4 && !neighbours;
-        return { from, to, link, ...(bent && { via: { x: (from.x + to.x) * 0.28, y: (from.y + to.y) * 0.28 } }) };
+        // A chord between clusters that are not neighbours bends towards the middle, away from the cards in between.
+        const isBent = link.kind === "peering" && count > 4 && !neighbours;
+        return { from, to, link, ...(isBent && { via: { x: (from.x + to.x) * 0.28, y: (from.y + to.y) * 0.28 } }) };
     });
     const labels =
-        count <= MOST_LABELLED && topology.network === "peering"
+        count <= MAX_LABELLED && topology.network === "peering"
             ? links.map(({ from, to, link }) => label(link, { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 }))
             : [];
     return { cards, links, labels };
@@ -101,15 +100,15 @@ function onRing(topology: Topology, clusters: Card[], gateways: Card[], radius: 
 
 function isClear({ cards, links, labels }: Ring): boolean {
     const boxes: Box[] = [...cards, ...labels];
-    if (boxes.some((box, i) => boxes.slice(i + 1).some((other) => overlap(grown(box, GAP / 2), grown(other, GAP / 2))))) return false;
-    if (cards.length > MOST_CLEAR) return true;
+    if (boxes.some((box, i) => boxes.slice(i + 1).some((other) => overlap(expanded(box, GAP / 2), expanded(other, GAP / 2))))) return false;
+    if (cards.length > MAX_CLEAR) return true;
     return links.every((link) => {
         const others = cards.filter((card) => !contains(card, link.from) && !contains(card, link.to));
-        return curve(link).every((point) => !others.some((card) => contains(grown(card, 4), point)));
+        return curve(link).every((point) => !others.some((card) => contains(expanded(card, 4), point)));
     });
 }
 
-/** Points of a link, close enough that no card fits between two. */
+/** Points of a link, so close that no card fits between two of them. */
 export function curve({ from, to, via }: Picture["links"][number]): Point[] {
     const middle = via ?? { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
     return Array.from({ length: 65 }, (_, i) => {
@@ -119,8 +118,8 @@ export function curve({ from, to, via }: Picture["links"][number]): Point[] {
     });
 }
 
-/** Title above, legend and notes below, and everything moved to where coordinates are positive. */
-function framed(topology: Topology, ring: Ring): Picture {
+/** Adds the title above, legend and notes below, and moves everything to positive coordinates. */
+function withFrame(topology: Topology, ring: Ring): Picture {
     const boxes: Box[] = [...ring.cards, ...ring.labels];
     const left = Math.min(0, ...boxes.map(({ x }) => x));
     const top = Math.min(0, ...boxes.map(({ y }) => y));
@@ -181,7 +180,7 @@ function gatewayKey(region: string): string {
     return `gateway ${region}`;
 }
 
-/** Clusters may have the name of a region. */
+/** Keys of a link's ends in `places`. Gateways have a prefix, because a cluster may have the name of a region. */
 function endKeys({ kind, ends: [a, b] }: Link): [string, string] {
     if (kind === "peering") return [a, b];
     return [kind === "attachment" ? a : gatewayKey(a), gatewayKey(b)];
@@ -195,7 +194,7 @@ function contains({ x, y, width, height }: Box, point: Point): boolean {
     return point.x > x && point.x < x + width && point.y > y && point.y < y + height;
 }
 
-function grown({ x, y, width, height }: Box, by: number): Box {
+function expanded({ x, y, width, height }: Box, by: number): Box {
     return { x: x - by, y: y - by, width: width + 2 * by, height: height + 2 * by };
 }
 

@@ -1,9 +1,9 @@
 import { describeLink, type Topology } from "./model.ts";
 
-/** A mesh as a Mermaid flowchart, as GitHub and GitLab draw it in Markdown. */
+/** A mesh as a Mermaid flowchart, which GitHub and GitLab draw in Markdown. */
 export function topologyMermaid(topology: Topology): string {
     const { mesh, clusters, gateways, links } = topology;
-    // Never the names themselves: some of them are words of Mermaid's ("end").
+    // Not the names themselves, because some are Mermaid keywords ("end").
     const nodes = new Map([
         ...clusters.map(({ name }, i): [string, string] => [`cluster ${name}`, `c${i}`]),
         ...gateways.map(({ region }, i): [string, string] => [`gateway ${region}`, `g${i}`]),
@@ -16,11 +16,11 @@ export function topologyMermaid(topology: Topology): string {
         "flowchart LR",
         ...regions.flatMap(([region, here], i) => [
             `    subgraph r${i} [${quoted([region])}]`,
-            ...here.map((one) => {
-                const vpc = `VPC ${one.vpcCidrs.join(", ")}`;
-                const etcd = `etcd ${one.etcd.join(", ")}`;
-                const rows = [one.name, `id ${one.id}${one.state === "planned" ? ", planned" : ""}`, vpc, etcd];
-                return `        ${nodes.get(`cluster ${one.name}`)}[${quoted(rows)}]`;
+            ...here.map((cluster) => {
+                const vpc = `VPC ${cluster.vpcCidrs.join(", ")}`;
+                const etcd = `etcd ${cluster.etcd.join(", ")}`;
+                const rows = [cluster.name, `id ${cluster.id}${cluster.state === "planned" ? ", planned" : ""}`, vpc, etcd];
+                return `        ${nodes.get(`cluster ${cluster.name}`)}[${quoted(rows)}]`;
             }),
             ...gateways
                 .filter((gateway) => gateway.region === region)
@@ -38,7 +38,7 @@ export function topologyMermaid(topology: Topology): string {
     ].join("\n");
 }
 
-/** Rows of text in quotes. Everything that could mean something to Mermaid or to HTML becomes an entity, as Mermaid writes them. */
+/** Rows of text in quotes. Characters with a meaning in Mermaid or HTML become Mermaid's entities. */
 function quoted(rows: readonly string[]): string {
     const escaped = rows.map((row) => row.toWellFormed().replaceAll(/[^\w .,:/()-]/gu, (character) => `#${character.codePointAt(0)};`));
     return `"${escaped.join("<br/>")}"`;

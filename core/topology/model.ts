@@ -9,10 +9,10 @@ const Cluster = z.strictObject({
     name: z.string(),
     id: z.int(),
     region: z.string(),
-    accountId: z.string().nullable().describe("null: not known before it is deployed"),
+    accountId: z.string().nullable().describe("null: unknown before deployment"),
     vpcId: z.string().nullable(),
     vpcCidrs: z.array(z.string()),
-    etcd: z.array(z.string()).describe("addresses of the load balancer before the etcd, one in each zone"),
+    etcd: z.array(z.string()).describe("addresses of the etcd's load balancer, one per zone"),
     kubernetesVersion: z.string(),
     ciliumVersion: z.string(),
     state: z.enum(["deployed", "planned"]),
@@ -20,10 +20,10 @@ const Cluster = z.strictObject({
 
 const State = z.enum(["connected", "planned", "broken"]);
 
-/** In the order of the legend. */
+/** In the legend's order. */
 export const LINK_STATES = State.options;
 
-/** A mesh as it is drawn. */
+/** A mesh, to be drawn. */
 export const Topology = z.strictObject({
     version: z.literal(1),
     mesh: z.string().describe("name of its stack"),
@@ -36,7 +36,7 @@ export const Topology = z.strictObject({
             kind: z.enum(["peering", "attachment", "gateway-peering"]),
             id: z.string().nullable(),
             state: State,
-            detail: z.string().nullable().describe("AWS's word for the state, where it was asked"),
+            detail: z.string().nullable().describe("state as AWS reports it; null: not requested"),
         }),
     ),
 });
@@ -44,19 +44,21 @@ export type Topology = z.infer<typeof Topology>;
 export type Link = Topology["links"][number];
 export type LinkState = Link["state"];
 
-/** What the mesh's stack has published. */
+/** Outputs of the mesh's stack. */
 interface Deployed {
     /** By name. */
     members: Record<string, unknown>;
-    /** Ids of peering connections by "a.b", or of Transit Gateways by region. */
+    /** Ids of peering connections by the two clusters, "a.b", or of Transit Gateways by region. */
     connections: Record<string, string>;
 }
 
 /**
- * @param planned the mesh's clusters, as their files have them
- * @param facts what those that are deployed have published
- * @param deployed none: the mesh's stack is not deployed
- * @param states AWS's words for the states of connections, by id, where somebody has asked
+ * The topology of a mesh. What is deployed takes precedence over the stack files.
+ *
+ * @param planned facts of the mesh's clusters from their stack files
+ * @param facts what the deployed clusters have published
+ * @param deployed outputs of the mesh's stack; undefined: not deployed
+ * @param states AWS's states of connections by id, where they were requested
  */
 export function topology(
     { mesh, network, planned }: { mesh: string; network: Topology["network"]; planned: readonly PlannedFacts[] },
@@ -64,7 +66,7 @@ export function topology(
     deployed?: Deployed,
     states: ReadonlyMap<string, string> = new Map(),
 ): Topology {
-    // Clusters of a region stand beside each other.
+    // Clusters of a region are next to each other.
     const clusters = ordered(planned)
         .map((plan) =>
             cluster(
@@ -74,11 +76,11 @@ export function topology(
         )
         .toSorted((a, b) => a.region.localeCompare(b.region, "en") || a.id - b.id);
     const connections = deployed?.connections ?? {};
-    const joined = ({ name }: Topology["clusters"][number]) => deployed !== undefined && name in deployed.members;
+    const isMember = ({ name }: Topology["clusters"][number]) => deployed !== undefined && name in deployed.members;
 
-    const link = (kind: Link["kind"], ends: [string, string], made: boolean, id: string | null): Link => {
+    const link = (kind: Link["kind"], ends: [string, string], exists: boolean, id: string | null): Link => {
         const detail = (id && states.get(id)) ?? null;
-        const state = !made ? "planned" : detail === null || ["active", "available"].includes(detail) ? "connected" : "broken";
+        const state = !exists ? "planned" : detail === null || ["active", "available"].includes(detail) ? "connected" : "broken";
         return { ends, kind, id, state, detail };
     };
     if (network === "peering") {
@@ -93,15 +95,17 @@ export function topology(
         const id = connections[region] ?? null;
         return { region, id, state: id ? ("deployed" as const) : ("planned" as const) };
     });
-    const there = (region: string) => region in connections;
+    const hasGateway = (region: string) => region in connections;
     const links = [
-        ...clusters.map((one) => link("attachment", [one.name, one.region], joined(one), null)),
-        ...pairs(gateways).map(([a, b]) => link("gateway-peering", [a.region, b.region], there(a.region) && there(b.region), null)),
+        ...clusters.map((cluster) => link("attachment", [cluster.name, cluster.region], isMember(cluster), null)),
+        ...pairs(gateways).map(([a, b]) =>
+            link("gateway-peering", [a.region, b.region], hasGateway(a.region) && hasGateway(b.region), null),
+        ),
     ];
     return { version: 1, mesh, network, clusters, gateways, links };
 }
 
-/** What is deployed, where it is: a file may have been changed since. */
+/** A deployed cluster is shown as deployed, even if its file was changed since. */
 function cluster(planned: PlannedFacts, facts: ClusterFacts | undefined): Topology["clusters"][number] {
     const { name, id, region, vpcCidrs, etcd, kubernetesVersion, ciliumVersion } = facts ?? planned;
     return {
@@ -118,7 +122,7 @@ function cluster(planned: PlannedFacts, facts: ClusterFacts | undefined): Topolo
     };
 }
 
-/** "connected by VPC peering pcx-1 (active)", for people. */
+/** "VPC peering pcx-1 (active)" */
 export function describeLink({ kind, id, state, detail }: Link): string {
     const what = { peering: "VPC peering", attachment: "Transit Gateway attachment", "gateway-peering": "Transit Gateway peering" }[kind];
     return [what, ...(id ? [id] : []), `(${detail ?? state})`].join(" ");

@@ -1,6 +1,6 @@
 import type { LinkState } from "./model.ts";
 
-/** Colours of one appearance. Held to WCAG 2 AA by tests/unit/topology: text 4.5:1, lines and borders 3:1, against all that they lie on. */
+/** Colours of the light or the dark picture. tests/unit/topology checks WCAG 2 AA: text 4.5:1, lines and borders 3:1, against every background they are on. */
 export interface Palette {
     background: string;
     card: string;
@@ -8,7 +8,7 @@ export interface Palette {
     text: string;
     muted: string;
     links: Record<LinkState, string>;
-    /** In turn. The region's name stands beside it. */
+    /** Used in turn. The region's name is on the card as well. */
     regions: string[];
 }
 

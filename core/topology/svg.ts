@@ -1,10 +1,10 @@
 import { escapeXml } from "../text/xml.ts";
-import { type Card, type Line, STYLES, type Style } from "./cards.ts";
+import { type Card, type Line, STYLES } from "./cards.ts";
 import { layout, type Picture } from "./layout.ts";
 import { describeLink, type Link, type Topology } from "./model.ts";
 import { PALETTES, type Palette } from "./palette.ts";
 
-/** A mesh as SVG: one file for light and dark, without anything from elsewhere. */
+/** A mesh as SVG: one file for light and dark, without external resources. */
 export function topologySvg(topology: Topology): string {
     const picture = layout(topology);
     const { width, height, title, cards, links, labels, legend, notes } = picture;
@@ -28,7 +28,7 @@ export function topologySvg(topology: Topology): string {
     ].join("\n");
 }
 
-/** The same for people who cannot see it. */
+/** Text alternative for people who cannot see the picture. */
 function description({ clusters, gateways, links }: Topology): string {
     return [
         ...clusters.map(({ name, id, region, vpcCidrs, state }) => `${name}: id ${id}, ${region}, VPC ${vpcCidrs.join(", ")}, ${state}.`),
@@ -54,7 +54,7 @@ function card({ x, y, width, height, lines, planned, region }: Card): string {
 }
 
 function text({ text, style, x, y, anchor }: Line): string {
-    // Else the column of addresses would lose its indentation.
+    // xml:space keeps the indentation of the column of addresses.
     return `<text class="${style}" x="${x}" y="${y}"${anchor ? ` text-anchor="${anchor}"` : ""} xml:space="preserve">${escapeXml(text)}</text>`;
 }
 
@@ -75,8 +75,7 @@ function style(): string {
 }
 
 function colours({ background, card, border, text, muted, links, regions }: Palette): string {
-    const dim: Style[] = ["muted"];
-    const plain = Object.keys(STYLES).filter((style) => !dim.includes(style as Style));
+    const plain = Object.keys(STYLES).filter((style) => style !== "muted");
     return [
         `.background{fill:${background}}.card{fill:${card};stroke:${border}}`,
         `${plain.map((style) => `.${style}`).join(",")}{fill:${text}}.muted{fill:${muted}}`,

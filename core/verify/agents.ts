@@ -4,118 +4,146 @@ import type { Agent } from "../gate.ts";
 import { parallel } from "../parallel.ts";
 import { explain } from "../text/explain.ts";
 import type { Finding, VerifyReport } from "./report.ts";
-import { askAgent, type Course, deadline, MOST_AT_A_TIME, settle } from "./testbed.ts";
+import { agentCommand, deadline, MAX_PARALLEL, settle, type VerifyContext } from "./testbed.ts";
 
 export interface AgentsChecked extends Pick<VerifyReport, "readiness" | "nodeLists"> {
     agents: Finding[];
     nodes: Finding[];
 }
 
-/** Asks every agent of every cluster for its peers and its node list, again and again those that are behind, until the time to settle is over. */
-export async function checkAgents(course: Course): Promise<AgentsChecked> {
-    const { bed, clusters, clock } = course;
-    const until = deadline(course);
-    // Agents may still be rolled out: a patch that goes away is the last thing that an `up` does.
-    const surveys = await Promise.all(
-        clusters.map((cluster) =>
-            settle(
-                clock,
-                until,
-                () => survey(course, cluster),
-                (seen) => absent(seen).length === 0,
-            ),
-        ),
-    );
-    const nodes = new Map(surveys.flatMap(({ cluster, nodes }) => (nodes ? [[cluster, nodes] as const] : [])));
-    const asked = await parallel(
-        surveys.flatMap(({ running }) => running),
-        MOST_AT_A_TIME,
-        async (agent) => {
-            const peers = clusters.filter((name) => name !== agent.cluster);
-            const well = ({ lagging, unknown }: Look) => lagging.length === 0 && unknown === undefined;
-            const last = await settle(clock, until, () => look(agent, peers), well);
-            return { agent, peers, ...last, lagging: await Promise.all(last.lagging.map((one) => explained(agent, one))) };
-        },
-    );
-    const ids = idProblems(asked);
-    const expected = new Map(surveys.map(({ cluster, expected }) => [cluster, expected]));
-    const of = (cluster: string) => asked.filter(({ agent }) => agent.cluster === cluster);
-    return {
-        agents: [...surveys.flatMap(absent), ...asked.map((one) => readiness(one, ids.get(one.agent)))],
-        nodes: [...surveys.flatMap(absent), ...asked.map(nodeList)],
-        readiness: clusters.flatMap((cluster) =>
-            clusters
-                .filter((peer) => peer !== cluster)
-                .map((peer) => ({
-                    cluster,
-                    peer,
-                    ready: of(cluster).filter(({ lagging }) => !lagging.some((one) => one.peer === peer)).length,
-                    agents: expected.get(cluster) ?? 0,
-                })),
-        ),
-        nodeLists: clusters.map((cluster) => ({
-            cluster,
-            complete: of(cluster).filter(({ unknown }) => unknown === undefined).length,
-            agents: expected.get(cluster) ?? 0,
-            nodes: [...nodes.values()].flat().length,
-        })),
-    };
-
-    /** An agent's status says that there is no connection, and never why: a certificate, a right, a way that is closed. */
-    async function explained(agent: Agent, { peer, why }: LaggingPeer): Promise<LaggingPeer> {
-        const trouble = await bed.troubleshoot(agent, peer).then(firstTrouble, () => undefined);
-        return { peer, why: trouble ? `${why}: ${trouble}` : why };
-    }
-
-    async function look(agent: Agent, peers: string[]): Promise<Look> {
-        const [status, list] = await Promise.allSettled([bed.agents.status(agent), bed.nodeList(agent)]);
-        return {
-            lagging: attempt(
-                () => laggingPeers(value(status), peers),
-                (why) => peers.map((peer) => ({ peer, why })),
-            ),
-            unknown: attempt(
-                () => listProblem(value(list), nodes),
-                (why) => why,
-            ),
-            ids: attempt(
-                () => seenIds(value(status)),
-                () => undefined,
-            ),
-        };
-    }
-}
-
-interface Look {
-    lagging: LaggingPeer[];
-    /** What is wrong with the node list. */
-    unknown: string | undefined;
-    /** Undefined: the agent does not answer. */
-    ids: SeenIds | undefined;
-}
-
+/** A cluster's agents and nodes. */
 interface Survey {
     cluster: string;
     running: Agent[];
     expected: number;
-    /** Undefined: could not be asked. */
+    /** Undefined: the API server did not answer. */
     nodes: string[] | undefined;
     why?: string;
 }
 
-async function survey({ bed }: Course, cluster: string): Promise<Survey> {
+/** An agent's state at one point in time. */
+interface Snapshot {
+    lagging: LaggingPeer[];
+    /** What is wrong with the node list; undefined: nothing. */
+    listProblem: string | undefined;
+    /** Undefined: the agent does not answer. */
+    ids: SeenIds | undefined;
+}
+
+interface CheckedAgent extends Snapshot {
+    agent: Agent;
+    peers: string[];
+}
+
+/** Asks every agent of every cluster for its peers and its node list, and polls those that are behind until the time to settle is up. */
+export async function checkAgents(context: VerifyContext): Promise<AgentsChecked> {
+    const until = deadline(context);
+    // Agents may still be rolling out: removing a patch is the last thing that an `up` does.
+    const surveys = await Promise.all(context.clusters.map((cluster) => settledSurvey(context, cluster, until)));
+    const nodes = new Map(surveys.flatMap(({ cluster, nodes }) => (nodes ? [[cluster, nodes] as const] : [])));
+    const running = surveys.flatMap((survey) => survey.running);
+    const checked = await parallel(running, MAX_PARALLEL, (agent) => checkAgent(context, agent, nodes, until));
+
+    const ids = idProblems(checked);
+    const missing = surveys.flatMap(missingAgents);
+    return {
+        agents: [...missing, ...checked.map((agent) => readinessFinding(agent, ids.get(agent.agent)))],
+        nodes: [...missing, ...checked.map(nodeListFinding)],
+        ...counts(surveys, checked),
+    };
+}
+
+function settledSurvey(context: VerifyContext, cluster: string, until: number): Promise<Survey> {
+    return settle(
+        context.clock,
+        until,
+        () => takeSurvey(context, cluster),
+        (survey) => missingAgents(survey).length === 0,
+    );
+}
+
+async function takeSurvey({ testbed }: VerifyContext, cluster: string): Promise<Survey> {
     try {
-        const [{ running, expected }, nodes] = await Promise.all([bed.agents.list(cluster), bed.nodes(cluster)]);
+        const [{ running, expected }, nodes] = await Promise.all([testbed.agents.list(cluster), testbed.nodes(cluster)]);
         return { cluster, running, expected, nodes: nodes.map(({ name }) => name) };
     } catch (error) {
-        return { cluster, running: [], expected: 0, nodes: undefined, why: `its API server cannot be asked: ${explain(error)}` };
+        return { cluster, running: [], expected: 0, nodes: undefined, why: `request to its API server failed: ${explain(error)}` };
     }
 }
 
-/** Agents that should be there and are not. */
-function absent({ cluster, running, expected, why }: Survey): Finding[] {
+async function checkAgent(
+    context: VerifyContext,
+    agent: Agent,
+    nodes: ReadonlyMap<string, readonly string[]>,
+    until: number,
+): Promise<CheckedAgent> {
+    const peers = context.clusters.filter((name) => name !== agent.cluster);
+    const last = await settle(
+        context.clock,
+        until,
+        () => takeSnapshot(context, agent, peers, nodes),
+        ({ lagging, listProblem }) => lagging.length === 0 && listProblem === undefined,
+    );
+    const lagging = await Promise.all(last.lagging.map((peer) => withCause(context, agent, peer)));
+    return { ...last, agent, peers, lagging };
+}
+
+async function takeSnapshot(
+    { testbed }: VerifyContext,
+    agent: Agent,
+    peers: readonly string[],
+    nodes: ReadonlyMap<string, readonly string[]>,
+): Promise<Snapshot> {
+    const [status, list] = await Promise.allSettled([testbed.agents.status(agent), testbed.nodeList(agent)]);
+    return {
+        lagging: attempt(
+            () => laggingPeers(value(status), peers),
+            (why) => peers.map((peer) => ({ peer, why })),
+        ),
+        listProblem: attempt(
+            () => describeListProblems(value(list), nodes),
+            (why) => why,
+        ),
+        ids: attempt(
+            () => seenIds(value(status)),
+            () => undefined,
+        ),
+    };
+}
+
+/** An agent's status only says that it is not connected; the cause (certificate, permission, blocked path) comes from troubleshoot. */
+async function withCause({ testbed }: VerifyContext, agent: Agent, { peer, why }: LaggingPeer): Promise<LaggingPeer> {
+    const trouble = await testbed.troubleshoot(agent, peer).then(firstTrouble, () => undefined);
+    return { peer, why: trouble ? `${why}: ${trouble}` : why };
+}
+
+function counts(surveys: readonly Survey[], checked: readonly CheckedAgent[]): Pick<VerifyReport, "readiness" | "nodeLists"> {
+    const agentsOf = (cluster: string) => checked.filter(({ agent }) => agent.cluster === cluster);
+    const nodes = surveys.flatMap((survey) => survey.nodes ?? []).length;
+    return {
+        readiness: surveys.flatMap(({ cluster, expected }) =>
+            surveys
+                .filter((peer) => peer.cluster !== cluster)
+                .map(({ cluster: peer }) => ({
+                    cluster,
+                    peer,
+                    ready: agentsOf(cluster).filter(({ lagging }) => lagging.every((behind) => behind.peer !== peer)).length,
+                    agents: expected,
+                })),
+        ),
+        nodeLists: surveys.map(({ cluster, expected }) => ({
+            cluster,
+            complete: agentsOf(cluster).filter(({ listProblem }) => listProblem === undefined).length,
+            agents: expected,
+            nodes,
+        })),
+    };
+}
+
+/** Agents that should run and do not. */
+function missingAgents({ cluster, running, expected, why }: Survey): Finding[] {
     const tried = "an agent runs on every node";
-    if (why) return [{ subject: cluster, tried, outcome: "failed", why, next: `kubectl get nodes, with the kubeconfig of ${cluster}` }];
+    if (why) return [{ subject: cluster, tried, outcome: "failed", why, next: `in ${cluster}: kubectl get nodes` }];
     if (expected > 0 && running.length >= expected) return [];
     return [
         {
@@ -130,45 +158,43 @@ function absent({ cluster, running, expected, why }: Survey): Finding[] {
 }
 
 /**
- * Agents that run with another cluster id than peers are told of their cluster: what they announce is not of its range, and peers drop it without a word. Nothing
- * of the kind shows in any status.
+ * Agents that run with a cluster id other than the one their peers know. Peers silently drop what such an agent announces, because it is outside the
+ * cluster's identity range. No status shows this.
  */
-function idProblems(asked: readonly (Pick<Look, "ids"> & { agent: Agent })[]): Map<Agent, string> {
+function idProblems(checked: readonly CheckedAgent[]): Map<Agent, string> {
     return new Map(
-        asked.flatMap(({ agent, ids }) => {
+        checked.flatMap(({ agent, ids }) => {
             const { cluster } = agent;
-            const told = asked.map((one) => ({ by: one.agent.cluster, id: one.ids?.peers.get(cluster) }));
-            const other = told.find(({ id }) => id !== undefined && ids?.own !== undefined && id !== ids.own);
-            if (!other) return [];
-            return [[agent, `it runs with cluster id ${ids?.own}, and ${other.by} is told that ${cluster} has ${other.id}`]];
+            const known = checked.map((other) => ({ by: other.agent.cluster, id: other.ids?.peers.get(cluster) }));
+            const different = known.find(({ id }) => id !== undefined && ids?.own !== undefined && id !== ids.own);
+            if (!different) return [];
+            return [[agent, `it runs with cluster id ${ids?.own}, but ${different.by} knows ${cluster} by id ${different.id}`]];
         }),
     );
 }
 
-type Asked = Pick<Look, "lagging"> & { agent: Agent; peers: string[] };
-
-function readiness({ agent, peers, lagging }: Asked, wrongId: string | undefined): Finding {
+function readinessFinding({ agent, peers, lagging }: CheckedAgent, wrongId: string | undefined): Finding {
     const about = { subject: `${agent.cluster}/${agent.node}`, tried: `cilium-dbg status: ${peers.join(", ")} ready and synced` };
     const why = [...lagging.map(({ peer, why }) => `${peer}: ${why}`), ...(wrongId ? [wrongId] : [])].join("; ");
     if (!why) return { ...about, outcome: "passed" };
-    // The id is the first thing to put right: a peer that has this agent's own is refused whatever else is well.
+    // The id comes first: an agent refuses a peer that has the agent's own id, whatever else is right.
     const next = wrongId
-        ? `in ${agent.cluster}: put cluster-id of the ConfigMap kube-system/cilium-config right, then kubectl -n kube-system rollout restart daemonset/cilium deployment/clustermesh-apiserver deployment/cilium-operator`
-        : askAgent(agent, `cilium-dbg troubleshoot clustermesh ${lagging.map(({ peer }) => peer).join(" ")}`);
+        ? `in ${agent.cluster}: correct cluster-id in the ConfigMap kube-system/cilium-config, then kubectl -n kube-system rollout restart daemonset/cilium deployment/clustermesh-apiserver deployment/cilium-operator`
+        : agentCommand(agent, `cilium-dbg troubleshoot clustermesh ${lagging.map(({ peer }) => peer).join(" ")}`);
     return { ...about, outcome: "failed", why, next };
 }
 
-function nodeList({ agent, unknown }: { agent: Agent; unknown: string | undefined }): Finding {
+function nodeListFinding({ agent, listProblem }: CheckedAgent): Finding {
     const about = { subject: `${agent.cluster}/${agent.node}`, tried: "cilium-dbg node list: every node of every cluster" };
-    if (unknown === undefined) return { ...about, outcome: "passed" };
-    return { ...about, outcome: "failed", why: unknown, next: askAgent(agent, "cilium-dbg node list") };
+    if (listProblem === undefined) return { ...about, outcome: "passed" };
+    return { ...about, outcome: "failed", why: listProblem, next: agentCommand(agent, "cilium-dbg node list") };
 }
 
-function listProblem(listJson: string, nodes: ReadonlyMap<string, readonly string[]>): string | undefined {
+function describeListProblems(listJson: string, nodes: ReadonlyMap<string, readonly string[]>): string | undefined {
     const { missing, stale } = nodeListProblems(listJson, nodes);
     const parts = [
-        ...(missing.length > 0 ? [`lacks ${missing.join(", ")}`] : []),
-        ...(stale.length > 0 ? [`still holds ${stale.join(", ")}, of which Kubernetes knows nothing`] : []),
+        ...(missing.length > 0 ? [`does not list ${missing.join(", ")}`] : []),
+        ...(stale.length > 0 ? [`still lists ${stale.join(", ")}, which no longer exists in Kubernetes`] : []),
     ];
     return parts.length > 0 ? parts.join("; ") : undefined;
 }
@@ -178,7 +204,7 @@ function value(result: PromiseSettledResult<string>): string {
     return result.value;
 }
 
-/** An agent that cannot be asked is behind with everything. */
+/** An agent that does not answer counts as behind with everything. */
 function attempt<T>(judge: () => T, otherwise: (why: string) => T): T {
     try {
         return judge();

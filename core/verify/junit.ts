@@ -1,7 +1,7 @@
 import { escapeXml } from "../text/xml.ts";
 import { type Finding, tally, type VerifyReport } from "./report.ts";
 
-/** The report as JUnit XML, as CI systems read it: a suite for each check, a case for each finding. */
+/** The report as JUnit XML for CI systems: one suite per check, one case per finding. */
 export function reportJunit(report: VerifyReport): string {
     const suites = report.checks.map(({ id, title, seconds, findings }) => {
         const { failed, skipped } = tally(findings);

@@ -1,29 +1,28 @@
 import type { KubernetesObject, V1DaemonSet, V1Deployment, V1Namespace, V1PodTemplateSpec, V1Service } from "@kubernetes/client-node";
-import type { MeshNode } from "./testbed.ts";
 
-/** Has all that the checks need: netexec (test/images/agnhost of Kubernetes 1.36), a shell and curl. */
+/** Has everything the checks need: netexec (test/images/agnhost of Kubernetes 1.36), a shell and curl. */
 export const DEFAULT_IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.63.0";
 
-/** Namespaces of verify carry it; no other one is ever touched. */
+/** Label of verify's own namespaces. Verify never touches a namespace without it. */
 export const OWNER = { "app.kubernetes.io/managed-by": "clustermesh-verify" };
-/** When a run must have ended, ISO 8601: what is still there later was left by one that was killed. */
+/** Annotation: when the run must have ended, ISO 8601. A namespace that is older was left behind by a killed run. */
 export const EXPIRES = "clustermesh/expires";
 
 export const ROLE = "clustermesh/role";
-/** `probe`: clients, and servers by IP, one on each chosen node. `backend`: of the services, one in each cluster. */
+/** `probe`: clients, and servers by IP, one on each chosen node. `backend`: serves the services, one in each cluster. */
 export type Role = "probe" | "backend";
-/** `global`: answered by all clusters alike. `global-local`: by the own one while it has backends. */
+/** `global`: answered by all clusters alike. `global-local`: answered by the local cluster while it has backends. */
 export type ServiceName = "global" | "global-local";
 
 export interface TestPods {
     namespace: string;
     image: string;
     port: number;
-    /** Names of the nodes to run on. */
+    /** Names of the nodes on which the pods run. */
     nodes: readonly string[];
 }
 
-/** CiliumNetworkPolicy, as far as it is used here. */
+/** CiliumNetworkPolicy, only the fields that are used here. */
 export interface CiliumNetworkPolicy extends KubernetesObject {
     spec: {
         endpointSelector: { matchLabels: Record<string, string> };
@@ -40,7 +39,7 @@ export function namespaceObject(name: string, expires: Date): V1Namespace {
             labels: {
                 ...OWNER,
                 "pod-security.kubernetes.io/enforce": "restricted",
-                // A sidecar would answer in the pods' place, from an address of its own choice.
+                // A sidecar would answer instead of the pod, and from another source address.
                 "istio-injection": "disabled",
             },
             annotations: { [EXPIRES]: expires.toISOString() },
@@ -58,7 +57,7 @@ export function probes(pods: TestPods): V1DaemonSet {
     };
 }
 
-/** A cluster's share of the global services. Its pods' names tell the cluster, since an answer is a pod's name (`answeringCluster`). */
+/** A cluster's backend of the global services. An answer is the pod's name, so the name contains the cluster (`answeringCluster`). */
 export function backend(cluster: string, replicas: 0 | 1, pods: TestPods): V1Deployment {
     return {
         apiVersion: "apps/v1",
@@ -68,7 +67,7 @@ export function backend(cluster: string, replicas: 0 | 1, pods: TestPods): V1Dep
     };
 }
 
-/** The cluster whose backend has this name; undefined when it is no backend's. */
+/** The cluster whose backend has this pod name; undefined when the name is not a backend's. */
 export function answeringCluster(podName: string): string | undefined {
     return /^backend-(.+)-[^-]+-[^-]+$/.exec(podName)?.[1];
 }
@@ -89,8 +88,8 @@ export function service(name: ServiceName, { namespace, port }: Pick<TestPods, "
     };
 }
 
-/** Lets pods of these clusters' verify namespaces reach the backends, and nobody else's. */
-export function admitOnly(clusters: readonly string[], namespace: string): CiliumNetworkPolicy {
+/** Allows only pods in the verify namespaces of these clusters to reach the backends. */
+export function allowOnly(clusters: readonly string[], namespace: string): CiliumNetworkPolicy {
     return {
         apiVersion: "cilium.io/v2",
         kind: "CiliumNetworkPolicy",
@@ -102,19 +101,6 @@ export function admitOnly(clusters: readonly string[], namespace: string): Ciliu
     };
 }
 
-/** Up to `count` ready nodes, of every zone in turn: route tables differ by zone. */
-export function sampleNodes(nodes: readonly MeshNode[], count: number): string[] {
-    const byZone = Map.groupBy(
-        nodes.filter(({ ready }) => ready).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-        ({ zone }) => zone,
-    );
-    const zones = [...byZone].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, inZone]) => inZone.map(({ name }) => name));
-    const most = Math.max(0, ...zones.map(({ length }) => length));
-    return Array.from({ length: most }, (_, turn) => zones.flatMap((names) => names.slice(turn, turn + 1)))
-        .flat()
-        .slice(0, count);
-}
-
 function template(role: Role, { image, port, nodes }: TestPods): V1PodTemplateSpec {
     const http = { httpGet: { path: "/readyz", port }, periodSeconds: 1 };
     return {
@@ -123,7 +109,7 @@ function template(role: Role, { image, port, nodes }: TestPods): V1PodTemplateSp
             affinity: {
                 nodeAffinity: {
                     requiredDuringSchedulingIgnoredDuringExecution: {
-                        // The name itself, a term each: the hostname label may say something else, and a field takes one value only.
+                        // By metadata.name, since the hostname label may differ. One term per node: matchFields takes a single value.
                         nodeSelectorTerms: nodes.map((name) => ({
                             matchFields: [{ key: "metadata.name", operator: "In", values: [name] }],
                         })),

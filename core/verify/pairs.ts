@@ -1,35 +1,38 @@
 import { parallel } from "../parallel.ts";
 import { explain } from "../text/explain.ts";
-import type { Started } from "./pods.ts";
-import { type Answer, median, trouble } from "./probe.ts";
+import type { StartedCluster } from "./pods.ts";
+import { type Answer, exchangeError, median, NO_RESULT } from "./probe.ts";
 import type { Finding, VerifyReport } from "./report.ts";
-import { askAgentOf, type Course, MOST_AT_A_TIME, type TestPod } from "./testbed.ts";
+import { MAX_PARALLEL, nodeAgentCommand, type TestPod, type VerifyContext } from "./testbed.ts";
 
 const REQUESTS = 6;
 const TIMEOUT_SECONDS = 3;
-/** More than every usual largest packet, 9,001 bytes with headers included. */
-export const LARGE_BYTES = 9000;
+/** Larger than the largest usual packet, which is 9,001 bytes with headers. */
+const LARGE_BYTES = 9000;
 
-/** What a client got from a server of another cluster. */
-export interface PairAttempt {
+/** What a client got from a server in another cluster. */
+interface PairAttempt {
     client: TestPod;
     server: TestPod;
     answer?: Answer | undefined;
-    /** Why nothing could be tried. */
+    /** Why the probe could not run. */
     error?: string;
 }
 
-/** Every test pod of every cluster asks every test pod of every other one, by IP. */
-export async function checkPairs(course: Course, started: readonly Started[]) {
+/** A path as a request sees it. "translated": requests arrive, but from another address than the client's. */
+type PathState = "open" | "translated" | "closed";
+
+/** Every test pod of every cluster sends requests to every test pod of every other cluster, by IP. */
+export async function checkPairs(context: VerifyContext, started: readonly StartedCluster[]) {
     const jobs = started.flatMap(({ probes }) =>
         probes.flatMap((client) =>
             started.filter(({ cluster }) => cluster !== client.cluster).map((peer) => ({ client, servers: peer.probes })),
         ),
     );
-    const attempts = await parallel(jobs, MOST_AT_A_TIME, async ({ client, servers }): Promise<PairAttempt[]> => {
-        const targets = servers.map(({ address }) => `${address}:${course.port}`);
+    const attempts = await parallel(jobs, MAX_PARALLEL, async ({ client, servers }): Promise<PairAttempt[]> => {
+        const targets = servers.map(({ address }) => `${address}:${context.port}`);
         try {
-            const answers = await course.bed.probe(client, {
+            const answers = await context.testbed.probe(client, {
                 targets,
                 path: "/clientip",
                 times: REQUESTS,
@@ -41,16 +44,16 @@ export async function checkPairs(course: Course, started: readonly Started[]) {
             return servers.map((server) => ({ client, server, error: explain(error) }));
         }
     });
-    return judgePairs(course, attempts.flat());
+    return judgePairs(context, attempts.flat());
 }
 
-/** Judges all attempts together: whether the other way works tells what is missing this way. */
-export function judgePairs({ clusters, port }: Pick<Course, "clusters" | "port">, attempts: readonly PairAttempt[]) {
+/** Judges all attempts together, because the state of the reverse path shows what is missing on a failed path. */
+function judgePairs({ clusters, port }: Pick<VerifyContext, "clusters" | "port">, attempts: readonly PairAttempt[]) {
     const key = (from: TestPod, to: TestPod) => `${from.cluster}/${from.node} → ${to.cluster}/${to.node}`;
-    const ways = new Map(attempts.map((attempt) => [key(attempt.client, attempt.server), wayOf(attempt)]));
+    const paths = new Map(attempts.map((attempt) => [key(attempt.client, attempt.server), pathState(attempt)]));
     const judged = attempts.map((attempt) => {
-        const back = ways.get(key(attempt.server, attempt.client)) ?? "closed";
-        return { ...attempt, small: judgeSmall(attempt, back, port), large: judgeLarge(attempt, port) };
+        const reverse = paths.get(key(attempt.server, attempt.client)) ?? "closed";
+        return { ...attempt, small: judgeSmall(attempt, reverse, port), large: judgeLarge(attempt, port) };
     });
     const pairs = clusters.flatMap((from) =>
         clusters
@@ -58,7 +61,7 @@ export function judgePairs({ clusters, port }: Pick<Course, "clusters" | "port">
             .map((to): VerifyReport["pairs"][number] => {
                 const tried = judged.filter(({ client, server }) => client.cluster === from && server.cluster === to);
                 const passed = tried.filter(({ small }) => small.outcome === "passed");
-                // The first connection waits for what the network does once, such as learning addresses.
+                // The first connection includes one-time network work, such as learning addresses.
                 const times = passed.flatMap(({ answer }) => answer?.small.slice(1).map(({ milliseconds }) => milliseconds) ?? []);
                 const middle = median(times);
                 return {
@@ -70,88 +73,87 @@ export function judgePairs({ clusters, port }: Pick<Course, "clusters" | "port">
                 };
             }),
     );
-    // A pair of which nothing was tried must not look like one without faults.
-    const untried = pairs
-        .filter(({ tried }) => tried === 0)
-        .map(
-            ({ from, to }): Finding => ({
-                subject: `${from} → ${to}`,
-                tried: `GET :${port}/clientip by IP`,
-                outcome: "skipped",
-                why: "one of the two has no test pods",
-            }),
-        );
+    // Without this, a pair that was not tested would look like one without faults.
+    const untried = pairs.filter(({ tried }) => tried === 0).map((pair) => untriedFinding(pair, port));
     return {
         pairs,
         small: [...untried, ...judged.map(({ small }) => small)],
-        large: [...untried.map((one) => ({ ...one, tried: largeTried(port) })), ...judged.map(({ large }) => large)],
+        large: [...untried.map((finding) => ({ ...finding, tried: largeTried(port) })), ...judged.map(({ large }) => large)],
     };
 }
 
-/** How a request fares: "translated" ones arrive, but from another address than the client's. */
-type Way = "open" | "translated" | "closed";
-
-function wayOf(attempt: PairAttempt): Way {
-    if (unreached(attempt)) return "closed";
-    return strangeSource(attempt) === undefined ? "open" : "translated";
+function untriedFinding({ from, to }: VerifyReport["pairs"][number], port: number): Finding {
+    return {
+        subject: `${from} → ${to}`,
+        tried: `GET :${port}/clientip by IP`,
+        outcome: "skipped",
+        why: "one of the two clusters has no test pods",
+    };
 }
 
-function judgeSmall(attempt: PairAttempt, back: Way, port: number): Finding {
+function pathState(attempt: PairAttempt): PathState {
+    if (whyUnreached(attempt)) return "closed";
+    return translatedSource(attempt) === undefined ? "open" : "translated";
+}
+
+function judgeSmall(attempt: PairAttempt, reverse: PathState, port: number): Finding {
     const { server, error } = attempt;
     const about = { subject: subject(attempt), tried: `GET ${server.address}:${port}/clientip by IP` };
-    if (error) return { ...about, outcome: "failed", why: `could not be tried: ${error}` };
-    const why = unreached(attempt);
+    if (error) return { ...about, outcome: "failed", why: `probe failed: ${error}` };
+    const why = whyUnreached(attempt);
     if (why) {
-        const drops = askAgentOf(server.cluster, server.node, "cilium-dbg monitor --type drop");
+        const drops = nodeAgentCommand(server.cluster, server.node, "cilium-dbg monitor --type drop");
         return {
             ...about,
             outcome: "failed",
-            why: `${why}, ${closedBecause(attempt, back, port)}`,
-            next: `pulumi up --refresh -s mesh puts back routes and rules; ${drops}`,
+            why: `${why}, ${closedBecause(attempt, reverse, port)}`,
+            next: `npx clustermesh up --refresh restores routes and security group rules; ${drops}`,
         };
     }
-    const strange = strangeSource(attempt);
-    if (strange !== undefined) return { ...about, outcome: "failed", ...translated(attempt, strange) };
+    const source = translatedSource(attempt);
+    if (source !== undefined) return { ...about, outcome: "failed", ...translated(attempt, source) };
     return { ...about, outcome: "passed" };
 }
 
-function closedBecause({ client, server }: PairAttempt, back: Way, port: number): string {
-    switch (back) {
+function closedBecause({ client, server }: PairAttempt, reverse: PathState, port: number): string {
+    switch (reverse) {
         case "open":
-            return `though the other way works and so the routes are right: tcp/${port} from ${client.cluster} is not admitted to ${server.cluster}'s nodes, or a policy drops it`;
+            return `although the reverse path works, so the routes are right: nodes of ${server.cluster} do not admit tcp/${port} from ${client.cluster}, or a policy drops it`;
         case "translated":
-            return `and the other way its address is translated: in ${server.cluster} a route to ${client.cluster} is missing, so that answers go to a NAT gateway`;
+            return `and on the reverse path the source address is translated: ${server.cluster} has no route to ${client.cluster}, so replies go to a NAT gateway`;
         case "closed":
-            return "nor is there the other way: a route, the peering or an ingress rule is missing";
+            return "and the reverse path fails too: a route, the peering or an ingress rule is missing";
     }
 }
 
 function translated({ client, server }: PairAttempt, source: string): Pick<Finding, "why" | "next"> {
-    const next = `in ${client.cluster}: kubectl -n kube-system set env daemonset/aws-node --list | grep SNAT; pulumi up --refresh -s ${client.cluster}`;
     if (source === client.nodeAddress)
-        return { why: `arrived from ${source}, the node's address, not from the pod's ${client.address}: source NAT is on`, next };
+        return {
+            why: `arrived from ${source}, the node's address, instead of the pod's ${client.address}: source NAT is on`,
+            next: `in ${client.cluster}: kubectl -n kube-system set env daemonset/aws-node --list | grep SNAT; npx clustermesh up --refresh restores the setting`,
+        };
     return {
-        why: `arrived from ${source || "nowhere"}, not from the pod's ${client.address}: something on the way translates addresses, a NAT gateway where the route to ${server.cluster} is missing`,
-        next: "pulumi up --refresh -s mesh puts back routes",
+        why: `arrived from ${source || "an unknown address"} instead of the pod's ${client.address}: something on the path translates addresses, such as a NAT gateway where the route to ${server.cluster} is missing`,
+        next: "npx clustermesh up --refresh restores routes",
     };
 }
 
 /** The address, other than the client's own, from which one of its requests arrived. */
-function strangeSource({ client, answer }: PairAttempt): string | undefined {
+function translatedSource({ client, answer }: PairAttempt): string | undefined {
     return answer?.small.map(({ body }) => sourceAddress(body)).find((source) => source !== client.address);
 }
 
 function judgeLarge(attempt: PairAttempt, port: number): Finding {
     const about = { subject: subject(attempt), tried: largeTried(port) };
-    if (attempt.error || unreached(attempt)) return { ...about, outcome: "skipped", why: "small requests do not pass either" };
+    if (attempt.error || whyUnreached(attempt)) return { ...about, outcome: "skipped", why: "small requests fail as well" };
     const { answer, client, server } = attempt;
-    const why = trouble(answer?.large, TIMEOUT_SECONDS);
+    const why = exchangeError(answer?.large, TIMEOUT_SECONDS);
     if (why)
         return {
             ...about,
             outcome: "failed",
-            why: `${why}, though small requests pass: packets larger than the path carries get lost`,
-            next: `set mtu to at most 8500 in the files of ${client.cluster} and ${server.cluster}; pods take it when they are next created`,
+            why: `${why}, although small requests pass: packets larger than the path carries are lost`,
+            next: `set mtu to at most 8500 in the stack files of ${client.cluster} and ${server.cluster}, then npx clustermesh up; existing pods keep their MTU until they are recreated`,
         };
     if (answer?.large?.received !== LARGE_BYTES)
         return { ...about, outcome: "failed", why: `${answer?.large?.received} of ${LARGE_BYTES} bytes came back` };
@@ -159,10 +161,10 @@ function judgeLarge(attempt: PairAttempt, port: number): Finding {
 }
 
 /** Why the client does not reach the server; undefined: it does. */
-function unreached({ answer, error }: PairAttempt): string | undefined {
+function whyUnreached({ answer, error }: PairAttempt): string | undefined {
     if (error) return error;
-    if (!answer || answer.small.length === 0) return "the probe told nothing of it";
-    return answer.small.map((exchange) => trouble(exchange, TIMEOUT_SECONDS)).find((why) => why !== undefined);
+    if (!answer || answer.small.length === 0) return NO_RESULT;
+    return answer.small.map((exchange) => exchangeError(exchange, TIMEOUT_SECONDS)).find((why) => why !== undefined);
 }
 
 function subject({ client, server }: PairAttempt): string {
@@ -170,7 +172,7 @@ function subject({ client, server }: PairAttempt): string {
 }
 
 function largeTried(port: number): string {
-    return `POST :${port}/echo by IP, ${LARGE_BYTES} bytes there and back`;
+    return `POST :${port}/echo by IP, ${LARGE_BYTES} bytes each way`;
 }
 
 /** "10.0.1.7" of netexec's "10.0.1.7:41234". */

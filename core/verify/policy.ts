@@ -1,141 +1,164 @@
 import { parallel } from "../parallel.ts";
 import { explain } from "../text/explain.ts";
-import { admitOnly } from "./objects.ts";
-import type { Started } from "./pods.ts";
-import { trouble } from "./probe.ts";
+import { allowOnly } from "./objects.ts";
+import type { StartedCluster } from "./pods.ts";
+import { exchangeError } from "./probe.ts";
 import type { Finding } from "./report.ts";
-import { askAgentOf, type Course, deadline, MOST_AT_A_TIME, settle, type TestPod } from "./testbed.ts";
+import { deadline, MAX_PARALLEL, nodeAgentCommand, settle, type TestPod, type VerifyContext } from "./testbed.ts";
 
 const TIMEOUT_SECONDS = 2;
+
+const WITHOUT_POLICY = "without a policy";
+
+/** A policy on the backends of every cluster. */
+interface Policy {
+    title: string;
+    /** Names of the clusters that the backends of a cluster allow. */
+    allowed: (cluster: string) => string[];
+    allows: (pair: Pair) => boolean;
+}
+
+/** A cluster with a client and a ready backend. */
+interface End {
+    cluster: string;
+    client: TestPod;
+    server: TestPod;
+    namespace: string;
+}
 
 interface Pair {
     client: TestPod;
     server: TestPod;
 }
 
-interface Seen {
-    /** Undefined: it could not be tried. */
-    admitted: boolean | undefined;
+interface Result {
+    /** Undefined: the probe did not run. */
+    answered: boolean | undefined;
     /** Why there was no answer. */
     why?: string;
 }
 
+type PairResult = Pair & { result: Result };
+
 /**
- * Backends admit by policy first their own cluster alone, then all. Each cluster's client asks each backend by IP: before (else a drop proves nothing), and
- * under each policy until it is enforced. Asked by IP, a client is known by its address alone, so this proves that identities came across.
+ * Applies two policies to the backends: first only their own cluster is allowed, then every cluster. A client in each cluster sends requests to every backend by
+ * IP: before the policies (otherwise a drop proves nothing), and under each policy until it is enforced. By IP, because a client is then known by its address
+ * alone, which proves that identities were propagated.
  */
-export async function checkPolicy(course: Course, started: readonly Started[]): Promise<Finding[]> {
-    const { bed, clusters, clock } = course;
-    const tried = {
-        open: "without a policy",
-        own: "under a policy that admits the own cluster alone",
-        all: "under a policy that admits every cluster by name",
+export async function checkPolicy(context: VerifyContext, started: readonly StartedCluster[]): Promise<Finding[]> {
+    const ends = await findEnds(context, started);
+    const own: Policy = {
+        title: "policy that allows only the own cluster",
+        allowed: (cluster) => [cluster],
+        allows: ({ client, server }) => client.cluster === server.cluster,
     };
-    const ends = await Promise.all(
-        started.map(async ({ cluster, probes, pods }) => {
-            const backend = await readyBackend(course, cluster);
-            return { cluster, client: probes[0], server: backend, namespace: pods.namespace };
-        }),
-    );
-    const fit = ends.flatMap(({ client, server, ...end }) => (client && server ? [{ ...end, client, server }] : []));
-    const findings: Finding[] = clusters
-        .filter((cluster) => !fit.some((end) => end.cluster === cluster))
-        .map((subject) => ({ subject, tried: tried.own, outcome: "skipped", why: "it has no ready client or no ready backend" }));
+    const all: Policy = {
+        title: "policy that allows every cluster by name",
+        allowed: () => ends.map(({ cluster }) => cluster),
+        allows: () => true,
+    };
+    const skipped = context.clusters
+        .filter((cluster) => !ends.some((end) => end.cluster === cluster))
+        .map((subject): Finding => ({ subject, tried: own.title, outcome: "skipped", why: "no ready client or no ready backend" }));
 
-    const pairs = fit.flatMap(({ client }) => fit.map(({ server }) => ({ client, server })));
-    const before = await ask(pairs, () => true);
-    const open = before.filter(({ seen }) => seen.admitted);
-    for (const { seen, ...pair } of before) {
-        if (!seen.admitted)
-            findings.push({ subject: subject(pair), tried: tried.open, outcome: "skipped", why: `no answer even so: ${seen.why}` });
-    }
-
-    const isOwn = ({ client, server }: Pair) => client.cluster === server.cluster;
-    findings.push(...(await under(tried.own, (cluster) => [cluster], isOwn)));
-    findings.push(
-        ...(await under(
-            tried.all,
-            () => fit.map(({ cluster }) => cluster),
-            () => true,
-        )),
-    );
-    return findings;
-
-    async function under(tried: string, admitted: (cluster: string) => string[], admits: (pair: Pair) => boolean): Promise<Finding[]> {
-        try {
-            await Promise.all(fit.map(({ cluster, namespace }) => bed.apply(cluster, admitOnly(admitted(cluster), namespace))));
-        } catch (error) {
-            const why = `the policy could not be made: ${explain(error)}`;
-            return open.map((pair) => ({ subject: subject(pair), tried, outcome: "failed", why }));
-        }
-        const asked = await ask(open, admits);
-        return asked.map((pair) => verdict(pair, tried, admits(pair)));
-    }
-
-    /** Asks until the answer is as it should be. */
-    function ask(pairs: readonly Pair[], admits: (pair: Pair) => boolean): Promise<(Pair & { seen: Seen })[]> {
-        const until = deadline(course);
-        return parallel(pairs, MOST_AT_A_TIME, async ({ client, server }) => {
-            const pair = { client, server };
-            return {
-                ...pair,
-                seen: await settle(
-                    clock,
-                    until,
-                    () => request(pair),
-                    ({ admitted }) => admitted === admits(pair),
-                ),
-            };
-        });
-    }
-
-    async function request({ client, server }: Pair): Promise<Seen> {
-        const targets = [`${server.address}:${course.port}`];
-        const probe = {
-            targets,
-            path: "/hostname",
-            times: 1,
-            largeBytes: 0,
-            timeoutSeconds: TIMEOUT_SECONDS,
-        } as const;
-        try {
-            const [answer] = await bed.probe(client, probe);
-            const why = trouble(answer?.small[0], TIMEOUT_SECONDS);
-            // What the probe did not even try must not pass for a drop.
-            return { admitted: answer?.small[0] ? why === undefined : undefined, ...(why ? { why } : {}) };
-        } catch (error) {
-            return { admitted: undefined, why: `could not be tried: ${explain(error)}` };
-        }
-    }
+    const pairs = ends.flatMap(({ client }) => ends.map(({ server }) => ({ client, server })));
+    const before = await request(context, pairs, () => true);
+    const open = before.filter(({ result }) => result.answered);
+    const closed = before
+        .filter(({ result }) => !result.answered)
+        .map(
+            ({ result, ...pair }): Finding => ({
+                subject: subject(pair),
+                tried: WITHOUT_POLICY,
+                outcome: "skipped",
+                why: `no answer even without a policy: ${result.why}`,
+            }),
+        );
+    return [...skipped, ...closed, ...(await checkUnder(context, own, ends, open)), ...(await checkUnder(context, all, ends, open))];
 }
 
-/** The backend may have been made anew, so it is looked up and waited for. */
-async function readyBackend(course: Course, cluster: string): Promise<TestPod | undefined> {
-    const find = async () => (await course.bed.pods(cluster)).find(({ role, ready }) => role === "backend" && ready);
+async function findEnds(context: VerifyContext, started: readonly StartedCluster[]): Promise<End[]> {
+    const ends = await Promise.all(
+        started.map(async ({ cluster, probes, pods }) => {
+            const server = await readyBackend(context, cluster);
+            return { cluster, client: probes[0], server, namespace: pods.namespace };
+        }),
+    );
+    return ends.flatMap(({ client, server, ...end }) => (client && server ? [{ ...end, client, server }] : []));
+}
+
+/** Looks up the backend again and waits for it, because it may have been recreated. */
+async function readyBackend(context: VerifyContext, cluster: string): Promise<TestPod | undefined> {
+    const find = async () => (await context.testbed.pods(cluster)).find(({ role, ready }) => role === "backend" && ready);
     return settle(
-        course.clock,
-        deadline(course),
+        context.clock,
+        deadline(context),
         () => find().catch(() => undefined),
         (pod) => pod !== undefined,
     );
 }
 
-function verdict({ client, server, seen: { admitted, why } }: Pair & { seen: Seen }, tried: string, shouldAdmit: boolean): Finding {
-    const about = { subject: subject({ client, server }), tried: `${tried}: ${shouldAdmit ? "answers" : "does not answer"}` };
-    if (admitted === shouldAdmit) return { ...about, outcome: "passed" };
-    if (admitted === undefined) return { ...about, outcome: "failed", why: why ?? "" };
-    if (shouldAdmit)
+async function checkUnder(context: VerifyContext, policy: Policy, ends: readonly End[], pairs: readonly Pair[]): Promise<Finding[]> {
+    const { title, allowed, allows } = policy;
+    try {
+        await Promise.all(ends.map(({ cluster, namespace }) => context.testbed.apply(cluster, allowOnly(allowed(cluster), namespace))));
+    } catch (error) {
+        const why = `the policy could not be applied: ${explain(error)}`;
+        return pairs.map((pair) => ({ subject: subject(pair), tried: title, outcome: "failed", why }));
+    }
+    const results = await request(context, pairs, allows);
+    return results.map((result) => judge(result, title, allows(result)));
+}
+
+/** Sends requests until the result is as the policy demands. */
+function request(context: VerifyContext, pairs: readonly Pair[], allows: (pair: Pair) => boolean): Promise<PairResult[]> {
+    const until = deadline(context);
+    return parallel(pairs, MAX_PARALLEL, async ({ client, server }) => {
+        const pair = { client, server };
+        const result = await settle(
+            context.clock,
+            until,
+            () => requestOnce(context, pair),
+            ({ answered }) => answered === allows(pair),
+        );
+        return { ...pair, result };
+    });
+}
+
+async function requestOnce({ testbed, port }: VerifyContext, { client, server }: Pair): Promise<Result> {
+    const targets = [`${server.address}:${port}`];
+    try {
+        const [answer] = await testbed.probe(client, {
+            targets,
+            path: "/hostname",
+            times: 1,
+            largeBytes: 0,
+            timeoutSeconds: TIMEOUT_SECONDS,
+        });
+        const why = exchangeError(answer?.small[0], TIMEOUT_SECONDS);
+        // A request that was never sent must not count as dropped.
+        return { answered: answer?.small[0] ? why === undefined : undefined, ...(why ? { why } : {}) };
+    } catch (error) {
+        return { answered: undefined, why: `probe failed: ${explain(error)}` };
+    }
+}
+
+function judge({ client, server, result: { answered, why } }: PairResult, title: string, shouldAnswer: boolean): Finding {
+    const about = { subject: subject({ client, server }), tried: `${title}: the request is ${shouldAnswer ? "answered" : "dropped"}` };
+    if (answered === shouldAnswer) return { ...about, outcome: "passed" };
+    if (answered === undefined) return { ...about, outcome: "failed", why: why ?? "" };
+    if (shouldAnswer)
         return {
             ...about,
             outcome: "failed",
-            why: `dropped, though the policy admits ${client.cluster}: ${server.cluster} does not know the pod's address as one of ${client.cluster} (${why})`,
-            next: `${askAgentOf(server.cluster, server.node, `cilium-dbg bpf ipcache get ${client.address}`)}; then cilium-dbg identity get <the identity>`,
+            why: `dropped although the policy allows ${client.cluster}: ${server.cluster} does not know the pod's address as one of ${client.cluster} (${why})`,
+            next: `${nodeAgentCommand(server.cluster, server.node, `cilium-dbg bpf ipcache get ${client.address}`)}; then cilium-dbg identity get <identity>`,
         };
     return {
         ...about,
         outcome: "failed",
-        why: `let in, though the policy does not admit ${client.cluster}: ${server.cluster} does not enforce it, or takes the pod for one of its own`,
-        next: askAgentOf(server.cluster, server.node, "cilium-dbg endpoint list"),
+        why: `answered although the policy does not allow ${client.cluster}: ${server.cluster} does not enforce the policy, or takes the pod for one of its own`,
+        next: nodeAgentCommand(server.cluster, server.node, "cilium-dbg endpoint list"),
     };
 }
 

@@ -2,45 +2,48 @@
 export interface Probe {
     /** `address:port` of pods or services. */
     targets: readonly string[];
-    /** What netexec answers: the address from which the request came, or the name of the pod that answers. */
+    /** netexec's endpoint: returns the source address of the request, or the name of the answering pod. */
     path: "/clientip" | "/hostname";
-    /** How often each target is asked, by a connection of its own, so that each is balanced anew; the first failure ends it. */
+    /** Requests to each target, each on a new connection so that a service balances it again. Stops at the first failure. */
     times: number;
-    /** Bytes of a further request and its answer; 0: none. */
+    /** Bytes of one more request and of its answer; 0: no such request. */
     largeBytes: number;
-    /** Seconds until a connection must have come about. An answer may take three times as long. */
+    /** Connection timeout, seconds. The whole request may take three times as long. */
     timeoutSeconds: number;
 }
 
-/** How a request went. */
+/** A request and its result. */
 export interface Exchange {
-    /** curl's exit code: 0, 7 (no connection), 28 (time over), ... */
+    /** curl's exit code: 0, 7 (no connection), 28 (timeout), ... */
     exit: number;
     /** HTTP status; 0 when there was no answer. */
     status: number;
     body: string;
-    /** curl's words; empty when it worked. */
+    /** curl's error message; empty on success. */
     error: string;
-    /** Whether the connection came about. */
+    /** Whether the connection was established. */
     connected: boolean;
-    /** The connection's handshake: one round trip, in which no program takes part at the other end. */
+    /** Duration of the TCP handshake: one round trip, without any program at the other end. */
     milliseconds: number;
     /** Bytes of the answer. */
     received: number;
 }
 
-/** What a target gave. */
+/** The results of one target. */
 export interface Answer {
     target: string;
     small: Exchange[];
-    /** Not there when none was wanted, or a small one failed. */
+    /** Absent when none was requested or a small request failed. */
     large?: Exchange;
 }
+
+/** Reason for a request of which the probe printed nothing. */
+export const NO_RESULT = "the probe reported no result";
 
 const MARK = "@@";
 const FORMAT = `\\n${MARK} %{exitcode} %{http_code} %{time_namelookup} %{time_connect} %{size_download} %{errormsg}\\n`;
 
-/** For the image's shell, since the image has no client that measures. Nothing from outside is put into it: all values come as arguments. */
+/** Runs in the image's shell with curl, because the image has no client that measures. Every value is an argument; nothing is interpolated. */
 const SCRIPT = `
 command -v curl >/dev/null || { echo "the image has no curl" >&2; exit 127; }
 path=$1 times=$2 bytes=$3 limit=$4
@@ -56,18 +59,18 @@ done
 exit 0
 `;
 
-/** The command that sends the requests, for a container with sh and curl. */
+/** The command that sends the requests. The container needs sh and curl. */
 export function probeCommand({ path, times, largeBytes, timeoutSeconds, targets }: Probe): string[] {
     const settings = [path, times, largeBytes, timeoutSeconds];
     return ["sh", "-c", SCRIPT, "verify", ...settings.map(String), ...targets];
 }
 
-/** Longest time in which the command ends, seconds, when every target fails at once or answers fairly fast. */
+/** Timeout of the command, seconds: enough when every target fails at once or answers fairly fast. */
 export function probeSeconds({ targets, timeoutSeconds, times }: Probe): number {
     return 10 + targets.length * (timeoutSeconds * 6 + times * 0.1);
 }
 
-/** Reads what the command prints. */
+/** Parses the command's output. */
 export function parseProbe(output: string): Answer[] {
     const answers: Answer[] = [];
     let body: string[] = [];
@@ -100,16 +103,16 @@ export function parseProbe(output: string): Answer[] {
     return answers;
 }
 
-/** Why a request failed, in words; undefined: it did not. */
-export function trouble(exchange: Exchange | undefined, timeoutSeconds: number): string | undefined {
-    if (!exchange) return "the probe told nothing of it";
+/** Why a request failed; undefined: it succeeded. */
+export function exchangeError(exchange: Exchange | undefined, timeoutSeconds: number): string | undefined {
+    if (!exchange) return NO_RESULT;
     const { exit, status, error, connected } = exchange;
-    if (exit === 28) return connected ? "connected, but no answer came" : `no connection within ${timeoutSeconds} s`;
-    if (exit !== 0) return error || `curl ended with ${exit}`;
-    return status === 200 ? undefined : `answered with HTTP ${status}, so something else than the test pod`;
+    if (exit === 28) return connected ? "connected, but no answer" : `no connection within ${timeoutSeconds} s`;
+    if (exit !== 0) return error || `curl exited with ${exit}`;
+    return status === 200 ? undefined : `answered with HTTP ${status}, so not by the test pod`;
 }
 
-/** Middle of the values; undefined when there are none. */
+/** Median of the values; undefined when there are none. */
 export function median(values: readonly number[]): number | undefined {
     const sorted = values.toSorted((a, b) => a - b);
     const [low, high] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]];

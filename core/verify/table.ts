@@ -1,10 +1,10 @@
 import { columns } from "../text/columns.ts";
 import { allPassed, CHECKS, type Finding, tally, type VerifyReport } from "./report.ts";
 
-/** Findings of one kind that are written out; the rest is counted. */
-const MOST_SHOWN = 5;
+/** Failures of one check that are printed; the rest is only counted. */
+const MAX_SHOWN = 5;
 
-/** The report for people: node lists, readiness, the pair matrix with round-trip times, who answered the services, and what failed. */
+/** The report as text: node lists, readiness, pairs with round-trip times, answers of the services, and failures. */
 export function reportTable(report: VerifyReport): string {
     const { clusters, checks, readiness, nodeLists, pairs, services } = report;
     const matrix = (cell: (from: string, to: string) => string) => [
@@ -15,29 +15,29 @@ export function reportTable(report: VerifyReport): string {
         [
             "node lists",
             [
-                ["cluster", "agents whose list is whole", "nodes"],
-                ...nodeLists.map((row) => [row.cluster, of(row.complete, row.agents), `${row.nodes}`]),
+                ["cluster", "agents with a complete list", "nodes"],
+                ...nodeLists.map((row) => [row.cluster, outOf(row.complete, row.agents), `${row.nodes}`]),
             ],
         ],
         [
             "agents that see the peer ready",
             matrix((cluster, peer) => {
                 const found = readiness.find((row) => row.cluster === cluster && row.peer === peer);
-                return found ? of(found.ready, found.agents) : "?";
+                return found ? outOf(found.ready, found.agents) : "?";
             }),
         ],
         [
-            "pods by IP: round trip, else how many node pairs passed",
+            "pods by IP: round trip, or node pairs that passed",
             matrix((from, to) => {
                 const found = pairs.find((pair) => pair.from === from && pair.to === to);
-                if (!found || found.tried === 0) return "not tried";
+                if (!found || found.tried === 0) return "not tested";
                 return found.passed === found.tried && found.roundTripMilliseconds !== null
                     ? `${found.roundTripMilliseconds.toFixed(2)} ms`
-                    : of(found.passed, found.tried);
+                    : outOf(found.passed, found.tried);
             }),
         ],
         [
-            "services: answers to the clients in",
+            "services: answers by cluster, for the clients in each cluster",
             [
                 ["cluster", "service", ...clusters],
                 ...services.map((row) => [row.cluster, row.service, ...clusters.map((by) => `${row.answers[by] ?? 0}`)]),
@@ -52,12 +52,12 @@ export function reportTable(report: VerifyReport): string {
     ].join("\n\n");
 }
 
-/** What failed in a check, the same reason between the same clusters once. */
+/** The failures of a check. Failures with the same reason between the same clusters are printed once. */
 function failures(title: string, findings: readonly Finding[]): string[] {
     const failed = findings.filter(({ outcome }) => outcome === "failed");
     if (failed.length === 0) return [];
     const kinds = [...Map.groupBy(failed, ({ subject, tried, why }) => [subject, tried, why].map(kindOf).join("|")).values()];
-    const lines = kinds.slice(0, MOST_SHOWN).flatMap((same) => {
+    const lines = kinds.slice(0, MAX_SHOWN).flatMap((same) => {
         const [first] = same;
         const more = same.length > 1 ? ` (and ${same.length - 1} more like it)` : "";
         return [
@@ -66,18 +66,18 @@ function failures(title: string, findings: readonly Finding[]): string[] {
             ...(first?.next ? [`    next: ${first.next}`] : []),
         ];
     });
-    const left = kinds.length - MOST_SHOWN;
-    return [[`failed: ${title}`, ...lines, ...(left > 0 ? [`  ... and ${left} more`] : [])].join("\n")];
+    const hidden = kinds.length - MAX_SHOWN;
+    return [[`failed: ${title}`, ...lines, ...(hidden > 0 ? [`  ... and ${hidden} more`] : [])].join("\n")];
 }
 
-/** A mesh of which only some was asked for is not called proven. */
+/** A run of some checks only does not verify the whole mesh. */
 function conclusion(report: VerifyReport): string {
-    if (!allPassed(report)) return "the mesh is NOT proven";
-    const left = Object.keys(CHECKS).filter((check) => !report.checks.some(({ id }) => id === check));
-    return left.length === 0 ? "the mesh is proven" : `what was tried holds (not tried: ${left.join(", ")})`;
+    if (!allPassed(report)) return "mesh NOT verified";
+    const missing = Object.keys(CHECKS).filter((check) => !report.checks.some(({ id }) => id === check));
+    return missing.length === 0 ? "mesh verified" : `checks passed (not run: ${missing.join(", ")})`;
 }
 
-/** "c1 → c2: no answer from" of "c1/node-a → c2/node-b: no answer from 10.0.1.2": without what differs between nodes. */
+/** Removes what differs between nodes: "c1 → c2: no answer from" of "c1/node-a → c2/node-b: no answer from 10.0.1.2". */
 function kindOf(text = ""): string {
     return text.replaceAll(/\/[^\s:]+|\d+(\.\d+){3}/g, "");
 }
@@ -90,9 +90,9 @@ function verdict(findings: readonly Finding[]): string {
 
 function counts(findings: readonly Finding[]): string {
     const { passed, skipped } = tally(findings);
-    return `${of(passed, findings.length)}${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+    return `${outOf(passed, findings.length)}${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 }
 
-function of(some: number, all: number): string {
-    return `${some} of ${all}`;
+function outOf(count: number, all: number): string {
+    return `${count} of ${all}`;
 }

@@ -114,12 +114,12 @@ describe.skipIf(await whyNoRealLab())("what is broken on a mesh of real agents",
                 (error: AggregateError) => String((error.errors[0] as Error).cause),
             );
             // The engine prints each line several times.
-            expect([...new Set(said.match(/cluster1: restarting the agent of .*/g))]).toEqual([
-                `cluster1: restarting the agent of ${behind}, which stayed behind for 10 s (1 of 2)`,
-                `cluster1: restarting the agent of ${behind}, which stayed behind for 10 s (2 of 2)`,
+            expect([...new Set(said.match(/cluster1: restarting the agent on .*/g))]).toEqual([
+                `cluster1: restarting the agent on ${behind}, behind for 10 s (restart 1 of 2)`,
+                `cluster1: restarting the agent on ${behind}, behind for 10 s (restart 2 of 2)`,
             ]);
-            expect(said).toMatch(new RegExp(`✖ cluster1, agent of ${behind}: cluster2: no connection to its etcd`));
-            expect(said).toContain("it was restarted 2 times");
+            expect(said).toMatch(new RegExp(`✖ cluster1, agent on ${behind}: cluster2: no connection to its etcd`));
+            expect(said).toContain("the agent was restarted 2 times");
             expect(said).not.toContain("✖ cluster2");
         } finally {
             await unblock();

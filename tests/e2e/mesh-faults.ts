@@ -31,7 +31,7 @@ export const SOURCE_NAT: Fault = {
         }),
     check: "pairs",
     subject: ({ cluster, peer }) => `^${cluster}/.* → ${peer}/`,
-    why: () => "^arrived from [\\d.]+, the node's address, not from the pod's [\\d.]+: source NAT is on",
+    why: () => "^arrived from [\\d.]+, the node's address, instead of the pod's [\\d.]+: source NAT is on",
 };
 
 /** Packets for the peer take the default route then, and a NAT gateway lets them through: only the address tells. */
@@ -49,7 +49,7 @@ export const NO_ROUTE: Fault = {
     check: "pairs",
     subject: ({ cluster, peer, node }) => `^${cluster}/${node} → ${peer}/|^${peer}/.* → ${cluster}/${node}$`,
     why: ({ cluster, peer }) =>
-        `^arrived from .*a NAT gateway where the route to ${peer} is missing|translated: in ${cluster} a route to ${peer} is missing`,
+        `^arrived from .*a NAT gateway where the route to ${peer} is missing|translated: ${cluster} has no route to ${peer}`,
 };
 
 export const NO_INGRESS: Fault = {
@@ -62,8 +62,7 @@ export const NO_INGRESS: Fault = {
     },
     check: "pairs",
     subject: ({ cluster, peer }) => `^${peer}/.* → ${cluster}/`,
-    why: ({ cluster, peer }) =>
-        `the other way works and so the routes are right: tcp/8080 from ${peer} is not admitted to ${cluster}'s nodes`,
+    why: ({ cluster, peer }) => `the reverse path works, so the routes are right: nodes of ${cluster} do not admit tcp/8080 from ${peer}`,
 };
 
 export const OTHER_CA: Fault = {
@@ -166,7 +165,7 @@ function oneAgent({ cluster, node }: Victim): string {
 }
 
 function otherId(cluster: string, peer: string, id: number): string {
-    return `it runs with cluster id ${id}, and ${peer} is told that ${cluster} has ${idOf(cluster)}$`;
+    return `it runs with cluster id ${id}, but ${peer} knows ${cluster} by id ${idOf(cluster)}$`;
 }
 
 /** Of the sample stacks. */

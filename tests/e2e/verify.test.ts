@@ -14,10 +14,10 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { verify } from "../../cli/verify.ts";
-import { admitOnly, type CiliumNetworkPolicy, EXPIRES, OWNER, ROLE } from "../../core/verify/objects.ts";
+import { allowOnly, type CiliumNetworkPolicy, EXPIRES, OWNER, ROLE } from "../../core/verify/objects.ts";
 import { allPassed } from "../../core/verify/report.ts";
 import { reportTable } from "../../core/verify/table.ts";
-import { kubernetesTestbed } from "../../kubernetes/testbed.ts";
+import { KubernetesTestbed } from "../../kubernetes/testbed.ts";
 import type { Cluster } from "../../packages/lab/cluster/cluster.ts";
 import { type ExecHandler, type ExecRequest, simulatedContainers } from "../../packages/lab/cluster/kubelet.ts";
 import { until } from "../../packages/lab/process/until.ts";
@@ -100,7 +100,7 @@ describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real 
         broken = ({ command, pod }) => (command[0] === "sh" && /^probe-/.test(pod) ? "the image has no curl" : undefined);
         const report = await verify(kubeconfigs(), { only: ["pairs"] });
         expect(report.checks.find(({ id }) => id === "pairs")?.findings.map(({ why }) => why)).toEqual(
-            Array(8).fill("could not be tried: the image has no curl"),
+            Array(8).fill("probe failed: the image has no curl"),
         );
 
         const abort = new AbortController();
@@ -124,7 +124,12 @@ describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real 
         await make("at-work", OWNER, Date.now() + 3_600_000);
         await make("somebody-elses", {}, Date.now() - 1000);
 
-        const bed = kubernetesTestbed({ kubeconfigs: kubeconfigs(), namespace: "somebody-elses", expires: new Date(), removeSeconds: 20 });
+        const bed = new KubernetesTestbed({
+            kubeconfigs: kubeconfigs(),
+            namespace: "somebody-elses",
+            expires: new Date(),
+            removeSeconds: 20,
+        });
         expect(await bed.removeExpired("c1")).toEqual(["left"]);
         await expect(bed.createNamespace("c1")).rejects.toMatchObject({ code: 409 });
         await bed.removeNamespace("c1");
@@ -139,7 +144,7 @@ describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real 
         if (!cluster) throw new Error("no cluster");
         const api = client(cluster, KubernetesObjectApi);
         const dryRun = (object: KubernetesObject) => api.create(object, undefined, "All");
-        const policy = admitOnly(["c1", "c2"], "default");
+        const policy = allowOnly(["c1", "c2"], "default");
         expect(await dryRun(policy)).toMatchObject({ spec: policy.spec });
         const { endpointSelector: _, ...rest } = policy.spec;
         await expect(dryRun({ ...policy, spec: { ...rest, ingress: "c1" } } as KubernetesObject)).rejects.toThrow("ingress");

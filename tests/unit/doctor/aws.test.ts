@@ -3,10 +3,10 @@ import type { z } from "zod";
 import { awsEvidence } from "../../../cli/aws/evidence.ts";
 import { member } from "../../members.ts";
 
-test("attachments of Transit Gateways by the gateway; one that was deleted does not hide its successor; a refusal is a part that is not known", async () => {
-    const asked: string[] = [];
+test("reads attachments by Transit Gateway, prefers an available one to a deleted one, and reports a denied request as unknown", async () => {
+    const commands: string[] = [];
     const aws = async <S extends z.ZodType>(_: unknown, command: string[], answer: S): Promise<z.output<S>> => {
-        asked.push(command.join(" "));
+        commands.push(command.join(" "));
         if (command[1] === "describe-transit-gateway-vpc-attachments")
             return answer.parse({
                 TransitGatewayVpcAttachments: [
@@ -29,8 +29,11 @@ test("attachments of Transit Gateways by the gateway; one that was deleted does 
     expect(connections).toEqual({ value: { "tgw-1": "available" } });
     expect(routes).toEqual({ unknown: "aws describe-route-tables in eu-central-1: An error occurred (UnauthorizedOperation)" });
     expect(balancer).toHaveProperty("unknown");
-    expect(asked).toContain(`ec2 describe-route-tables --filters Name=vpc-id,Values=${cluster.vpcId}`);
-    asked.length = 0;
+    expect(commands).toContain(`ec2 describe-route-tables --filters Name=vpc-id,Values=${cluster.vpcId}`);
+    commands.length = 0;
     await awsEvidence(aws, cluster, mesh, "status");
-    expect(asked.map((command) => command.split(" ")[1])).toEqual(["describe-transit-gateway-vpc-attachments", "describe-load-balancers"]);
+    expect(commands.map((command) => command.split(" ")[1])).toEqual([
+        "describe-transit-gateway-vpc-attachments",
+        "describe-load-balancers",
+    ]);
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { Evidence, LEFT_OUT } from "../../../core/doctor/evidence.ts";
+import { Evidence, NOT_FETCHED } from "../../../core/doctor/evidence.ts";
 import { StatusReport, statusReport, statusText } from "../../../core/doctor/status.ts";
 
 const RECORDED = readFileSync(new URL("../recorded/healthy-mesh.json", import.meta.url), "utf8");
@@ -10,7 +10,7 @@ const recorded = (change: (evidence: Evidence) => void = () => {}) => {
     return StatusReport.parse(statusReport(evidence));
 };
 
-test("a line for each cluster, the mesh and the pair", () => {
+test("prints one line per cluster, other stack and pair", () => {
     expect(statusText(recorded())).toMatchInlineSnapshot(`
       "cluster   last operation    agents ready  apiserver  load balancer           certificates
       cluster1  update succeeded  3 of 3        2 of 2     active, 3 of 3 healthy  364 days
@@ -22,22 +22,22 @@ test("a line for each cluster, the mesh and the pair", () => {
     `);
 });
 
-test("what status does not ask for is no problem", () => {
+test("evidence that status does not fetch is not a problem", () => {
     const report = recorded(({ clusters }) => {
         for (const { kubernetes, aws } of clusters) {
-            for (const part of ["vpcCni", "pods", "peers", "remoteUsers"] as const) kubernetes[part] = LEFT_OUT;
-            for (const name of Object.keys(kubernetes.material)) kubernetes.material[name] = LEFT_OUT;
-            for (const part of ["routes", "rules"] as const) aws[part] = LEFT_OUT;
+            for (const part of ["vpcCni", "pods", "peers", "remoteUsers"] as const) kubernetes[part] = NOT_FETCHED;
+            for (const name of Object.keys(kubernetes.material)) kubernetes.material[name] = NOT_FETCHED;
+            for (const part of ["routes", "rules"] as const) aws[part] = NOT_FETCHED;
         }
     });
     expect(report).toEqual(recorded());
     expect(report.problems).toEqual([]);
 });
 
-test("what is behind is counted and told, and what could not be asked is no zero", () => {
+test("counts and reports agents that are behind, and shows unknown counts as ?", () => {
     const report = recorded(({ stacks, clusters }) => {
         const [one, two] = clusters;
-        if (!one || !two || !("value" in one.kubernetes.agents)) throw new Error("the record holds no agents");
+        if (!one || !two || !("value" in one.kubernetes.agents)) throw new Error("the record has no agents");
         Object.assign(stacks[2] ?? {}, { last: { kind: "update", result: "failed", at: "2026-11-25T08:00:00.000Z" } });
         Object.assign(one.kubernetes.agents.value[0] ?? {}, { lagging: { value: [{ peer: "cluster2", why: "not configured" }] } });
         Object.assign(one.aws, { balancer: { value: null }, connections: { value: {} } });
@@ -55,12 +55,12 @@ test("what is behind is counted and told, and what could not be asked is no zero
       pair                 agents that see the other  link
       cluster1 ↔ cluster2  2 of 3 → ← ?               peering gone
 
-      ✖ mesh: the last update ended with "failed", 2026-11-25T08:00:00.000Z
+      ✖ mesh: the last update ended with "failed" on 2026-11-25T08:00:00.000Z
       ✖ cluster2: connect ECONNREFUSED
       ✖ cluster2: ExpiredToken
       ✖ cluster1 ↔ cluster2: peering pcx-0cf942d3b87ef0153 is gone, not active
       ✖ cluster1: no load balancer has the security group sg-0c7be10336c5c60cc
       ✖ cluster1 → cluster2: 1 of 3 agents: not configured (ip-10-248-0-4.eu-central-1.compute.internal)
-      clustermesh doctor tells why, and what to do"
+      run \`npx clustermesh doctor\` for causes and fixes"
     `);
 });

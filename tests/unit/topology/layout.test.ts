@@ -4,7 +4,7 @@ import { type Box, type Line, STYLES, textWidth } from "../../../core/topology/c
 import { curve, layout, overlap } from "../../../core/topology/layout.ts";
 import { ordinary, topologies } from "./topologies.ts";
 
-/** Where a line of text is, from the top of its capitals to the foot of its descenders. */
+/** The box of a line of text, from the top of its capitals to the bottom of its descenders. */
 function boxOf({ text, style, x, y, anchor }: Line): Box {
     const width = textWidth(text, style);
     const { size } = STYLES[style];
@@ -20,7 +20,7 @@ function expectApart(boxes: readonly Box[]): void {
             if (overlap(box, other)) expect.fail(`${JSON.stringify(box)} over ${JSON.stringify(other)}`);
 }
 
-test("whatever the mesh, nothing overlaps, every text stays in its box, all is on the picture, and no link passes behind another's card", () => {
+test("for any mesh, nothing overlaps, every text is in its box, everything is on the picture, and no link passes behind a third card", () => {
     fc.assert(
         fc.property(topologies(ordinary), (topology) => {
             const { width, height, title, cards, labels, legend, notes, links } = layout(topology);

@@ -10,10 +10,10 @@ function planned(network: Topology["network"], ...ids: [number, string?][]) {
     return { mesh: "mesh", network, planned: configs.map((config) => plannedFacts(config, `${PROJECT}/${config.name}`)) };
 }
 
-const published = (...members: ClusterFacts[]) => Object.fromEntries(members.map((one) => [one.name, one]));
+const published = (...members: ClusterFacts[]) => Object.fromEntries(members.map((facts) => [facts.name, facts]));
 const linksOf = ({ links }: Topology) => links.map((link) => `${link.ends.join("-")} ${describeLink(link)}`);
 
-test("from files alone everything is planned, with the addresses that are known before anything is made", () => {
+test("from stack files alone everything is planned, with the addresses that are known before deployment", () => {
     const { clusters, links } = topology(planned("peering", [1], [2]));
     expect(clusters.map(({ state, vpcId, etcd }) => [state, vpcId, etcd[0]])).toEqual([
         ["planned", null, "10.1.0.16"],
@@ -22,7 +22,7 @@ test("from files alone everything is planned, with the addresses that are known 
     expect(links).toEqual([{ ends: ["c1", "c2"], kind: "peering", id: null, state: "planned", detail: null }]);
 });
 
-test("what is deployed is drawn as it is, not as its file may say by now; what is not stays planned", () => {
+test("deployed clusters are drawn as deployed, even if their file was changed; others are planned", () => {
     const deployed = [member(1, { vpcCidrs: ["10.99.0.0/16"] }), member(2)];
     const found = topology(planned("peering", [1], [2], [3]), deployed, {
         members: published(...deployed),
@@ -36,7 +36,7 @@ test("what is deployed is drawn as it is, not as its file may say by now; what i
     expect(linksOf(found)).toEqual(["c1-c2 VPC peering pcx-1 (connected)", "c1-c3 VPC peering (planned)", "c2-c3 VPC peering (planned)"]);
 });
 
-test("a connection is found whatever the order in which its clusters are drawn, and AWS's word decides where it was asked", () => {
+test("finds a connection whatever the order of its clusters, and AWS's state decides where it was requested", () => {
     const members = [member(1, { region: "us-east-1" }), member(2, { region: "eu-central-1" })];
     const mesh = { members: published(...members), connections: { "c1.c2": "pcx-1" } };
     const at = planned("peering", [1, "us-east-1"], [2]);
@@ -45,7 +45,7 @@ test("a connection is found whatever the order in which its clusters are drawn, 
     expect(topology(at, members, mesh, new Map([["pcx-1", "rejected"]])).links[0]).toMatchObject({ state: "broken", detail: "rejected" });
 });
 
-test("on Transit Gateways clusters are attached to their region's, and gateways peered once both are there", () => {
+test("attaches clusters to their region's Transit Gateway, and peers gateways once both exist", () => {
     const members = [member(1), member(2, { region: "us-east-1" })];
     const at = planned("transit-gateway", [1], [2, "us-east-1"], [3, "eu-west-1"]);
     const found = topology(at, members, { members: published(...members), connections: { "eu-central-1": "tgw-1", "us-east-1": "tgw-2" } });

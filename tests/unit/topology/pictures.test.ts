@@ -11,7 +11,7 @@ import { member } from "../../members.ts";
 import { PROJECT } from "../plan/stacks.ts";
 import { hostile, topologies } from "./topologies.ts";
 
-/** The same with a harmless letter for each one that somebody else has written. */
+/** The same with a harmless letter for each letter that users or AWS have written. */
 function harmless({ mesh, clusters, links, gateways, ...rest }: Topology): Topology {
     const plain = (text: string) => "x".repeat([...text].length);
     const maybe = (text: string | null) => (text === null ? null : plain(text));
@@ -19,18 +19,18 @@ function harmless({ mesh, clusters, links, gateways, ...rest }: Topology): Topol
     return {
         ...rest,
         mesh: plain(mesh),
-        clusters: clusters.map((one) => ({ ...one, name: names.get(one.name) ?? "", vpcId: maybe(one.vpcId) })),
-        gateways: gateways.map((one) => ({ ...one, id: maybe(one.id) })),
-        links: links.map((one) => ({
-            ...one,
-            ends: one.ends.map((end) => names.get(end) ?? end) as [string, string],
-            id: maybe(one.id),
-            detail: maybe(one.detail),
+        clusters: clusters.map((cluster) => ({ ...cluster, name: names.get(cluster.name) ?? "", vpcId: maybe(cluster.vpcId) })),
+        gateways: gateways.map((gateway) => ({ ...gateway, id: maybe(gateway.id) })),
+        links: links.map((link) => ({
+            ...link,
+            ends: link.ends.map((end) => names.get(end) ?? end) as [string, string],
+            id: maybe(link.id),
+            detail: maybe(link.detail),
         })),
     };
 }
 
-test("no text breaks out of the SVG: all but the texts is as with harmless ones", () => {
+test("no text breaks out of the SVG: everything but the texts is the same as with harmless texts", () => {
     const skeleton = (svg: string) => svg.replaceAll(/>[^<]*</g, "><");
     fc.assert(
         fc.property(topologies(hostile), (mesh) => {
@@ -40,13 +40,13 @@ test("no text breaks out of the SVG: all but the texts is as with harmless ones"
     );
 });
 
-test("nor out of Mermaid's quotes", () => {
+test("no text breaks out of Mermaid's quotes", () => {
     const skeleton = (chart: string) => chart.replace(/^---\ntitle: .*\n/, "").replaceAll(/"[^"\n]*"/g, '""');
     fc.assert(
         fc.property(topologies(hostile), (mesh) => {
             const chart = topologyMermaid(mesh);
             expect(skeleton(chart)).toBe(skeleton(topologyMermaid(harmless(mesh))));
-            // Within quotes, only what Mermaid takes as text, its entities and our line breaks.
+            // Quotes contain only what Mermaid takes as text, its entities, and line breaks.
             for (const [, text = ""] of chart
                 .split("\n")
                 .slice(3)
@@ -79,7 +79,7 @@ test.each(Object.entries(PALETTES))("in %s every text has a contrast of 4.5:1, e
     for (const colour of regions) expect(contrast(colour, card), colour).toBeGreaterThanOrEqual(3);
 });
 
-test("every colour is in the picture, the dark ones where dark is preferred, and nothing is fetched from elsewhere", () => {
+test("every colour is in the picture, dark ones in the dark scheme, and there are no external resources", () => {
     const svg = topologySvg(drawn());
     const [light = "", dark = ""] = svg.split("@media (prefers-color-scheme:dark)");
     const colours = ({ links, regions, ...rest }: (typeof PALETTES)["light"]) => [
@@ -111,7 +111,7 @@ function drawn(vpcs: readonly string[] = [], connection?: string): Topology {
     );
 }
 
-test("the picture in the documentation, made in the lab, is still what the command draws", () => {
+test("the picture in the documentation, made in the lab, is what the command still draws", () => {
     const picture = readFileSync("docs/topology.svg", "utf8");
     const [connection] = /pcx-\w+/.exec(picture) ?? [];
     const vpcs = [...picture.matchAll(/>(vpc-\w+)</g)].map(([, id = ""]) => id);

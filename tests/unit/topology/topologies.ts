@@ -4,7 +4,7 @@ import type { Topology } from "../../../core/topology/model.ts";
 
 const REGIONS = ["eu-central-1", "us-gov-west-1", "ap-southeast-1", "me-central-1"];
 
-/** Meshes of 1 to 12 clusters, each with up to three blocks and six zones, names and ids of every length, links in every state. */
+/** Meshes of 1 to 12 clusters with up to three CIDR blocks and six zones, names and ids of any length, and links in every state. */
 export function topologies(text: fc.Arbitrary<string>): fc.Arbitrary<Topology> {
     const id = fc.option(text, { nil: null });
     const state = fc.constantFrom("deployed" as const, "planned" as const);
@@ -33,17 +33,20 @@ export function topologies(text: fc.Arbitrary<string>): fc.Arbitrary<Topology> {
             text,
         )
         .map(([found, network, states, gateway, mesh]) => {
-            // Names are unique, as preflight has it; a region's clusters stand beside each other, as the model has them.
+            // Names are unique, as preflight requires, and clusters of a region are next to each other, as in the model.
             const clusters = found
                 .toSorted((a, b) => a.region.localeCompare(b.region))
-                .map((one, i) => ({ ...one, id: i + 1, name: `${one.name.slice(0, 29)}${i}` }));
+                .map((cluster, i) => ({ ...cluster, id: i + 1, name: `${cluster.name.slice(0, 29)}${i}` }));
             const regions = [...new Set(clusters.map(({ region }) => region))];
             const gateways = network === "peering" ? [] : regions.map((region) => ({ region, ...gateway }));
             const ends =
                 network === "peering"
                     ? pairs(clusters).map(([a, b]) => ({ kind: "peering" as const, ends: [a.name, b.name] as [string, string] }))
                     : [
-                          ...clusters.map((one) => ({ kind: "attachment" as const, ends: [one.name, one.region] as [string, string] })),
+                          ...clusters.map(({ name, region }) => ({
+                              kind: "attachment" as const,
+                              ends: [name, region] as [string, string],
+                          })),
                           ...pairs(regions).map((ends) => ({ kind: "gateway-peering" as const, ends })),
                       ];
             const links = ends.map((end, i) => ({ ...end, ...(states[i % states.length] as (typeof states)[number]) }));
@@ -51,10 +54,10 @@ export function topologies(text: fc.Arbitrary<string>): fc.Arbitrary<Topology> {
         });
 }
 
-/** What AWS and people write. */
+/** Texts as AWS and people usually write them. */
 export const ordinary = fc.string({ unit: fc.constantFrom(..."abcmw-0189"), minLength: 1, maxLength: 32 });
 
-/** Whatever can be typed. */
+/** Any text that can be typed. */
 export const hostile = fc.string({
     unit: fc.oneof(fc.constantFrom(..."<>&\"'`|[]{}();#%\n\\"), fc.constantFrom("end", "]]>", "--", "é", "𝛑")),
     maxLength: 8,

@@ -9,27 +9,27 @@ export const NAMESPACE = "clustermesh-verify-000000";
 const OK: Exchange = { exit: 0, status: 200, body: "", error: "", connected: true, milliseconds: 0.4, received: 0 };
 export const TIMED_OUT: Exchange = { ...OK, exit: 28, status: 0, error: "timed out", connected: false };
 
-/** What may be wrong in the fake mesh; everything that is not given is as it should be. `seconds` since the start, so that things can come late. */
+/** What is wrong in the fake mesh. `seconds`: since the start, so that things can come late. */
 export interface Faults {
     route?(client: TestPod, server: TestPod): Exchange | undefined;
     source?(client: TestPod, server: TestPod): string;
     large?(client: TestPod, server: TestPod): Exchange | undefined;
-    /** The cluster of which the server takes the client to be; "unenforced": it asks nobody. "silent": the probe prints nothing. */
+    /** The cluster to which the server assigns the client. "unenforced": no policy is enforced. "silent": the probe prints nothing. */
     identity?(client: TestPod, server: TestPod, seconds: number): string | "unenforced" | "silent";
-    /** Clusters whose backends a cluster knows beside those that run. */
+    /** Clusters whose backends the client's cluster uses, instead of those that run. */
     service?(client: TestPod, service: ServiceName, running: string[], seconds: number): string[] | undefined;
     status?(cluster: string, node: string, seconds: number): string;
     nodeList?(cluster: string, node: string, seconds: number): string;
-    /** What troubleshoot says. */
+    /** Output of `cilium-dbg troubleshoot clustermesh`. */
     trouble?(cluster: string, node: string, peer: string): string;
     nodes?(cluster: string): string[];
     agents?(cluster: string): string[];
     /** Why a pod does not become ready. */
     stuck?(cluster: string, role: string): string | undefined;
     warnings?: string[];
-    /** Thrown by a call, by its name. */
+    /** Error message that a call throws. */
     fails?(call: keyof Testbed | "agents", cluster: string, kind?: string): string | undefined;
-    /** A call, or one with the kind of an object: "apply Service". */
+    /** A call, or a call with the kind of its object: "apply Service". */
     abortAt?: string;
 }
 
@@ -41,7 +41,7 @@ export const remote = (name: string) => ({
     synced: { nodes: true, endpoints: true, identities: true, services: true },
 });
 
-/** Clusters c1, c2, ... of two nodes, as verify sees them: the objects that it makes decide what its requests get. Its clock only moves by waiting. */
+/** Clusters c1, c2, ... of two nodes, as verify sees them: the objects that it applies decide what its requests get. The clock advances only by waiting. */
 export function fakeMesh(count: number, faults: Faults = {}) {
     const clusters = Array.from({ length: count }, (_, i) => `c${i + 1}`);
     const nodesOf = (cluster: string) => faults.nodes?.(cluster) ?? ["n1", "n2"];
@@ -54,7 +54,7 @@ export function fakeMesh(count: number, faults: Faults = {}) {
     const abort = new AbortController();
     let now = 0;
 
-    const of = (cluster: string) => {
+    const stateOf = (cluster: string) => {
         const found = state.get(cluster);
         if (!found) throw new Error(`unknown cluster ${cluster}`);
         return found;
@@ -63,7 +63,7 @@ export function fakeMesh(count: number, faults: Faults = {}) {
     const nodeAddress = (cluster: string, node: string) => `10.${index(cluster)}.0.${node.slice(1)}`;
     const pod = (cluster: string, role: "probe" | "backend", node: string): TestPod => {
         const stuck = faults.stuck?.(cluster, role);
-        const generation = role === "probe" ? 0 : of(cluster).generation;
+        const generation = role === "probe" ? 0 : stateOf(cluster).generation;
         return {
             cluster,
             role,
@@ -76,14 +76,14 @@ export function fakeMesh(count: number, faults: Faults = {}) {
         };
     };
     const pods = (cluster: string) => [
-        ...of(cluster).nodes.map((node) => pod(cluster, "probe", node)),
-        ...(of(cluster).replicas > 0 ? [pod(cluster, "backend", "n1")] : []),
+        ...stateOf(cluster).nodes.map((node) => pod(cluster, "probe", node)),
+        ...(stateOf(cluster).replicas > 0 ? [pod(cluster, "backend", "n1")] : []),
     ];
     const running = () => clusters.filter((cluster) => pods(cluster).some(({ role, ready }) => role === "backend" && ready));
 
-    /** What one request to a pod gets. */
+    /** The result of one request to a pod. */
     const toPod = (client: TestPod, server: TestPod, { path }: Probe): Exchange => {
-        const { admitted } = of(server.cluster);
+        const { admitted } = stateOf(server.cluster);
         const identity = faults.identity?.(client, server, now / 1000) ?? client.cluster;
         const dropped = server.role === "backend" && admitted && identity !== "unenforced" && !admitted.includes(identity);
         if (dropped) return TIMED_OUT;
@@ -107,7 +107,7 @@ export function fakeMesh(count: number, faults: Faults = {}) {
         if (error) throw new Error(error);
     }
 
-    const bed: Testbed = {
+    const testbed: Testbed = {
         agents: {
             async list(cluster) {
                 await called("agents", cluster);
@@ -126,7 +126,7 @@ export function fakeMesh(count: number, faults: Faults = {}) {
         },
         async nodeList({ cluster, node }) {
             await called("nodeList", cluster);
-            const all = clusters.flatMap((name) => nodesOf(name).map((one) => ({ name: `${name}/${one}`, source: "clustermesh" })));
+            const all = clusters.flatMap((name) => nodesOf(name).map((listed) => ({ name: `${name}/${listed}`, source: "clustermesh" })));
             return faults.nodeList?.(cluster, node, now / 1000) ?? JSON.stringify(all);
         },
         async troubleshoot({ cluster, node }, peer) {
@@ -145,13 +145,13 @@ export function fakeMesh(count: number, faults: Faults = {}) {
             await called("apply", cluster, object.kind);
             if (!namespaces.has(cluster)) throw new Error("namespace not found");
             if (object.metadata?.namespace !== NAMESPACE) throw new Error("outside of the namespace");
-            if (object.kind === "DaemonSet") of(cluster).nodes = nodesOfPods(object as V1DaemonSet);
+            if (object.kind === "DaemonSet") stateOf(cluster).nodes = nodesOfPods(object as V1DaemonSet);
             if (object.kind === "Deployment") {
                 const replicas = (object as V1Deployment).spec?.replicas ?? 0;
-                if (replicas > of(cluster).replicas) of(cluster).generation += 1;
-                of(cluster).replicas = replicas;
+                if (replicas > stateOf(cluster).replicas) stateOf(cluster).generation += 1;
+                stateOf(cluster).replicas = replicas;
             }
-            if (object.kind === "CiliumNetworkPolicy") of(cluster).admitted = admittedBy(object as CiliumNetworkPolicy);
+            if (object.kind === "CiliumNetworkPolicy") stateOf(cluster).admitted = admittedBy(object as CiliumNetworkPolicy);
         },
         async pods(cluster) {
             await called("pods", cluster);
@@ -169,13 +169,14 @@ export function fakeMesh(count: number, faults: Faults = {}) {
                 const [host = ""] = target.split(":");
                 const [service, cluster] = host.split(".", 2);
                 if (service === "global" || service === "global-local") {
-                    if (cluster !== client.cluster) throw new Error("a service's address is of use in its cluster alone");
+                    if (cluster !== client.cluster) throw new Error("a service's address works in its own cluster only");
                     const all = Array.from({ length: probe.times }, (_, turn) => toService(client, service, turn));
                     return { target, small: untilFailure(all) };
                 }
                 const server = clusters.flatMap(pods).find(({ address }) => address === host);
                 if (!server) return { target, small: [TIMED_OUT] };
-                if (of(server.cluster).admitted && faults.identity?.(client, server, now / 1000) === "silent") return { target, small: [] };
+                if (stateOf(server.cluster).admitted && faults.identity?.(client, server, now / 1000) === "silent")
+                    return { target, small: [] };
                 const small = untilFailure(Array.from({ length: probe.times }, () => toPod(client, server, probe)));
                 if (probe.largeBytes === 0 || small.some(({ exit }) => exit !== 0)) return { target, small };
                 return { target, small, large: faults.large?.(client, server) ?? { ...OK, received: probe.largeBytes } };
@@ -200,16 +201,16 @@ export function fakeMesh(count: number, faults: Faults = {}) {
     };
     return {
         run: (options: VerifyOptions = {}): Promise<VerifyReport> =>
-            verifyMesh(bed, clusters, NAMESPACE, { log: (line) => void lines.push(line), signal: abort.signal, ...options }, clock),
+            verifyMesh(testbed, clusters, NAMESPACE, { log: (line) => void lines.push(line), signal: abort.signal, ...options }, clock),
         lines,
         calls,
         namespaces,
     };
 }
 
-/** "c1/n1 → c2/n1: why" of what failed in a check. */
+/** "c1/n1 → c2/n1: why" for each failure of a check. */
 export function failures(report: VerifyReport, id: CheckId): string[] {
-    const check = report.checks.find((one) => one.id === id);
+    const check = report.checks.find((check) => check.id === id);
     return (check?.findings ?? []).flatMap(({ subject, outcome, why }) => (outcome === "failed" ? [`${subject}: ${why}`] : []));
 }
 

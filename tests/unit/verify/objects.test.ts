@@ -1,17 +1,17 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { admitOnly, answeringCluster, backend, namespaceObject, probes, sampleNodes, service } from "../../../core/verify/objects.ts";
-import type { MeshNode } from "../../../core/verify/testbed.ts";
+import { type MeshNode, sampleNodes } from "../../../core/verify/nodes.ts";
+import { allowOnly, answeringCluster, backend, namespaceObject, probes, service } from "../../../core/verify/objects.ts";
 
 const PODS = { namespace: "verify", image: "registry.example.com/agnhost:1", port: 9000, nodes: ["n1", "n2"] };
-/** As config.ts admits them. */
+/** As core/settings/schema.ts accepts them. */
 const clusterName = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/);
 
-test("an answer tells its cluster, whatever the cluster's name", () => {
+test("an answer names its cluster, whatever the cluster's name", () => {
     fc.assert(
         fc.property(clusterName, fc.stringMatching(/^[a-z0-9]{6,10}$/), fc.stringMatching(/^[a-z0-9]{5}$/), (cluster, hash, random) => {
             const pod = `${backend(cluster, 1, PODS).metadata?.name}-${hash}-${random}`;
-            // Longer, and the container's host name would be cut off.
+            // A longer name would be truncated in the container's hostname.
             expect(pod.length).toBeLessThanOrEqual(63);
             expect(answeringCluster(pod)).toBe(cluster);
         }),
@@ -19,7 +19,7 @@ test("an answer tells its cluster, whatever the cluster's name", () => {
     expect(answeringCluster("nginx-5d8f9-abcde")).toBeUndefined();
 });
 
-test("a sample has ready nodes only, each once, and every zone before any zone twice", () => {
+test("samples only ready nodes, each once, and every zone before any zone twice", () => {
     const nodes = fc.uniqueArray(
         fc.record({ name: fc.stringMatching(/^n\d{1,3}$/), zone: fc.constantFrom("a", "b", "c"), ready: fc.boolean() }),
         { selector: ({ name }) => name },
@@ -38,7 +38,7 @@ test("a sample has ready nodes only, each once, and every zone before any zone t
     );
 });
 
-test("pods are what the restricted level asks for, on the chosen nodes, whatever their taints", () => {
+test("pods meet the restricted pod security level and run on the chosen nodes, whatever their taints", () => {
     for (const template of [probes(PODS).spec?.template, backend("c1", 1, PODS).spec?.template]) {
         expect(template?.spec).toMatchObject({
             tolerations: [{ operator: "Exists" }],
@@ -52,7 +52,7 @@ test("pods are what the restricted level asks for, on the chosen nodes, whatever
             args: ["netexec", "--http-port=9000"],
             securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
         });
-        // A term each: terms are alternatives, and a field takes a single value.
+        // One term per node: terms are alternatives, and matchFields takes a single value.
         expect(template?.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms).toEqual(
             ["n1", "n2"].map((name) => ({ matchFields: [{ key: "metadata.name", operator: "In", values: [name] }] })),
         );
@@ -63,7 +63,7 @@ test("pods are what the restricted level asks for, on the chosen nodes, whatever
     });
 });
 
-test("both services are global, one with local affinity, before the backends of every cluster", () => {
+test("both services are global, one has local affinity, and both select the backends", () => {
     expect(service("global", PODS).metadata?.annotations).toEqual({ "service.cilium.io/global": "true" });
     expect(service("global-local", PODS).metadata?.annotations).toEqual({
         "service.cilium.io/global": "true",
@@ -74,8 +74,8 @@ test("both services are global, one with local affinity, before the backends of 
     expect(probes(PODS).spec?.template.metadata?.labels).not.toMatchObject(service("global", PODS).spec?.selector ?? {});
 });
 
-test("a policy on the clusters of the clients, for the backends alone", () => {
-    expect(admitOnly(["c1", "c2"], "verify").spec).toEqual({
+test("the policy selects the backends only, and allows clients by cluster", () => {
+    expect(allowOnly(["c1", "c2"], "verify").spec).toEqual({
         endpointSelector: { matchLabels: { "clustermesh/role": "backend" } },
         ingress: [
             {

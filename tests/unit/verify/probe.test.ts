@@ -5,14 +5,14 @@ import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { median, type Probe, parseProbe, probeCommand, trouble } from "../../../core/verify/probe.ts";
+import { exchangeError, median, type Probe, parseProbe, probeCommand } from "../../../core/verify/probe.ts";
 
 const closers: (() => void)[] = [];
 afterAll(() => {
     for (const close of closers) close();
 });
 
-/** What agnhost's netexec answers, as its source has it (test/images/agnhost/netexec/netexec.go). */
+/** Answers as agnhost's netexec does (test/images/agnhost/netexec/netexec.go). */
 const netexec: RequestListener = async (request, response) => {
     const { pathname } = new URL(request.url ?? "", "http://x");
     if (pathname === "/clientip") response.end(`${request.socket.remoteAddress}:${request.socket.remotePort}`);
@@ -37,7 +37,7 @@ async function serve(listener: RequestListener): Promise<{ target: string; conne
     return { target: `127.0.0.1:${(server.address() as AddressInfo).port}`, connections: () => connections };
 }
 
-/** Runs the very command that runs in a test pod: shell, curl and all. */
+/** Runs the same command as in a test pod, with shell and curl. */
 async function run(probe: Partial<Probe> & Pick<Probe, "targets">) {
     const [command = "", ...args] = probeCommand({
         path: "/clientip",
@@ -55,12 +55,12 @@ const noCurl = (() => {
         execFileSync("curl", ["--version"]);
         return false;
     } catch {
-        console.warn("skipped: no curl here");
+        console.warn("skipped: curl is not installed");
         return true;
     }
 })();
 
-test.skipIf(noCurl)("a server that answers: source address, times, and the large request's bytes back", async () => {
+test.skipIf(noCurl)("a server that answers: source address, durations, and the size of the large answer", async () => {
     const { target, connections } = await serve(netexec);
     const [answer, ...rest] = await run({ targets: [target], largeBytes: 9000 });
     expect(rest).toEqual([]);
@@ -75,21 +75,21 @@ test.skipIf(noCurl)("a server that answers: source address, times, and the large
             connected: true,
         });
         expect(exchange.milliseconds).toBeGreaterThan(0);
-        expect(trouble(exchange, 1)).toBeUndefined();
+        expect(exchangeError(exchange, 1)).toBeUndefined();
     }
     expect(answer?.large).toMatchObject({ exit: 0, status: 200, received: 9000 });
-    // One for the small ones, on which round trips are measured, and one for the large.
+    // One per small request, whose handshake is measured, and one for the large request.
     expect(connections()).toBe(4);
 });
 
-test.skipIf(noCurl)("every request on a connection of its own, so that a service balances each anew", async () => {
+test.skipIf(noCurl)("sends every request on a new connection, so that a service balances it again", async () => {
     const { target, connections } = await serve(netexec);
     const [answer] = await run({ targets: [target], path: "/hostname", times: 7 });
     expect(answer?.small.map(({ body }) => body)).toEqual(Array.from({ length: 7 }, () => "backend-c1-7d9f-x2x4z"));
     expect(connections()).toBe(7);
 });
 
-test.skipIf(noCurl)("what fails at one target is told, and the others are asked all the same", async () => {
+test.skipIf(noCurl)("reports a failure at one target, and still sends requests to the others", async () => {
     const silent = createTcpServer().listen(0, "127.0.0.1");
     await once(silent, "listening");
     closers.push(() => silent.close());
@@ -103,33 +103,35 @@ test.skipIf(noCurl)("what fails at one target is told, and the others are asked 
     const answers = await run({ targets: [closed, mute, strange.target, good.target], largeBytes: 9000 });
     expect(answers.map(({ target }) => target)).toEqual([closed, mute, strange.target, good.target]);
     const [refused, timedOut, refusing, answered] = answers;
-    expect(refused?.small.map((exchange) => trouble(exchange, 1))).toEqual([expect.stringMatching(/^Failed to connect to 127\.0\.0\.1/)]);
+    expect(refused?.small.map((exchange) => exchangeError(exchange, 1))).toEqual([
+        expect.stringMatching(/^Failed to connect to 127\.0\.0\.1/),
+    ]);
     expect(refused?.large).toBeUndefined();
-    expect(timedOut?.small.map((exchange) => trouble(exchange, 1))).toEqual(["connected, but no answer came"]);
+    expect(timedOut?.small.map((exchange) => exchangeError(exchange, 1))).toEqual(["connected, but no answer"]);
     expect(refusing?.small[0]).toMatchObject({ status: 503, body: "go away\nplease" });
-    expect(trouble(refusing?.small[0], 1)).toBe("answered with HTTP 503, so something else than the test pod");
+    expect(exchangeError(refusing?.small[0], 1)).toBe("answered with HTTP 503, so not by the test pod");
     expect(answered?.large).toMatchObject({ received: 9000 });
 });
 
-test.skipIf(noCurl)("a large request that gets lost after small ones passed", async () => {
+test.skipIf(noCurl)("reports a large request that is lost after small ones passed", async () => {
     const { target } = await serve((request, response) => {
         if (request.method === "GET") response.end("127.0.0.1:1");
     });
     const [answer] = await run({ targets: [target], largeBytes: 9000 });
-    expect(answer?.small.map((exchange) => trouble(exchange, 1))).toEqual([undefined, undefined, undefined]);
-    expect(trouble(answer?.large, 1)).toBe("connected, but no answer came");
+    expect(answer?.small.map((exchange) => exchangeError(exchange, 1))).toEqual([undefined, undefined, undefined]);
+    expect(exchangeError(answer?.large, 1)).toBe("connected, but no answer");
 });
 
-test("a connection that never comes about, as curl tells it", () => {
+test("parses curl's report of a connection timeout", () => {
     const output = ["@@target 10.2.0.9:8080", "", "@@ 28 000 0.000000 0.000000 0 Connection timed out after 3001 milliseconds", ""].join(
         "\n",
     );
     const [answer] = parseProbe(output);
-    expect(answer?.small.map((exchange) => trouble(exchange, 3))).toEqual(["no connection within 3 s"]);
-    expect(trouble(undefined, 3)).toBe("the probe told nothing of it");
+    expect(answer?.small.map((exchange) => exchangeError(exchange, 3))).toEqual(["no connection within 3 s"]);
+    expect(exchangeError(undefined, 3)).toBe("the probe reported no result");
 });
 
-test("addresses and settings are arguments of the shell, never part of its program", () => {
+test("addresses and settings are arguments of the shell script, never part of it", () => {
     fc.assert(
         fc.property(fc.array(fc.string()), (targets) => {
             const [sh, flag, script, name, ...args] = probeCommand({
@@ -146,7 +148,7 @@ test("addresses and settings are arguments of the shell, never part of its progr
     );
 });
 
-test("the median is one that half of the values are not above and half not below", () => {
+test("at most half of the values are below the median, and at most half above", () => {
     expect(median([])).toBeUndefined();
     expect(median([3])).toBe(3);
     expect(median([9, 1])).toBe(5);

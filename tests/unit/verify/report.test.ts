@@ -29,7 +29,7 @@ const report: VerifyReport = {
     ],
 };
 
-test("JUnit: a suite for each check, a case for each finding, everything escaped", () => {
+test("JUnit: one suite per check, one case per finding, everything escaped", () => {
     expect(reportJunit(report)).toMatchInlineSnapshot(`
       "<?xml version="1.0" encoding="UTF-8"?>
       <testsuites name="clustermesh verify" tests="3" failures="1" skipped="1" time="12.300"><testsuite name="pods &amp; &quot;pairs&quot;" tests="3" failures="1" errors="0" skipped="1" time="1.500" timestamp="2026-01-02T03:04:05.000Z"><testcase classname="verify.pairs" name="c1/n1 → c2/n1: GET"/>
@@ -43,7 +43,7 @@ test("JUnit: a suite for each check, a case for each finding, everything escaped
     `);
 });
 
-test("no text breaks out of an attribute or an element, and none is lost that XML can write", () => {
+test("escaping keeps every text that XML can represent, and no text breaks out of an attribute or element", () => {
     fc.assert(
         fc.property(fc.string({ unit: "binary" }), (text) => {
             const escaped = escapeXml(text);
@@ -58,13 +58,13 @@ test("no text breaks out of an attribute or an element, and none is lost that XM
 
 const BACK: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', "#10": "\n", "#9": "\t" };
 
-test("the table of a mesh in which the pairs fail says the same reason once, and where it holds", async () => {
+test("the table prints a reason that several pairs share only once", async () => {
     const { run } = fakeMesh(3, {
         route: ({ cluster }, { cluster: to, role }) => (role === "probe" && cluster !== "c3" && to !== "c3" ? TIMED_OUT : undefined),
     });
     const table = reportTable(await run());
     expect(table.slice(table.indexOf("pods by IP"), table.indexOf("services:"))).toMatchInlineSnapshot(`
-      "pods by IP: round trip, else how many node pairs passed
+      "pods by IP: round trip, or node pairs that passed
         from \\ to  c1       c2       c3
         c1         -        0 of 4   0.40 ms
         c2         0 of 4   -        0.40 ms
@@ -73,19 +73,19 @@ test("the table of a mesh in which the pairs fail says the same reason once, and
       "
     `);
     expect(table.slice(table.indexOf("failed: "))).toMatchInlineSnapshot(`
-      "failed: pods reach pods of every other cluster by IP, and their own address arrives
-        ✖ c1/n1 → c2/n1 (and 3 more like it): no connection within 3 s, nor is there the other way: a route, the peering or an ingress rule is missing
+      "failed: pods reach pods of every other cluster by IP, without source NAT
+        ✖ c1/n1 → c2/n1 (and 3 more like it): no connection within 3 s, and the reverse path fails too: a route, the peering or an ingress rule is missing
           tried: GET 10.2.1.1:8080/clientip by IP
-          next: pulumi up --refresh -s mesh puts back routes and rules; in c2: kubectl -n kube-system exec $(kubectl -n kube-system get pods -l k8s-app=cilium --field-selector spec.nodeName=n1 -o name) -c cilium-agent -- cilium-dbg monitor --type drop
-        ✖ c2/n1 → c1/n1 (and 3 more like it): no connection within 3 s, nor is there the other way: a route, the peering or an ingress rule is missing
+          next: npx clustermesh up --refresh restores routes and security group rules; in c2: kubectl -n kube-system exec $(kubectl -n kube-system get pods -l k8s-app=cilium --field-selector spec.nodeName=n1 -o name) -c cilium-agent -- cilium-dbg monitor --type drop
+        ✖ c2/n1 → c1/n1 (and 3 more like it): no connection within 3 s, and the reverse path fails too: a route, the peering or an ingress rule is missing
           tried: GET 10.1.1.1:8080/clientip by IP
-          next: pulumi up --refresh -s mesh puts back routes and rules; in c1: kubectl -n kube-system exec $(kubectl -n kube-system get pods -l k8s-app=cilium --field-selector spec.nodeName=n1 -o name) -c cilium-agent -- cilium-dbg monitor --type drop
+          next: npx clustermesh up --refresh restores routes and security group rules; in c1: kubectl -n kube-system exec $(kubectl -n kube-system get pods -l k8s-app=cilium --field-selector spec.nodeName=n1 -o name) -c cilium-agent -- cilium-dbg monitor --type drop
 
-      the mesh is NOT proven: c1, c2, c3, in 0.0 s"
+      mesh NOT verified: c1, c2, c3, in 0.0 s"
     `);
 });
 
-test("what fails in too many ways to read is counted", () => {
+test("counts the failures that it does not print", () => {
     const [check] = report.checks;
     if (!check) throw new Error("no check");
     const findings = Array.from({ length: 9 }, (_, i) => ({

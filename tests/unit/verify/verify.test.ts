@@ -4,7 +4,7 @@ import { allPassed, CHECKS, type Finding, VerifyReport } from "../../../core/ver
 import { reportTable } from "../../../core/verify/table.ts";
 import { type Faults, failures, fakeMesh, NAMESPACE, remote, TIMED_OUT } from "./fake.ts";
 
-test("a mesh without faults is proven, every check says something, and nothing is left", async () => {
+test("verifies a mesh without faults, with findings in every check, and leaves nothing behind", async () => {
     const { run, namespaces, lines } = fakeMesh(2);
     const report = await run();
     expect(allPassed(report)).toBe(true);
@@ -13,36 +13,36 @@ test("a mesh without faults is proven, every check says something, and nothing i
     expect(namespaces).toEqual(new Set());
     expect(lines).toMatchInlineSnapshot(`
       [
-        "c1: removed clustermesh-verify-old, left by an earlier run",
+        "c1: removed clustermesh-verify-old, left behind by an earlier run",
         "0 s  every agent sees every other cluster ready and synced: 4 of 4",
-        "0 s  the node list of every agent holds every node of every cluster: 4 of 4",
+        "0 s  every agent's node list has every node of every cluster: 4 of 4",
         "0 s  test pods start: 6 of 6",
-        "0 s  pods reach pods of every other cluster by IP, and their own address arrives: 8 of 8",
-        "0 s  large requests and answers pass between the clusters: 8 of 8",
-        "0 s  a global service is answered by every cluster, in every cluster: 4 of 4",
-        "0 s  a global service with local affinity is answered by the own cluster alone: 4 of 4",
-        "0 s  without backends of its own, a cluster is answered by the others: 4 of 4",
-        "0 s  a network policy on the peer's cluster drops, and admits: 8 of 8",
-        "0 s  the test pods are gone: 2 of 2",
+        "0 s  pods reach pods of every other cluster by IP, without source NAT: 8 of 8",
+        "0 s  large requests and answers pass between clusters: 8 of 8",
+        "0 s  a global service is answered by every cluster, from every cluster: 4 of 4",
+        "0 s  a global service with local affinity is answered by the local cluster only: 4 of 4",
+        "0 s  clients fail over to other clusters while their own has no backends: 4 of 4",
+        "0 s  a network policy on the peer's cluster name drops and allows traffic: 8 of 8",
+        "0 s  test pods are removed: 2 of 2",
       ]
     `);
     expect(reportTable(report)).toMatchInlineSnapshot(`
       "node lists
-        cluster  agents whose list is whole  nodes
-        c1       2 of 2                      4
-        c2       2 of 2                      4
+        cluster  agents with a complete list  nodes
+        c1       2 of 2                       4
+        c2       2 of 2                       4
 
       agents that see the peer ready
         from \\ to  c1      c2
         c1         -       2 of 2
         c2         2 of 2  -
 
-      pods by IP: round trip, else how many node pairs passed
+      pods by IP: round trip, or node pairs that passed
         from \\ to  c1       c2
         c1         -        0.40 ms
         c2         0.40 ms  -
 
-      services: answers to the clients in
+      services: answers by cluster, for the clients in each cluster
         cluster  service         c1  c2
         c1       global          20  20
         c2       global          20  20
@@ -50,22 +50,22 @@ test("a mesh without faults is proven, every check says something, and nothing i
         c2       local affinity  0   40
 
       checks
-        ✓  every agent sees every other cluster ready and synced                        4 of 4  0.0 s
-        ✓  the node list of every agent holds every node of every cluster               4 of 4  0.0 s
-        ✓  test pods start                                                              6 of 6  0.0 s
-        ✓  pods reach pods of every other cluster by IP, and their own address arrives  8 of 8  0.0 s
-        ✓  large requests and answers pass between the clusters                         8 of 8  0.0 s
-        ✓  a global service is answered by every cluster, in every cluster              4 of 4  0.0 s
-        ✓  a global service with local affinity is answered by the own cluster alone    4 of 4  0.0 s
-        ✓  without backends of its own, a cluster is answered by the others             4 of 4  0.0 s
-        ✓  a network policy on the peer's cluster drops, and admits                     8 of 8  0.0 s
-        ✓  the test pods are gone                                                       2 of 2  0.0 s
+        ✓  every agent sees every other cluster ready and synced                       4 of 4  0.0 s
+        ✓  every agent's node list has every node of every cluster                     4 of 4  0.0 s
+        ✓  test pods start                                                             6 of 6  0.0 s
+        ✓  pods reach pods of every other cluster by IP, without source NAT            8 of 8  0.0 s
+        ✓  large requests and answers pass between clusters                            8 of 8  0.0 s
+        ✓  a global service is answered by every cluster, from every cluster           4 of 4  0.0 s
+        ✓  a global service with local affinity is answered by the local cluster only  4 of 4  0.0 s
+        ✓  clients fail over to other clusters while their own has no backends         4 of 4  0.0 s
+        ✓  a network policy on the peer's cluster name drops and allows traffic        8 of 8  0.0 s
+        ✓  test pods are removed                                                       2 of 2  0.0 s
 
-      the mesh is proven: c1, c2, in 0.0 s"
+      mesh verified: c1, c2, in 0.0 s"
     `);
 });
 
-test("whatever the number of clusters, each is tried as client, as server and without backends", async () => {
+test("tests each cluster as client, as server and without backends, for any number of clusters", async () => {
     await fc.assert(
         fc.asyncProperty(fc.integer({ min: 2, max: 6 }), fc.integer({ min: 1, max: 2 }), async (count, nodesPerCluster) => {
             const { run } = fakeMesh(count);
@@ -83,7 +83,11 @@ test("whatever the number of clusters, each is tried as client, as server and wi
     );
 });
 
-/** The status of an agent of c1 or c2, whose ids are 1 and 2. @param own another id with which it runs */
+/**
+ * The status of an agent in c1 or c2, whose ids are 1 and 2.
+ *
+ * @param own the id with which it runs
+ */
 function withIds(cluster: string, own = Number(cluster.slice(1))): string {
     const peer = cluster === "c1" ? "c2" : "c1";
     const config = { required: true, retrieved: true, "cluster-id": Number(peer.slice(1)) };
@@ -93,7 +97,7 @@ function withIds(cluster: string, own = Number(cluster.slice(1))): string {
     });
 }
 
-/** Each fault, and all that must be said of it, by check. */
+/** Each fault, and all failures that must be reported, by check. */
 const FAULTS: [string, Faults, Partial<Record<keyof typeof CHECKS, string[]>>][] = [
     [
         "an agent without a peer",
@@ -120,30 +124,30 @@ const FAULTS: [string, Faults, Partial<Record<keyof typeof CHECKS, string[]>>][]
         },
     ],
     [
-        "an agent that runs with another id than its peers are told",
+        "an agent that runs with another id than its peers know",
         { status: (cluster, node) => withIds(cluster, cluster === "c1" && node === "n2" ? 9 : undefined) },
-        { agents: ["c1/n2: it runs with cluster id 9, and c2 is told that c1 has 1"] },
+        { agents: ["c1/n2: it runs with cluster id 9, but c2 knows c1 by id 1"] },
     ],
     [
         "an agent that does not answer",
         {
             fails: (call, cluster) =>
-                call === "nodeList" && cluster === "c2" ? "cilium-dbg in cilium-n1 did not end within 20 s" : undefined,
+                call === "nodeList" && cluster === "c2" ? "cilium-dbg in cilium-n1 timed out after 20 s" : undefined,
         },
         {
             nodes: [
-                "c2/n1: the agent does not answer (cilium-dbg in cilium-n1 did not end within 20 s)",
-                "c2/n2: the agent does not answer (cilium-dbg in cilium-n1 did not end within 20 s)",
+                "c2/n1: the agent does not answer (cilium-dbg in cilium-n1 timed out after 20 s)",
+                "c2/n2: the agent does not answer (cilium-dbg in cilium-n1 timed out after 20 s)",
             ],
         },
     ],
     [
-        "a node that no agent runs on",
+        "a node without an agent",
         { agents: (cluster) => (cluster === "c1" ? ["n1"] : ["n1", "n2"]) },
         { agents: ["c1: 1 of 2 nodes have no running agent"], nodes: ["c1: 1 of 2 nodes have no running agent"] },
     ],
     [
-        "a node missing in a list",
+        "a node missing in a node list",
         {
             nodeList: (cluster, node) =>
                 JSON.stringify(
@@ -152,10 +156,10 @@ const FAULTS: [string, Faults, Partial<Record<keyof typeof CHECKS, string[]>>][]
                     ),
                 ),
         },
-        { nodes: ["c1/n1: lacks c2/n2"] },
+        { nodes: ["c1/n1: does not list c2/n2"] },
     ],
     [
-        "a node that is gone and still listed",
+        "a node that no longer exists and is still listed",
         {
             nodeList: (cluster) =>
                 JSON.stringify(
@@ -164,30 +168,30 @@ const FAULTS: [string, Faults, Partial<Record<keyof typeof CHECKS, string[]>>][]
         },
         {
             nodes: [
-                "c2/n1: still holds c1/n9, of which Kubernetes knows nothing",
-                "c2/n2: still holds c1/n9, of which Kubernetes knows nothing",
+                "c2/n1: still lists c1/n9, which no longer exists in Kubernetes",
+                "c2/n2: still lists c1/n9, which no longer exists in Kubernetes",
             ],
         },
     ],
     [
-        "no route, either way, between two nodes",
+        "no route in either direction between two nodes",
         { route: ({ node: from }, { node: to, role }) => (role === "probe" && from === "n1" && to === "n1" ? TIMED_OUT : undefined) },
         {
             pairs: [
-                "c1/n1 → c2/n1: no connection within 3 s, nor is there the other way: a route, the peering or an ingress rule is missing",
-                "c2/n1 → c1/n1: no connection within 3 s, nor is there the other way: a route, the peering or an ingress rule is missing",
+                "c1/n1 → c2/n1: no connection within 3 s, and the reverse path fails too: a route, the peering or an ingress rule is missing",
+                "c2/n1 → c1/n1: no connection within 3 s, and the reverse path fails too: a route, the peering or an ingress rule is missing",
             ],
         },
     ],
     [
-        "an ingress rule that is missing",
+        "a missing ingress rule",
         {
             route: ({ cluster, node }, { node: to, role }) =>
                 role === "probe" && cluster === "c1" && node === "n1" && to === "n2" ? TIMED_OUT : undefined,
         },
         {
             pairs: [
-                "c1/n1 → c2/n2: no connection within 3 s, though the other way works and so the routes are right: tcp/8080 from c1 is not admitted to c2's nodes, or a policy drops it",
+                "c1/n1 → c2/n2: no connection within 3 s, although the reverse path works, so the routes are right: nodes of c2 do not admit tcp/8080 from c1, or a policy drops it",
             ],
         },
     ],
@@ -196,48 +200,48 @@ const FAULTS: [string, Faults, Partial<Record<keyof typeof CHECKS, string[]>>][]
         { source: (client) => (client.cluster === "c2" && client.node === "n2" ? client.nodeAddress : client.address) },
         {
             pairs: [
-                "c2/n2 → c1/n1: arrived from 10.2.0.2, the node's address, not from the pod's 10.2.1.2: source NAT is on",
-                "c2/n2 → c1/n2: arrived from 10.2.0.2, the node's address, not from the pod's 10.2.1.2: source NAT is on",
+                "c2/n2 → c1/n1: arrived from 10.2.0.2, the node's address, instead of the pod's 10.2.1.2: source NAT is on",
+                "c2/n2 → c1/n2: arrived from 10.2.0.2, the node's address, instead of the pod's 10.2.1.2: source NAT is on",
             ],
         },
     ],
     [
-        "source NAT by something else",
+        "source NAT by something other than the node",
         {
             source: (client, server) =>
                 client.node === "n1" && server.cluster === "c1" && server.node === "n1" ? "172.16.0.1" : client.address,
         },
         {
             pairs: [
-                "c2/n1 → c1/n1: arrived from 172.16.0.1, not from the pod's 10.2.1.1: something on the way translates addresses, a NAT gateway where the route to c1 is missing",
+                "c2/n1 → c1/n1: arrived from 172.16.0.1 instead of the pod's 10.2.1.1: something on the path translates addresses, such as a NAT gateway where the route to c1 is missing",
             ],
         },
     ],
     [
-        "a route that is missing where a NAT gateway takes its packets",
+        "a missing route where a NAT gateway takes the packets",
         {
             source: (client, server) => (`${client.cluster}${client.node} ${server.node}` === "c1n1 n2" ? "172.16.0.1" : client.address),
             route: (client, server) => (`${client.cluster}${client.node} ${server.node}` === "c2n2 n1" ? TIMED_OUT : undefined),
         },
         {
             pairs: [
-                "c1/n1 → c2/n2: arrived from 172.16.0.1, not from the pod's 10.1.1.1: something on the way translates addresses, a NAT gateway where the route to c2 is missing",
-                "c2/n2 → c1/n1: no connection within 3 s, and the other way its address is translated: in c1 a route to c2 is missing, so that answers go to a NAT gateway",
+                "c1/n1 → c2/n2: arrived from 172.16.0.1 instead of the pod's 10.1.1.1: something on the path translates addresses, such as a NAT gateway where the route to c2 is missing",
+                "c2/n2 → c1/n1: no connection within 3 s, and on the reverse path the source address is translated: c1 has no route to c2, so replies go to a NAT gateway",
             ],
         },
     ],
     [
-        "large packets that get lost",
+        "large packets that are lost",
         { large: (client) => (client.cluster === "c1" && client.node === "n1" ? { ...TIMED_OUT, connected: true } : undefined) },
         {
             large: ["n1", "n2"].map(
                 (node) =>
-                    `c1/n1 → c2/${node}: connected, but no answer came, though small requests pass: packets larger than the path carries get lost`,
+                    `c1/n1 → c2/${node}: connected, but no answer, although small requests pass: packets larger than the path carries are lost`,
             ),
         },
     ],
     [
-        "a large answer that is cut off",
+        "a large answer that is truncated",
         {
             large: (client, server) =>
                 client.node === "n1" && server.cluster === "c1" ? { ...TIMED_OUT, exit: 0, status: 200, received: 1400 } : undefined,
@@ -245,37 +249,39 @@ const FAULTS: [string, Faults, Partial<Record<keyof typeof CHECKS, string[]>>][]
         { large: ["n1", "n2"].map((node) => `c2/n1 → c1/${node}: 1400 of 9000 bytes came back`) },
     ],
     [
-        "a probe that fails under the policy, which is no drop",
+        "a probe that fails under the policy, which does not count as a drop",
         { fails: failsOncePolicyIsThere("container not found") },
         {
             policy: [0, 1].flatMap(() =>
-                ["c1 → c1", "c1 → c2", "c2 → c1", "c2 → c2"].map((pair) => `${pair}: could not be tried: container not found`),
+                ["c1 → c1", "c1 → c2", "c2 → c1", "c2 → c2"].map((pair) => `${pair}: probe failed: container not found`),
             ),
         },
     ],
     [
-        "a probe that tells nothing under the policy, which is no drop either",
+        "a probe without output under the policy, which does not count as a drop",
         { identity: (client, server) => (server.cluster === "c2" && client.cluster === "c1" ? "silent" : client.cluster) },
-        { policy: ["c1 → c2: the probe told nothing of it", "c1 → c2: the probe told nothing of it"] },
+        { policy: ["c1 → c2: the probe reported no result", "c1 → c2: the probe reported no result"] },
     ],
     [
         "a policy that is not enforced",
         { identity: (client, server) => (server.cluster === "c2" ? "unenforced" : client.cluster) },
         {
-            policy: ["c1 → c2: let in, though the policy does not admit c1: c2 does not enforce it, or takes the pod for one of its own"],
-        },
-    ],
-    [
-        "identities that do not come across",
-        { identity: (client, server) => (client.cluster === server.cluster || server.cluster === "c2" ? client.cluster : "world") },
-        {
             policy: [
-                "c2 → c1: dropped, though the policy admits c2: c1 does not know the pod's address as one of c2 (no connection within 2 s)",
+                "c1 → c2: answered although the policy does not allow c1: c2 does not enforce the policy, or takes the pod for one of its own",
             ],
         },
     ],
     [
-        "backends that a cluster is not told of",
+        "identities that are not propagated",
+        { identity: (client, server) => (client.cluster === server.cluster || server.cluster === "c2" ? client.cluster : "world") },
+        {
+            policy: [
+                "c2 → c1: dropped although the policy allows c2: c1 does not know the pod's address as one of c2 (no connection within 2 s)",
+            ],
+        },
+    ],
+    [
+        "backends that a cluster does not know",
         {
             service: (client, service, running) =>
                 service === "global-local" && running.includes(client.cluster)
@@ -285,30 +291,30 @@ const FAULTS: [string, Faults, Partial<Record<keyof typeof CHECKS, string[]>>][]
         {
             global: ["n1", "n2"].map((node) => `c1/${node}: no answer from c2 (got: c1 20)`),
             failover: [
-                "c1: global service, asked in c1: Connection refused; no answer from c2 (got: nothing)",
-                "c1: global service, asked in c1: no answer from c2 (got: c1 20)",
-                "c2: global service, asked in c1: no answer from c2 (got: c1 20)",
+                "c1: global service, requested from c1: Connection refused; no answer from c2 (got: nothing)",
+                "c1: global service, requested from c1: no answer from c2 (got: c1 20)",
+                "c2: global service, requested from c1: no answer from c2 (got: c1 20)",
             ],
         },
     ],
     [
-        "affinity that is not kept",
+        "affinity that is ignored",
         { service: (client, _, running) => (client.cluster === "c1" ? running : undefined) },
         {
-            affinity: ["n1", "n2"].map((node) => `c1/${node}: answers from c2 (got: c1 10, c2 10)`),
+            affinity: ["n1", "n2"].map((node) => `c1/${node}: unexpected answers from c2 (got: c1 10, c2 10)`),
             failover: [
-                "c1: global service with local affinity, asked in c1: answers from c2 (got: c1 10, c2 10)",
-                "c2: global service with local affinity, asked in c1: answers from c2 (got: c1 10, c2 10)",
+                "c1: global service with local affinity, requested from c1: unexpected answers from c2 (got: c1 10, c2 10)",
+                "c2: global service with local affinity, requested from c1: unexpected answers from c2 (got: c1 10, c2 10)",
             ],
         },
     ],
     [
-        "backends that are gone and still asked",
+        "backends that no longer exist and still get requests",
         { service: (_, service) => (service === "global" ? ["c1", "c2"] : undefined) },
         {
             failover: [
-                "c1: global service, asked in c1: answers from c1 (got: c1 10, c2 10)",
-                "c2: global service, asked in c2: answers from c2 (got: c1 10, c2 10)",
+                "c1: global service, requested from c1: unexpected answers from c1 (got: c1 10, c2 10)",
+                "c2: global service, requested from c2: unexpected answers from c2 (got: c1 10, c2 10)",
             ],
         },
     ],
@@ -323,49 +329,49 @@ const FAULTS: [string, Faults, Partial<Record<keyof typeof CHECKS, string[]>>][]
         {
             pods: ["c2/backend: CrashLoopBackOff"],
             global: ["c1/n1", "c1/n2", "c2/n1", "c2/n2"].map((at) => `${at}: no answer from c2 (got: c1 20)`),
-            affinity: ["n1", "n2"].map((node) => `c2/${node}: no answer from c2; answers from c1 (got: c1 20)`),
+            affinity: ["n1", "n2"].map((node) => `c2/${node}: no answer from c2; unexpected answers from c1 (got: c1 20)`),
             failover: [
-                "c1: global service, asked in c1: Connection refused; no answer from c2 (got: nothing)",
-                "c1: global service, asked in c1: no answer from c2 (got: c1 20)",
-                "c2: global service, asked in c2: no answer from c2 (got: c1 20)",
+                "c1: global service, requested from c1: Connection refused; no answer from c2 (got: nothing)",
+                "c1: global service, requested from c1: no answer from c2 (got: c1 20)",
+                "c2: global service, requested from c2: no answer from c2 (got: c1 20)",
             ],
         },
     ],
     [
-        "a namespace that cannot be made",
+        "a namespace that cannot be created",
         { fails: (call, cluster) => (call === "createNamespace" && cluster === "c2" ? "namespaces is forbidden (HTTP 403)" : undefined) },
         { pods: ["c2: namespaces is forbidden (HTTP 403)"] },
     ],
     [
-        "no right to run commands",
+        "no permission to run commands",
         { fails: (call, cluster) => (call === "probe" && cluster === "c1" ? "pods/exec is forbidden (HTTP 403)" : undefined) },
         {
             pairs: ["n1 → c2/n1", "n1 → c2/n2", "n2 → c2/n1", "n2 → c2/n2"].map(
-                (pair) => `c1/${pair}: could not be tried: pods/exec is forbidden (HTTP 403)`,
+                (pair) => `c1/${pair}: probe failed: pods/exec is forbidden (HTTP 403)`,
             ),
             global: ["n1", "n2"].map(
-                (node) => `c1/${node}: could not be tried: pods/exec is forbidden (HTTP 403); no answer from c1, c2 (got: nothing)`,
+                (node) => `c1/${node}: probe failed: pods/exec is forbidden (HTTP 403); no answer from c1, c2 (got: nothing)`,
             ),
             affinity: ["n1", "n2"].map(
-                (node) => `c1/${node}: could not be tried: pods/exec is forbidden (HTTP 403); no answer from c1 (got: nothing)`,
+                (node) => `c1/${node}: probe failed: pods/exec is forbidden (HTTP 403); no answer from c1 (got: nothing)`,
             ),
             failover: [
-                "c1: global service, asked in c1: could not be tried: pods/exec is forbidden (HTTP 403); no answer from c2 (got: nothing)",
-                "c1: global service, asked in c1: could not be tried: pods/exec is forbidden (HTTP 403); no answer from c1, c2 (got: nothing)",
-                "c2: global service, asked in c1: could not be tried: pods/exec is forbidden (HTTP 403); no answer from c1 (got: nothing)",
-                "c2: global service, asked in c1: could not be tried: pods/exec is forbidden (HTTP 403); no answer from c1, c2 (got: nothing)",
+                "c1: global service, requested from c1: probe failed: pods/exec is forbidden (HTTP 403); no answer from c2 (got: nothing)",
+                "c1: global service, requested from c1: probe failed: pods/exec is forbidden (HTTP 403); no answer from c1, c2 (got: nothing)",
+                "c2: global service, requested from c1: probe failed: pods/exec is forbidden (HTTP 403); no answer from c1 (got: nothing)",
+                "c2: global service, requested from c1: probe failed: pods/exec is forbidden (HTTP 403); no answer from c1, c2 (got: nothing)",
             ],
         },
     ],
     [
-        "a policy that Kubernetes does not know",
+        "a kind of policy that Kubernetes does not know",
         {
             fails: (call, cluster, kind) =>
                 call === "apply" && cluster === "c2" && kind === "CiliumNetworkPolicy" ? "no matches for kind" : undefined,
         },
         {
             policy: [0, 1].flatMap(() =>
-                ["c1 → c1", "c1 → c2", "c2 → c1", "c2 → c2"].map((pair) => `${pair}: the policy could not be made: no matches for kind`),
+                ["c1 → c1", "c1 → c2", "c2 → c1", "c2 → c2"].map((pair) => `${pair}: the policy could not be applied: no matches for kind`),
             ),
         },
     ],
@@ -375,11 +381,11 @@ const FAULTS: [string, Faults, Partial<Record<keyof typeof CHECKS, string[]>>][]
         { failover: ["c2: the backends could not be scaled to 0: deployments is forbidden"] },
     ],
     [
-        "an API server that cannot be asked",
+        "an API server that does not answer",
         { fails: (call, cluster) => (cluster === "c2" && call !== "removeNamespace" ? "connect ECONNREFUSED" : undefined) },
         {
-            agents: ["c2: its API server cannot be asked: connect ECONNREFUSED"],
-            nodes: ["c2: its API server cannot be asked: connect ECONNREFUSED"],
+            agents: ["c2: request to its API server failed: connect ECONNREFUSED"],
+            nodes: ["c2: request to its API server failed: connect ECONNREFUSED"],
             pods: ["c2: connect ECONNREFUSED"],
         },
     ],
@@ -393,7 +399,7 @@ function failsOncePolicyIsThere(why: string): Faults["fails"] {
     };
 }
 
-/** From the second time on that c2's Deployment is set, once. */
+/** Fails once, the second time that c2's Deployment is applied. */
 function scalingFails(): Faults["fails"] {
     let times = 0;
     return (call, cluster, kind) => {
@@ -403,7 +409,7 @@ function scalingFails(): Faults["fails"] {
     };
 }
 
-test.each(FAULTS)("%s is named with whom it concerns and why, and nothing else fails", async (_, faults, expected) => {
+test.each(FAULTS)("reports %s, with subject and reason, and no other failure", async (_, faults, expected) => {
     const { run, namespaces } = fakeMesh(2, faults);
     const report = await run();
     const failed = Object.fromEntries(
@@ -415,15 +421,15 @@ test.each(FAULTS)("%s is named with whom it concerns and why, and nothing else f
     expect(failed).toEqual(expected);
     expect(allPassed(report)).toBe(false);
     expect(namespaces).toEqual(new Set());
-    expect(reportTable(report)).toContain("the mesh is NOT proven");
+    expect(reportTable(report)).toContain("mesh NOT verified");
 });
 
-test("what comes late is waited for, and passes", async () => {
+test("waits for what comes late, and passes", async () => {
     const { run } = fakeMesh(2, {
         status: (_, __, seconds) => JSON.stringify({ "cluster-mesh": { clusters: seconds < 10 ? [] : [remote("c1"), remote("c2")] } }),
         nodeList: (_, __, seconds) =>
             JSON.stringify(["c1/n1", "c1/n2", "c2/n1", ...(seconds < 20 ? [] : ["c2/n2"])].map((name) => ({ name }))),
-        identity: (client, server, seconds) => (client.cluster === server.cluster || seconds > 30 ? client.cluster : "not known yet"),
+        identity: (client, server, seconds) => (client.cluster === server.cluster || seconds > 30 ? client.cluster : "unknown"),
         service: (_, __, ___, seconds) => (seconds < 25 ? ["c1"] : undefined),
     });
     const report = await run();
@@ -433,28 +439,28 @@ test("what comes late is waited for, and passes", async () => {
     expect(report.seconds).toBeLessThan(60);
 });
 
-test("no wait goes on for longer than it was given", async () => {
+test("no wait exceeds its limit", async () => {
     const { run } = fakeMesh(3, { status: () => "{}", service: () => [], stuck: (cluster) => (cluster === "c3" ? "Pending" : undefined) });
     const report = await run({ settleSeconds: 10, startSeconds: 20 });
-    // Agents and pods wait together; then both services, two rounds of failover and back.
+    // Agents and pods are waited for in parallel; then both services, two rounds of failover and back.
     expect(report.seconds).toBeLessThan(20 + 10 + 4 * 10 + 20);
     expect(allPassed(report)).toBe(false);
 });
 
 test.each(["nodeList", "createNamespace", "apply", "pods", "probe", "apply CiliumNetworkPolicy"])(
-    "an abort at %s ends it, and nothing is left",
+    "an abort at %s ends the run, and nothing is left behind",
     async (call) => {
         const { run, namespaces, calls } = fakeMesh(3, { abortAt: call });
         await expect(run()).rejects.toThrow("stopped by hand");
         expect(namespaces).toEqual(new Set());
-        expect(calls.filter((one) => one.startsWith("removeNamespace"))).toHaveLength(3);
-        expect(calls.findIndex((one) => one.startsWith("removeNamespace"))).toBe(calls.length - 3);
+        expect(calls.filter((call) => call.startsWith("removeNamespace"))).toHaveLength(3);
+        expect(calls.findIndex((call) => call.startsWith("removeNamespace"))).toBe(calls.length - 3);
     },
 );
 
-test("a namespace that does not go is told, with the command that removes it, and fails", async () => {
+test("a namespace that is not removed fails the run, with the command that removes it", async () => {
     const { run } = fakeMesh(2, {
-        fails: (call, cluster) => (call === "removeNamespace" && cluster === "c2" ? "not gone after 120 s" : undefined),
+        fails: (call, cluster) => (call === "removeNamespace" && cluster === "c2" ? "still exists after 120 s" : undefined),
     });
     const report = await run();
     expect(allPassed(report)).toBe(false);
@@ -462,17 +468,15 @@ test("a namespace that does not go is told, with the command that removes it, an
         id: "cleanup",
         findings: [
             { subject: "c1", outcome: "passed" },
-            { subject: "c2", outcome: "failed", why: "not gone after 120 s", next: `in c2: kubectl delete namespace ${NAMESPACE}` },
+            { subject: "c2", outcome: "failed", why: "still exists after 120 s", next: `in c2: kubectl delete namespace ${NAMESPACE}` },
         ],
     });
 });
 
-test("parts alone: the agents make nothing; pairs before the mesh are all closed, and that is no pass", async () => {
+test("single parts: agents create nothing; pairs fail while all paths are closed", async () => {
     const agents = fakeMesh(2);
     const report = await agents.run({ only: ["agents"] });
-    expect(reportTable(report)).toContain(
-        "what was tried holds (not tried: pods, pairs, large, global, affinity, failover, policy, cleanup)",
-    );
+    expect(reportTable(report)).toContain("checks passed (not run: pods, pairs, large, global, affinity, failover, policy, cleanup)");
     expect(allPassed(report)).toBe(true);
     expect(report.checks.map(({ id }) => id)).toEqual(["agents", "nodes"]);
     expect(agents.calls.filter((call) => /createNamespace|apply|probe|remove/.test(call))).toEqual([]);
@@ -487,7 +491,7 @@ test("parts alone: the agents make nothing; pairs before the mesh are all closed
     expect(allPassed(closed)).toBe(false);
 });
 
-test("the commands in pods do not grow with the square of the nodes", async () => {
+test("the number of commands in pods does not grow with the square of the nodes", async () => {
     const probes = async (nodes: number) => {
         const { run, calls } = fakeMesh(3, { nodes: () => Array.from({ length: nodes }, (_, i) => `n${i + 1}`) });
         expect(allPassed(await run({ nodesPerCluster: 3 }))).toBe(true);
@@ -496,7 +500,7 @@ test("the commands in pods do not grow with the square of the nodes", async () =
     expect(await probes(40)).toBe(await probes(3));
 });
 
-test("a cluster without test pods is skipped in all that needs them, and the others are tried", async () => {
+test("skips checks that need a cluster's test pods when they do not start, and runs the others", async () => {
     const { run } = fakeMesh(3, { stuck: (cluster) => (cluster === "c3" ? "Pending" : undefined) });
     const report = await run();
     const skipped = (id: string) =>
@@ -511,11 +515,11 @@ test("a cluster without test pods is skipped in all that needs them, and the oth
     ]);
 });
 
-test("one cluster is no mesh", async () => {
-    await expect(fakeMesh(1).run()).rejects.toThrow("a mesh has two clusters or more, not 1");
+test("refuses a single cluster", async () => {
+    await expect(fakeMesh(1).run()).rejects.toThrow("verify needs a mesh of at least two clusters; got 1");
 });
 
-test("a report in which a check came to nothing proves nothing", () => {
+test("a check without findings does not pass", () => {
     const passed = { subject: "c1", tried: "x", outcome: "passed" as const };
     const check = (findings: Finding[]) => ({ checks: [{ id: "pairs" as const, title: "", seconds: 0, findings }] });
     expect(allPassed(check([passed]))).toBe(true);
