@@ -62,7 +62,7 @@ describe.skipIf(await whyNoTools())("npm run lab", { timeout: 300_000 }, () => {
         const { child, lines, ended, says } = start();
         await says(CLUSTER_MADE);
         child.kill("SIGINT");
-        await says(/SIGINT: what is under way ends/);
+        await says(/SIGINT: waiting for running operations to end/);
         // Two at once are one, so the second comes later.
         await new Promise((resolve) => setTimeout(resolve, 500));
         child.kill("SIGTERM");
