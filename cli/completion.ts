@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { parse } from "yaml";
+import { parseDocument } from "yaml";
 import { SHARED_OPTIONS } from "./arguments.ts";
 import type { Command, Option } from "./command.ts";
 import { stackFiles } from "./project/stack-files.ts";
@@ -85,16 +85,12 @@ function valuesOf(placeholder = "", values: readonly string[] | undefined, folde
         .map(({ stack, kind }) => ({ word: stack, description: kind }));
 }
 
-/** The stacks of a folder. A file with mistakes counts: completion is not the place to report them. */
+/** The stacks of a folder. Files with mistakes count as far as they can be read: completion is not the place to report mistakes. */
 function stacksIn(folder: string): { stack: string; kind: string }[] {
-    try {
-        return stackFiles(folder).flatMap(({ stack, path }) => {
-            const kind = parse(readFileSync(path, "utf8"))?.config?.["clustermesh:stack"]?.kind;
-            return typeof kind === "string" ? [{ stack, kind }] : [];
-        });
-    } catch {
-        return [];
-    }
+    return (existsSync(folder) ? stackFiles(folder) : []).flatMap(({ stack, path }) => {
+        const kind = parseDocument(readFileSync(path, "utf8")).getIn(["config", "clustermesh:stack", "kind"]);
+        return typeof kind === "string" ? [{ stack, kind }] : [];
+    });
 }
 
 /** The folder that `--cwd` or `-C` names, or the current one. */

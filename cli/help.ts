@@ -51,18 +51,23 @@ export function withCommandReference(page: string, commands: readonly Command[])
 }
 
 /** The help of all commands as Markdown. */
-export function commandReference(commands: readonly Command[]): string {
+function commandReference(commands: readonly Command[]): string {
     return [
         ...commands.map((command) => [
             `### ${command.name}`,
             `${command.summary}.`,
-            ...(command.details ? [command.details] : []),
+            ...(command.details ? [asMarkdown(command.details)] : []),
             codeBlock([usage(command), ...(Object.keys(command.options).length > 0 ? ["", optionList(command.options)] : [])].join("\n")),
         ]),
         ["### Options of every command", codeBlock(optionList(SHARED_OPTIONS))],
     ]
         .flat()
         .join("\n\n");
+}
+
+/** Indented lines become a code block. */
+function asMarkdown(details: string): string {
+    return details.replaceAll(/(?:^ {4}.*\n)+/gm, (lines) => `${codeBlock(lines.replaceAll(/^ {4}/gm, "").trimEnd())}\n`);
 }
 
 function codeBlock(text: string): string {

@@ -13,9 +13,9 @@ export const completion: Command<CompletionReport> = {
     details: [
         "Completes commands, options, their values and stack names. To enable it in the current shell:",
         "",
-        '  bash: eval "$(clustermesh completion bash)"',
-        '  zsh:  eval "$(clustermesh completion zsh)"',
-        "  fish: clustermesh completion fish | source",
+        '    bash: eval "$(clustermesh completion bash)"',
+        '    zsh:  eval "$(clustermesh completion zsh)"',
+        "    fish: clustermesh completion fish | source",
         "",
         "Add the line to ~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish to enable it in every shell.",
         '`clustermesh` must be on the PATH, or a shell function: clustermesh() { npx clustermesh "$@"; }',

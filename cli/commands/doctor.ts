@@ -10,7 +10,7 @@ export const doctor: Command<DoctorReport> = {
     summary: "Diagnose a broken mesh: symptom, cause, and the command that fixes it",
     operands: "[<mesh>]",
     details:
-        "Examines the stacks, AWS (through the AWS CLI), the clusters' API servers and the agents of every mesh,\nor of the one named. Changes nothing. docs/doctor.md lists everything it looks for. Reports what it\ncould not examine.",
+        "Examines the stacks, AWS (through the AWS CLI), the clusters' API servers and the agents of every\nmesh, or of the one named. Changes nothing. Reports what it could not examine. docs/doctor.md lists\neverything it looks for.",
     options: {
         evidence: { type: "string", value: "<file>", help: "Write everything gathered as JSON, without secrets, for a bug report" },
     },

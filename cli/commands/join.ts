@@ -9,7 +9,7 @@ export const join: Command<OperationReport> = {
     summary: "Add a cluster to the mesh: edit the mesh's file, then run `up` on both",
     operands: "<cluster>",
     details:
-        "The cluster's own stack file must exist. Nothing is written if the stack files show that the clusters\ndo not fit together. Run it again after a failure to continue.",
+        "The cluster's own stack file must exist. Nothing is written if the stack files show that the\nclusters do not fit together. Run it again after a failure to continue.",
     options: MESH_OPTION,
     report: OperationReport,
     async run(context, options, [name = ""]) {

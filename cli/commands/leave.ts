@@ -6,7 +6,7 @@ import { withoutMember } from "../project/mesh-file.ts";
 
 export const leave: Command<OperationReport> = {
     name: "leave",
-    summary: "Remove a cluster from the mesh: edit the mesh's file, then run `up` on the mesh",
+    summary: "Remove a cluster from the mesh: edit the mesh's file, then run `up` on it",
     operands: "<cluster>",
     details:
         "The other clusters forget the cluster first; then its routes, rules and peerings are deleted. The\ncluster itself remains: `destroy <cluster>` deletes it. Run it again after a failure to continue.",

@@ -5,9 +5,9 @@ import { DEFAULT_PROJECT, readProject } from "../project/stack-files.ts";
 
 export const plan: Command<PlanReport> = {
     name: "plan",
-    summary: "Show what the stack files would deploy: addresses, resources, quotas and cost",
+    summary: "Show what the stack files would deploy: addresses, resources, quotas, cost",
     details:
-        "Reads the stack files only: no credentials, no engine, nothing deployed. Reports all mistakes at once,\nin each file and across files, and then exits with code 2. The monthly cost is the part that does not\ndepend on traffic; what is charged by use is listed with its unit price.",
+        "Reads the stack files only: no credentials, no engine, nothing deployed. Reports all mistakes at\nonce, in each file and across files, and then exits with code 2. The monthly cost is the part that\ndoes not depend on traffic; what is charged by use is listed with its unit price.",
     options: {},
     report: PlanReport,
     async run({ folder }) {

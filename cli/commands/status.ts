@@ -12,7 +12,7 @@ export const status: Command<Report> = {
     summary: "Show status of stacks, agents, certificates, load balancers and links",
     operands: "[<mesh>]",
     details:
-        "Of every mesh in the folder, or of the one named. Exits with code 1 if something is unhealthy; `doctor`\nfinds the cause. With --watch, redraws on a terminal and otherwise prints each change, until Ctrl-C;\nwith --json too, one document per line. The stacks' state is then read every 30 s.",
+        "Of every mesh in the folder, or of the one named. Exits with code 1 if something is unhealthy;\n`doctor` finds the cause. With --watch, redraws on a terminal and otherwise prints each change,\nuntil Ctrl-C; with --json too, one document per line. The stacks' state is then read every 30 s.",
     options: {
         watch: { type: "boolean", short: "w", help: "Repeat until Ctrl-C" },
         interval: { type: "string", value: "<s>", help: `Seconds between refreshes with --watch (default ${INTERVAL_SECONDS})` },

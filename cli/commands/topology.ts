@@ -14,7 +14,7 @@ export const topology: Command<Topology> = {
     summary: "Draw the mesh: clusters, VPCs and links, as SVG or Mermaid",
     operands: "[<mesh>]",
     details:
-        "Draws what the stacks have published; whatever is not deployed is drawn as planned. The state of links\nis that of the state backend: AWS is not queried. The SVG suits light and dark backgrounds.",
+        "Draws what the stacks have published; whatever is not deployed is drawn as planned. The state of\nlinks is that of the state backend: AWS is not queried. The SVG suits light and dark backgrounds.",
     options: {
         mermaid: { type: "boolean", help: "Write Mermaid, for Markdown, instead of SVG" },
         output: { type: "string", short: "o", value: "<file>", help: "Write to this file (default: standard output)" },

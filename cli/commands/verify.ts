@@ -13,7 +13,7 @@ export const verify: Command<VerifyReport> = {
     summary: "Test the mesh with real traffic; report which pair fails and why",
     operands: "[<mesh>]",
     details:
-        "Checks node lists and readiness of every agent; every ordered pair of clusters by pod IP, with source\naddress and round-trip time; large packets; global services, local affinity and failover; a network\npolicy across clusters. Test pods run in a namespace of their own, which is deleted at the end;\n`--only agents` creates none.",
+        "Checks node lists and readiness of every agent; every ordered pair of clusters by pod IP, with\nsource address and round-trip time; large packets; global services, local affinity and failover; a\nnetwork policy across clusters. Test pods run in a namespace of their own, which is deleted at the\nend; `--only agents` creates none.",
     options: {
         only: {
             type: "string",

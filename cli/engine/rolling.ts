@@ -60,7 +60,7 @@ export async function deployRolling(
         } catch (error) {
             if (!(error instanceof StacksError)) throw error;
             const started = [...part.clusters, ...part.meshes].filter((stack) => !error.untouched.includes(stack));
-            const untouched = [...pending].filter((stack) => !started.includes(stack));
+            const untouched = [...pending].filter((stack) => !started.includes(stack) && !results.has(stack));
             throw new StacksError(error.errors, new Map([...results, ...error.results]), untouched);
         }
     }

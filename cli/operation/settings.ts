@@ -18,7 +18,7 @@ export const STACKS = "[<stack>...]";
 
 /** For the details of a command with these operands. */
 export const ORDER =
-    "Runs on all stacks of the folder, or on those named: the clusters in parallel, then the mesh, which is\nnot touched if a cluster fails.";
+    "Runs on all stacks of the folder, or on those named: the clusters in parallel, then the mesh, which\nis not touched if a cluster fails.";
 
 /** What the options say about an operation. */
 export function operationSettings(name: Operation["name"], stacks: Stacks, options: OptionValues) {

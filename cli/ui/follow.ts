@@ -5,18 +5,19 @@ import { advance, logLine, type Progress, START } from "./progress.ts";
 
 const REDRAW_MILLISECONDS = 200;
 
-/** Shows how operations go on. */
+/** Shows the progress of operations. */
 export interface Follower {
     onEvent(stack: string, event: EngineEvent): void;
-    /** Draws a last time, and no more. */
+    /** Draws for the last time. */
     stop(): void;
 }
 
 /**
- * A picture on a terminal, with failures and warnings above it for good; elsewhere a line for each finished resource and each message, without control codes.
+ * Draws live progress on a terminal, with failures and warnings as lasting lines above it. Elsewhere logs a line for each finished resource and each message,
+ * without control codes.
  *
- * @param stacks in the order in which they are drawn
- * @param totals resources that each will have looked at in the end, as far as known
+ * @param stacks in the order of the drawing
+ * @param totals number of resources that each stack will have processed in the end, as far as known
  */
 export function follow(
     { terminal, log }: Pick<Context, "terminal" | "log">,
@@ -41,18 +42,18 @@ export function follow(
         };
 
     const draw = () => {
-        const stand = stacks.map((stack): StackPicture => {
+        const pictures = stacks.map((stack): StackPicture => {
             const known = progress.get(stack);
             return { stack, total: totals.get(stack), ...(known && { progress: known }) };
         });
-        terminal.draw(picture(stand, Date.now() / 1000, terminal));
+        terminal.draw(picture(pictures, Date.now() / 1000, terminal));
     };
     const timer = setInterval(draw, REDRAW_MILLISECONDS);
     return {
         onEvent(stack, event) {
             const next = step(stack, event);
-            const worth = next.finished?.failed || (next.said && !next.said.severity.startsWith("info"));
-            const line = worth ? logLine(stack, next, elapsed()) : undefined;
+            const lasting = next.finished?.failed || (next.message && !next.message.severity.startsWith("info"));
+            const line = lasting ? logLine(stack, next, elapsed()) : undefined;
             if (line) terminal.print(line);
         },
         stop() {

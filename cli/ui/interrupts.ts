@@ -1,27 +1,27 @@
 import { execFileSync } from "node:child_process";
 
-/** npm hands on to its script what the terminal has already sent it: two signals at once are one Ctrl-C. */
-const SAME_MILLISECONDS = 300;
+/** npm forwards signals that the terminal has already sent to its script: two signals this close together are one Ctrl-C. */
+const SAME_INTERRUPT_MILLISECONDS = 300;
 
 /**
- * From now on, SIGINT and SIGTERM no longer end this process. The first aborts the signal that is returned: operations under way end, no further ones start. Each
- * later one goes to the engines that still run, which give up at once.
+ * Handles SIGINT and SIGTERM, which then no longer end this process. The first aborts the returned signal: running operations end, and no further ones start.
+ * Each later one is forwarded to the running engines, which stop at once.
  *
- * @param then what this command does after what is under way has ended, for people: "then all is removed"
+ * @param afterwards what the command does once running operations have ended, for the log
  */
-export function catchInterrupts(log: (line: string) => void, then?: string): AbortSignal {
+export function catchInterrupts(log: (line: string) => void, afterwards = "no further ones start"): AbortSignal {
     const interrupted = new AbortController();
     let last = Number.NEGATIVE_INFINITY;
     const receive = (signal: NodeJS.Signals) => {
         const since = performance.now() - last;
         last = performance.now();
-        if (since < SAME_MILLISECONDS) return;
+        if (since < SAME_INTERRUPT_MILLISECONDS) return;
         if (!interrupted.signal.aborted) {
-            log(`${signal}: what is under way ends, ${then ? `${then}; ` : "no more is started; "}once more to give up on it at once`);
+            log(`${signal}: waiting for running operations to end, ${afterwards}; interrupt again to stop at once`);
             interrupted.abort(new Error(`interrupted by ${signal}`));
             return;
         }
-        log(`${signal} again: giving up on what is under way`);
+        log(`${signal} again: stopping running operations`);
         for (const engine of engines()) process.kill(engine, "SIGINT");
     };
     process.on("SIGINT", receive);
@@ -29,7 +29,7 @@ export function catchInterrupts(log: (line: string) => void, then?: string): Abo
     return interrupted.signal;
 }
 
-/** Engines that this process has started and that still run. */
+/** Process ids of the running engines that this process has started. */
 function engines(): number[] {
     const rows = execFileSync("ps", ["-A", "-o", "pid=,ppid=,comm="], { encoding: "utf8" }).split("\n");
     return rows.flatMap((row) => {

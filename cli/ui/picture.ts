@@ -2,31 +2,31 @@ import { stripVTControlCharacters, styleText } from "node:util";
 import { describeUrn, type Progress, type Work } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** A stack as it is drawn. */
+/** A stack to draw. */
 export interface StackPicture {
     stack: string;
-    /** None: it has not begun. */
+    /** Undefined: not started. */
     progress?: Progress;
-    /** Resources that it will have looked at in the end, as far as that is known. */
+    /** Number of resources that the stack will have processed in the end, as far as known. */
     total?: number | undefined;
 }
 
-/** What a kind of resource waits for while it says nothing itself, and how long that usually takes. */
+/** What a type of resource waits for, and how long that usually takes. Shown while the resource has no status message. */
 const WAITS: Record<string, string> = {
-    // Amazon EKS announcement of March 2021: "9 minutes or less on average"; users tell of up to 14.
-    "aws:eks/cluster:Cluster": "EKS makes the control plane: 9 to 14 minutes",
-    "aws:eks/nodeGroup:NodeGroup": "EC2 starts nodes, which join the cluster",
-    "aws:eks/addon:Addon": "EKS rolls the add-on out",
-    "aws:ec2/natGateway:NatGateway": "EC2 makes the gateway",
-    "aws:lb/loadBalancer:LoadBalancer": "ELB makes the load balancer",
-    "aws:ec2transitgateway/transitGateway:TransitGateway": "EC2 makes the Transit Gateway",
-    "kubernetes:helm.sh/v3:Release": "Helm waits until Cilium's pods are ready",
+    // Amazon EKS announcement of March 2021: "9 minutes or less on average"; users report up to 14.
+    "aws:eks/cluster:Cluster": "EKS creates the control plane: 9 to 14 minutes",
+    "aws:eks/nodeGroup:NodeGroup": "EC2 starts the nodes, and they join the cluster",
+    "aws:eks/addon:Addon": "EKS rolls out the add-on",
+    "aws:ec2/natGateway:NatGateway": "EC2 creates the gateway",
+    "aws:lb/loadBalancer:LoadBalancer": "ELB creates the load balancer",
+    "aws:ec2transitgateway/transitGateway:TransitGateway": "EC2 creates the Transit Gateway",
+    "kubernetes:helm.sh/v3:Release": "Helm waits for Cilium's pods to be ready",
     "kubernetes:apps/v1:DaemonSetPatch": "agents restart, two nodes at a time",
-    "command:local:Command": "agents see the other clusters",
+    "command:local:Command": "every agent must see the other clusters",
 };
 
 /**
- * How the operations stand: a line for each stack, and below it the resources in flight, those that take longest first, as many as there is room for. Pure.
+ * Draws the progress: a line for each stack, and below it the resources in flight, the longest-running first, as many as fit. Pure.
  *
  * @param now seconds since 1970
  */
@@ -38,35 +38,35 @@ export function picture(
     const paint = (style: Parameters<typeof styleText>[0], text: string) =>
         color ? styleText(style, text, { validateStream: false }) : text;
     const width = Math.max(...stacks.map(({ stack }) => stack.length));
-    // A line less than there is: the cursor stands below the last one.
+    // One line less than the terminal has: the cursor is below the last one.
     let room = Math.max(0, rows - 1 - stacks.length);
     const running = stacks.filter(({ progress }) => progress && progress.active.size > 0).length;
     const share = running > 0 ? Math.max(1, Math.floor(room / running)) : 0;
     return stacks
         .flatMap(({ stack, progress, total }) => {
-            const head = [paint("bold", stack.padEnd(width)), ...stackWords(progress, total, now, paint)].join("  ");
+            const head = [paint("bold", stack.padEnd(width)), ...stackSummary(progress, total, now, paint)].join("  ");
             const active = [...(progress?.active.values() ?? [])].toSorted((a, b) => a.since - b.since);
-            const mine = Math.min(share, room, active.length);
-            room -= mine;
-            const shown = mine < active.length ? mine - 1 : mine;
+            const lineCount = Math.min(share, room, active.length);
+            room -= lineCount;
+            const shown = lineCount < active.length ? lineCount - 1 : lineCount;
             const lines = active.slice(0, Math.max(0, shown)).map((work) => `  ${workLine(work, now)}`);
             const left = active.length - lines.length;
-            return [head, ...lines, ...(left > 0 && mine > 0 ? [`  ... and ${left} more`] : [])];
+            return [head, ...lines, ...(left > 0 && lineCount > 0 ? [`  ... and ${left} more`] : [])];
         })
         .map((line) => clip(line, columns));
 }
 
-function stackWords(
+function stackSummary(
     progress: Progress | undefined,
     total: number | undefined,
     now: number,
     paint: (style: "red" | "green" | "dim", text: string) => string,
 ): string[] {
-    if (!progress) return [paint("dim", "waits")];
+    if (!progress) return [paint("dim", "waiting")];
     const { began = now, ended, done, seen, failed, broken, active } = progress;
-    const all = total === undefined || ended !== undefined ? "" : `/${Math.max(total, seen.size + active.size)}`;
+    const expected = total === undefined || ended !== undefined ? "" : `/${Math.max(total, seen.size + active.size)}`;
     return [
-        `${seen.size}${all} resources`.padEnd(17),
+        `${seen.size}${expected} resources`.padEnd(17),
         clock((ended ?? now) - began).padStart(6),
         ...(failed.length > 0 ? [paint("red", `${failed.length} failed`)] : []),
         ...(ended === undefined ? [] : [broken ? paint("red", "✖") : paint("green", "✓")]),
@@ -74,10 +74,10 @@ function stackWords(
     ];
 }
 
-function workLine({ urn, op, since, says }: Work, now: number): string {
-    const what = describeUrn(urn);
-    const waits = says ?? WAITS[what.split(" ", 1)[0] ?? ""];
-    return `${clock(now - since).padStart(6)}  ${op} ${what}${waits ? `: ${waits}` : ""}`;
+function workLine({ urn, op, since, status }: Work, now: number): string {
+    const resource = describeUrn(urn);
+    const reason = status ?? WAITS[resource.split(" ", 1)[0] ?? ""];
+    return `${clock(now - since).padStart(6)}  ${op} ${resource}${reason ? `: ${reason}` : ""}`;
 }
 
 /** "5 s", "12:05", "1:00:07". */
@@ -89,7 +89,7 @@ function clock(seconds: number): string {
     return [first, ...rest.map((part) => String(part).padStart(2, "0"))].join(":");
 }
 
-/** As much of a line as fits; colour codes take no room. A line that wraps would be counted as one when the picture is drawn over. */
+/** Cuts a line to the width; color codes take no room. A line that wraps would count as one when the picture is redrawn. */
 function clip(line: string, columns: number): string {
     const bare = stripVTControlCharacters(line);
     return bare.length <= columns ? line : `${bare.slice(0, Math.max(0, columns - 1))}…`;

@@ -1,82 +1,88 @@
 import type { EngineEvent } from "../engine/driver.ts";
 
-/** A resource that the engine is working on, or has just finished. */
+/** An operation on a resource, in progress or just finished. */
 export interface Work {
     urn: string;
     op: string;
     /** Seconds since 1970. */
     since: number;
-    /** What it last said of itself: what it waits for. */
-    says?: string;
+    /** The resource's last status message, such as what it waits for. */
+    status?: string;
 }
 
-/** Where the operation of one stack stands. */
+/** Progress of the operation on one stack. */
 export interface Progress {
-    /** When it began and ended, seconds since 1970. */
+    /** Start and end, in seconds since 1970. */
     began?: number;
     ended?: number;
     active: ReadonlyMap<string, Work>;
-    /** Resources that were changed. */
+    /** Number of resources that were changed. */
     done: number;
-    /** URNs of all that were looked at, changed or not. */
+    /** URNs of all resources processed, changed or not. */
     seen: ReadonlySet<string>;
+    /** URNs of the resources that failed. */
     failed: readonly string[];
-    /** Whether an error was told, of a resource or of the run itself: that it was cancelled, or that the program failed. */
+    /** Whether there was an error, of a resource or of the run itself, such as a cancellation or a failing program. */
     broken: boolean;
-    /** What the last event finished, if it did. */
+    /** The operation that the last event finished, if any. */
     finished?: { work: Work; seconds: number; failed: boolean };
-    /** What the last event had to say: an error, a warning, or a line of a program that it ran. */
-    said?: { severity: string; text: string };
+    /** The message of the last event, if any: an error, a warning, or a line of output. */
+    message?: { severity: string; text: string };
 }
 
 export const START: Progress = { active: new Map(), done: 0, seen: new Set(), failed: [], broken: false };
 
-/** What the engine does to a resource without changing it. */
-const LOOKS = ["same", "read", "refresh"];
+/** Operations that do not change the resource. */
+const READING = ["same", "read", "refresh"];
 
-/** The engine makes them for itself, and leaves them out of its own counts. */
+/** The engine creates default providers for itself, and does not count them. */
 const DEFAULT_PROVIDER = /::pulumi:providers:[\w-]+::default(_|$)/;
 
-/** Pure: one engine event in, the next picture out. */
+/** The progress after one more engine event. Pure. */
 export function advance({ began, ended, active, done, seen, failed, broken }: Progress, event: EngineEvent): Progress {
     const next: Progress = { began: began ?? event.timestamp, ...(ended !== undefined && { ended }), active, done, seen, failed, broken };
-    // What was under way when it was given up has no end of its own.
+    // Operations that were running when the run was cancelled have no event for their end.
     if (event.summaryEvent || event.cancelEvent) return { ...next, active: new Map(), ended: event.timestamp };
-    const begins = event.resourcePreEvent?.metadata;
-    if (begins && DEFAULT_PROVIDER.test(begins.urn)) return next;
-    if (begins && begins.op !== "same") {
-        return { ...next, active: new Map(active).set(begins.urn, { urn: begins.urn, op: begins.op, since: event.timestamp }) };
+    const started = event.resourcePreEvent?.metadata;
+    if (started && DEFAULT_PROVIDER.test(started.urn)) return next;
+    if (started && started.op !== "same") {
+        return { ...next, active: new Map(active).set(started.urn, { urn: started.urn, op: started.op, since: event.timestamp }) };
     }
-    const ends = event.resOutputsEvent?.metadata ?? event.resOpFailedEvent?.metadata;
-    if (ends && !DEFAULT_PROVIDER.test(ends.urn)) next.seen = new Set(seen).add(ends.urn);
-    const work = ends && active.get(ends.urn);
-    if (work) {
-        const left = new Map(active);
-        left.delete(work.urn);
-        const unfinished = event.resOpFailedEvent !== undefined;
-        const finished = { work, seconds: event.timestamp - work.since, failed: unfinished };
-        if (unfinished) return { ...next, active: left, failed: [...failed, work.urn], finished };
-        return { ...next, active: left, done: LOOKS.includes(work.op) ? done : done + 1, finished };
-    }
-    const said = event.diagnosticEvent;
-    if (!said) return next;
-    const text = plain(said.message);
-    const speaker = said.urn ? active.get(said.urn) : undefined;
-    const line = text.trim().split("\n").at(-1);
-    if (speaker && line) next.active = new Map(active).set(speaker.urn, { ...speaker, says: line });
-    if (said.severity === "error") next.broken = true;
-    // Ephemeral ones are drawn and gone again: a log would have thousands.
-    return said.ephemeral ? next : { ...next, said: { severity: said.severity, text } };
+    const outcome = event.resOutputsEvent?.metadata ?? event.resOpFailedEvent?.metadata;
+    if (outcome && !DEFAULT_PROVIDER.test(outcome.urn)) next.seen = new Set(seen).add(outcome.urn);
+    const work = outcome && active.get(outcome.urn);
+    if (work) return finish(next, work, event);
+    return event.diagnosticEvent ? withMessage(next, event.diagnosticEvent) : next;
 }
 
-/** "12 s  cluster1  created aws:ec2/vpc:Vpc cluster1 (3 s)": what the last event brought, for a log; undefined when that was nothing. */
-export function logLine(stack: string, { finished, said }: Progress, elapsedSeconds: number): string | undefined {
+function finish(progress: Progress, work: Work, { timestamp, resOpFailedEvent }: EngineEvent): Progress {
+    const active = new Map(progress.active);
+    active.delete(work.urn);
+    const failed = resOpFailedEvent !== undefined;
+    const next = { ...progress, active, finished: { work, seconds: timestamp - work.since, failed } };
+    if (failed) return { ...next, failed: [...progress.failed, work.urn] };
+    return { ...next, done: READING.includes(work.op) ? progress.done : progress.done + 1 };
+}
+
+function withMessage(progress: Progress, { message, urn, severity, ephemeral }: NonNullable<EngineEvent["diagnosticEvent"]>): Progress {
+    const text = withoutColors(message);
+    const next = { ...progress };
+    const work = urn ? progress.active.get(urn) : undefined;
+    const status = text.trim().split("\n").at(-1);
+    if (work && status) next.active = new Map(progress.active).set(work.urn, { ...work, status });
+    if (severity === "error") next.broken = true;
+    // Ephemeral messages are status updates for a display: a log would have thousands.
+    return ephemeral ? next : { ...next, message: { severity, text } };
+}
+
+/** A line for a log about what the last event brought: "12 s  cluster1  created aws:ec2/vpc:Vpc cluster1 (3 s)"; undefined if that was nothing. */
+export function logLine(stack: string, { finished, message }: Progress, elapsedSeconds: number): string | undefined {
     const prefix = `${String(Math.round(elapsedSeconds)).padStart(4)} s  ${stack.padEnd(9)} `;
-    if (said)
-        return said.text
+    if (message)
+        return message.text
             .trimEnd()
             .split("\n")
-            .map((line) => `${prefix}${said.severity.startsWith("info") ? "" : `${said.severity}: `}${line}`)
+            .map((line) => `${prefix}${message.severity.startsWith("info") ? "" : `${message.severity}: `}${line}`)
             .join("\n");
     if (!finished) return undefined;
     const { work, seconds, failed } = finished;
@@ -91,18 +97,18 @@ const PAST: Record<string, string> = {
     read: "read",
     refresh: "refreshed",
     replace: "replaced",
-    "create-replacement": "created anew",
-    "delete-replaced": "deleted the old",
+    "create-replacement": "created replacement",
+    "delete-replaced": "deleted replaced",
     import: "imported",
 };
 
-/** "aws:ec2/vpc:Vpc cluster1" of a URN. */
+/** Type and name of a resource: "aws:ec2/vpc:Vpc cluster1". */
 export function describeUrn(urn: string): string {
     const [, , types = "", ...name] = urn.split("::");
     return `${types.split("$").pop()} ${name.join("::")}`;
 }
 
-/** Without the engine's colour marks. */
-function plain(text: string): string {
+/** Removes the engine's color marks. */
+function withoutColors(text: string): string {
     return text.replace(/<\{%[^%]*%\}>/g, "");
 }

@@ -1,72 +1,72 @@
-/** What the engine, AWS or Helm says when an operation cannot go on, and what mends it. Tried in the lab where it can be had there; each error's source stands beside it. */
-const REMEDIES: readonly { says: RegExp; remedy: (found: RegExpExecArray) => string }[] = [
+/** Errors of the engine, AWS and Helm that stop an operation, and what to do. Reproduced in the lab where possible; comments name the source of the others. */
+const REMEDIES: readonly { error: RegExp; remedy: (found: RegExpExecArray) => string }[] = [
     {
         // pulumi/pulumi pkg/backend/diy/lock.go
-        says: /the stack is currently locked by \d+ lock/,
+        error: /the stack is currently locked by \d+ lock/,
         remedy: () =>
-            "somebody else works on the stack, or a killed run has left its lock: make sure that nobody does, then `pulumi cancel -s <stack>`",
+            "another run uses the stack, or a killed run has left its lock: make sure that no other run is in progress, then run `pulumi cancel -s <stack>`",
     },
     {
         // Pulumi Cloud: pulumi/pulumi issue 7096
-        says: /\[409\] Conflict: Another update is currently in progress/,
+        error: /\[409\] Conflict: Another update is currently in progress/,
         remedy: () =>
-            "somebody else works on the stack: wait, or see who does in Pulumi Cloud; after a killed run `pulumi cancel -s <stack>`",
+            "another run uses the stack: wait for it, or look it up in Pulumi Cloud; after a killed run, run `pulumi cancel -s <stack>`",
     },
     {
-        says: /with (\d+) pending operations?/,
-        remedy: () => 'a killed run has left resources in doubt: docs/operations.md, "After a killed run", says how to look for them',
+        error: /with (\d+) pending operations?/,
+        remedy: () => 'a killed run has left resources in doubt: see "After a killed run" in docs/operations.md',
     },
     {
-        says: /cannot re-use a name that is still in use/,
+        error: /cannot re-use a name that is still in use/,
         remedy: () =>
-            "a killed run has left half a Helm release: `helm uninstall cilium -n kube-system` with that cluster's kubeconfig, then the same command again",
+            "a killed run has left a partial Helm release: run `helm uninstall cilium -n kube-system` with that cluster's kubeconfig, then repeat the command",
     },
     {
-        says: /failed to load checkpoint: EOF/,
+        error: /failed to load checkpoint: EOF/,
         remedy: () =>
-            "a killed run has left <stack>.json.attrs half written beside the state: remove that file; `?metadata=skip` behind the backend's URL writes none",
+            "a killed run has left a partial <stack>.json.attrs next to the state: delete that file; with `?metadata=skip` after the backend's URL no such file is written",
     },
     {
-        says: /passphrase must be set with PULUMI_CONFIG_PASSPHRASE|unable to find either `PULUMI_CONFIG_PASSPHRASE`/,
-        remedy: () => "set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE to a file that has it",
+        error: /passphrase must be set with PULUMI_CONFIG_PASSPHRASE|unable to find either `PULUMI_CONFIG_PASSPHRASE`/,
+        remedy: () => "set PULUMI_CONFIG_PASSPHRASE, or set PULUMI_CONFIG_PASSPHRASE_FILE to the path of a file with the passphrase",
     },
     {
-        says: /incorrect passphrase/,
-        remedy: () => "the stacks' secrets were encrypted with another passphrase: set PULUMI_CONFIG_PASSPHRASE to that one",
+        error: /incorrect passphrase/,
+        remedy: () => "the stacks' secrets are encrypted with a different passphrase: set PULUMI_CONFIG_PASSPHRASE to that one",
     },
     {
-        says: /PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions/,
+        error: /PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions/,
         remedy: () => "run `pulumi login`, or set PULUMI_BACKEND_URL (s3://<bucket>, file://<folder>) or PULUMI_ACCESS_TOKEN",
     },
     {
         // AWS's common errors, as the SDKs print them
-        says: /ExpiredToken(Exception)?\b|\bRequestExpired\b|token included in the request is expired|SSO session (has expired|associated with this profile)/,
-        remedy: () => "AWS credentials have expired: renew them (`aws sso login`, say), then the same command again",
+        error: /ExpiredToken(Exception)?\b|\bRequestExpired\b|token included in the request is expired|SSO session (has expired|associated with this profile)/,
+        remedy: () => "the AWS credentials have expired: renew them (for example with `aws sso login`), then repeat the command",
     },
     {
-        says: /[Nn]o valid credential sources|Unable to locate credentials|failed to refresh cached credentials/,
+        error: /[Nn]o valid credential sources|Unable to locate credentials|failed to refresh cached credentials/,
         remedy: () =>
-            "there are no AWS credentials: set AWS_PROFILE, or what else the AWS CLI takes; `aws sts get-caller-identity` shows whose they are",
+            "no AWS credentials found: set AWS_PROFILE or configure credentials as for the AWS CLI; `aws sts get-caller-identity` shows the current ones",
     },
     {
-        says: /is not authorized to perform: ([\w:*]+)/,
-        remedy: ([, action]) => `these AWS credentials lack the right ${action}`,
+        error: /is not authorized to perform: ([\w:*]+)/,
+        remedy: ([, action]) => `the AWS credentials lack the permission ${action}`,
     },
     {
-        says: /no resource plugin 'pulumi-resource-([\w-]+)' found|could not find.*plugin for provider.*?'(\w+)'/s,
-        remedy: ([, one, other]) => `install the plugin: \`pulumi plugin install resource ${one ?? other}\``,
+        error: /no resource plugin 'pulumi-resource-([\w-]+)' found|could not find.*plugin for provider.*?'(\w+)'/s,
+        remedy: ([, missing, unfound]) => `install the plugin: \`pulumi plugin install resource ${missing ?? unfound}\``,
     },
     {
-        says: /(\w+LimitExceeded|(?:Vpc|Address|NatGateway)\w*Exceeded)/,
+        error: /(\w+LimitExceeded|(?:Vpc|Address|NatGateway)\w*Exceeded)/,
         remedy: ([, code]) =>
-            `an AWS quota is reached (${code}): \`clustermesh plan\` lists what is needed; raise it with AWS, then the same command again`,
+            `an AWS quota is exhausted (${code}): \`clustermesh plan\` lists what the stacks need; request an increase, then repeat the command`,
     },
 ];
 
-/** "→ what to do" for each known failure in a text, once. */
+/** What to do about each known error in a text, once: "→ run ...". */
 export function remedies(text: string): string[] {
-    return REMEDIES.flatMap(({ says, remedy }) => {
-        const found = says.exec(text);
+    return REMEDIES.flatMap(({ error, remedy }) => {
+        const found = error.exec(text);
         return found ? [`→ ${remedy(found)}`] : [];
     });
 }

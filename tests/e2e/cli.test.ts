@@ -20,18 +20,18 @@ import { NO_ROUTE } from "./mesh-faults.ts";
 import { handsOn, whyNoRealLab } from "./real-lab.ts";
 import { onTerminal } from "./terminal.ts";
 
-/** The README's own lines. */
+/** The commands that the README's quick start prints. */
 const WALKTHROUGH = (/^npx clustermesh plan.*?(?=```)/ms.exec(readFileSync("README.md", "utf8"))?.[0] ?? "")
     .split("\n")
     .map((line) => line.replace(/(^|\s)#\s.*$/, "").trim())
     .filter(Boolean);
-const THIRD = WALKTHROUGH.findIndex((line) => line.startsWith("sed "));
+const THIRD_CLUSTER = WALKTHROUGH.findIndex((line) => line.startsWith("npx clustermesh add "));
 
 const settings = (stack: string): object => parse(readFileSync(`Pulumi.${stack}.yaml`, "utf8")).config["clustermesh:stack"];
 
 const SMALL = { min: 1, desired: 1 };
 
-interface Done {
+interface Result {
     code: number;
     out: string;
     err: string;
@@ -39,12 +39,12 @@ interface Done {
 
 describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, () => {
     let lab: Lab;
-    /** Whatever AWS is asked waits for it. */
+    /** Called before each answer of the simulated AWS. */
     let aws: NonNullable<SimulationOptions["hook"]> = () => undefined;
     beforeAll(async () => {
         lab = await startLab({
             folder: join(await temporaryFolder(), "lab"),
-            // As people have written them: a third cluster is made of the second one's file, and defaults would be taken over with it.
+            // The settings as they are in the files, without defaults: `add` writes a third file next to them.
             stacks: {
                 cluster1: { ...settings("cluster1"), nodeGroup: SMALL },
                 cluster2: { ...settings("cluster2"), nodeGroup: SMALL },
@@ -56,36 +56,40 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
     }, BUILD_TIMEOUT);
     afterAll(() => lab?.destroy(), 120_000);
 
-    function start(line: string): { child: ChildProcess; done: Promise<Done>; says: (pattern: RegExp) => Promise<void> } {
+    function start(line: string): { child: ChildProcess; done: Promise<Result>; prints: (pattern: RegExp) => Promise<void> } {
         const child = spawn("/bin/sh", ["-c", `exec ${line}`], {
             cwd: lab.project,
             env: { ...process.env, ...lab.env },
             stdio: ["ignore", "pipe", "pipe"],
         });
-        const said: Record<"out" | "err", string[]> = { out: [], err: [] };
+        const printed: Record<"out" | "err", string[]> = { out: [], err: [] };
         for (const [stream, name] of [
             [child.stdout, "out"],
             [child.stderr, "err"],
         ] as const)
-            createInterface(stream).on("line", (text) => said[name].push(text));
-        const done = once(child, "close").then(([code]) => ({ code: code as number, out: said.out.join("\n"), err: said.err.join("\n") }));
-        const says = (pattern: RegExp) =>
+            createInterface(stream).on("line", (text) => printed[name].push(text));
+        const done = once(child, "close").then(([code]) => ({
+            code: code as number,
+            out: printed.out.join("\n"),
+            err: printed.err.join("\n"),
+        }));
+        const prints = (pattern: RegExp) =>
             until(
-                async () => said.err.concat(said.out).some((text) => pattern.test(text)) || undefined,
+                async () => printed.err.concat(printed.out).some((text) => pattern.test(text)) || undefined,
                 120_000,
-                `${line} did not say ${pattern}`,
+                `${line} did not print ${pattern}`,
             ).then(() => {});
-        return { child, done, says };
+        return { child, done, prints };
     }
     const run = (line: string) => start(line).done;
-    /** With `--json`: what the command's own schema takes, strictly, and nothing else on standard output. */
-    async function json<Report>(line: string): Promise<Done & { report: Report }> {
+    /** Runs a command with `--json`. Standard output must hold a report of the command's strict schema and nothing else. */
+    async function json<Report>(line: string): Promise<Result & { report: Report }> {
         const done = await run(`npx clustermesh ${line} --json`);
         const command = COMMANDS.find(({ name }) => name === line.split(" ", 1)[0]) as Command<Report>;
         return { ...done, report: command.report.parse(JSON.parse(done.out)) };
     }
 
-    test("interrupted on a terminal that is resized meanwhile, `up` ends what is under way and begins nothing more", async () => {
+    test("interrupted on a terminal that is resized meanwhile, `up` lets running operations end and starts no others", async () => {
         const terminal = await onTerminal("npx clustermesh up", lab.project, lab.env, 120, 30);
         const shows = (pattern: RegExp) =>
             until(
@@ -98,10 +102,10 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
         await terminal.resize(60, 30);
         await shows(/^ +\d+ s {2}create .*…$/);
         terminal.type("\x03");
-        await shows(/SIGINT: what is under way ends/);
+        await shows(/SIGINT: waiting for running operations to end/);
         expect(await terminal.ended).toBe(130);
         const screen = (await terminal.lines()).filter(Boolean);
-        // Each stack stands there once in the picture and once in the result: nothing of the pictures before is left.
+        // Each stack is there once in the picture and once in the result: nothing of earlier pictures is left.
         for (const stack of ["cluster1", "cluster2", "mesh"])
             expect(
                 screen.filter((line) => new RegExp(`^([✓✖-] )?${stack} `).test(line)),
@@ -110,7 +114,7 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
         expect(screen.join("\n")).toMatch(/- mesh +untouched: interrupted by SIGINT/);
     });
 
-    test("a cluster that fails does not hide the other, nor that the mesh was left alone; what to do is told", async () => {
+    test("reports the failed cluster with a remedy, the other as succeeded, and the mesh as untouched", async () => {
         let calls = 0;
         const refused = new AwsError("ResourceLimitExceededException", "You've reached the limit of node groups.");
         aws = ({ action }) => (action === "createNodegroup" && ++calls === 1 ? { error: refused } : undefined);
@@ -118,15 +122,15 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
             aws = () => undefined;
         });
         expect(code).toBe(1);
-        const [failed, ...more] = report.stacks.filter(({ result }) => result === "failed");
-        expect(more).toEqual([]);
+        const [failed, ...others] = report.stacks.filter(({ result }) => result === "failed");
+        expect(others).toEqual([]);
         expect(failed?.reasons.join()).toContain("ResourceLimitExceeded");
         expect(failed?.remedies.join()).toContain("clustermesh plan");
         expect(report.stacks.map(({ result }) => result).toSorted()).toEqual(["failed", "succeeded", "untouched"]);
         expect(report.stacks.at(-1)).toMatchObject({ stack: "mesh", result: "untouched", reasons: [`${failed?.stack} failed`] });
     });
 
-    test("the pipeline's script finishes what was interrupted, and finds no drift then", async () => {
+    test("the pipeline's script completes an interrupted run, and then finds no drift", async () => {
         const summary = join(lab.project, "summary.md");
         const up = await run(`env GITHUB_STEP_SUMMARY=${summary} npx node examples/ci/mesh.ts up cluster1 cluster2`);
         expect(up.code, up.err + up.out).toBe(0);
@@ -134,16 +138,16 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
         expect(readFileSync(summary, "utf8")).toMatch(/\| cluster1 \| .*\d+ (create|same)/);
         expect(await run("npx node examples/ci/mesh.ts preview")).toMatchObject({ code: 0 });
         expect(await run("npx node examples/ci/mesh.ts drift cluster1")).toMatchObject({ code: 0 });
-        expect(await run("npx node examples/ci/mesh.ts drift cluster9")).toMatchObject({ code: 2, err: "✖ there is no stack cluster9" });
+        expect(await run("npx node examples/ci/mesh.ts drift cluster9")).toMatchObject({ code: 2, err: "✖ stack cluster9 does not exist" });
     });
 
-    test.each(WALKTHROUGH.slice(0, THIRD))("README: %s", async (line) => {
+    test.each(WALKTHROUGH.slice(0, THIRD_CLUSTER))("README: %s", async (line) => {
         const { code, out, err } = await run(line);
         expect(code, `${out}\n${err}`).toBe(0);
         expect(out + err).not.toContain("\x1b");
     });
 
-    test("a second `up` changes nothing, and says so as JSON too", async () => {
+    test("a second `up` changes nothing, according to its JSON report too", async () => {
         const { code, report } = await json<OperationReport>("up --expect-no-changes");
         expect(code).toBe(0);
         expect(report.stacks.map(({ stack, result }) => [stack, result])).toEqual([
@@ -154,7 +158,7 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
         for (const { changes } of report.stacks) expect(Object.keys(changes).filter((op) => op !== "read")).toEqual(["same"]);
     });
 
-    test("every command that only looks tells the same as JSON, by its schema", async () => {
+    test("every command that changes nothing prints its report as JSON, following its schema", async () => {
         const lines = ["plan", "preview --expect-no-changes", "status", "doctor", "topology", "verify --only agents --junit junit.xml"];
         const all = await Promise.all(lines.map(async (line) => ({ line, ...(await json(line)) })));
         for (const { line, code, err } of all) expect(code, `${line}\n${err}`).toBe(0);
@@ -163,7 +167,7 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
         );
     });
 
-    test("what was changed by hand is drift, which doctor names, and `up --refresh` puts back", async () => {
+    test("a manual change is drift, which doctor reports and `up --refresh` reverts", async () => {
         const real = handsOn(lab);
         const { items } = await real.core("cluster1").listNode();
         await NO_ROUTE.make(real, { cluster: "cluster1", peer: "cluster2", node: items[0]?.metadata?.name ?? "" });
@@ -174,7 +178,7 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
         expect((await json<OperationReport>("refresh mesh --preview-only --expect-no-changes")).code).toBe(0);
     });
 
-    test("two at once on one stack: one of them is told that it is locked, and what to do", async () => {
+    test("of two runs on one stack, the second reports that the stack is locked, and what to do", async () => {
         const [reached, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
         aws = async () => {
             reached.resolve();
@@ -182,7 +186,7 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
             return undefined;
         };
         const first = start("npx clustermesh up cluster1 --refresh");
-        // It works on the stack now, and goes on when it is let.
+        // The first run now holds the lock, and waits for its release.
         await reached.promise;
         const second = await json<OperationReport>("up cluster1").finally(() => {
             aws = () => undefined;
@@ -190,11 +194,11 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
         });
         expect(second.code).toBe(1);
         expect(second.report.stacks[0]).toMatchObject({ stack: "cluster1", result: "failed" });
-        expect(second.report.stacks[0]?.remedies.join()).toMatch(/somebody else works on the stack/);
+        expect(second.report.stacks[0]?.remedies.join()).toMatch(/another run uses the stack/);
         expect((await first.done).code).toBe(0);
     });
 
-    test("rolling, the second cluster is begun when the mesh is whole after the first", async () => {
+    test("a rolling deployment starts with the second cluster when the mesh is healthy after the first", async () => {
         const rolled = { nodeGroup: SMALL, cilium: { values: { podAnnotations: { rolled: "yes" } } } };
         lab.configure({ cluster1: { ...settings("cluster1"), ...rolled }, cluster2: { ...settings("cluster2"), ...rolled } });
         const { code, err } = await run("npx clustermesh up --rolling");
@@ -202,21 +206,21 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
         const lines = err.split("\n");
         const at = (pattern: RegExp) => lines.findIndex((line) => pattern.test(line));
         expect(at(/cluster1 +updated/)).toBeGreaterThan(-1);
-        expect(at(/cluster1 is done; waiting until the mesh is whole/)).toBeGreaterThan(
+        expect(at(/cluster1 is deployed; waiting until every agent of mesh sees every other cluster/)).toBeGreaterThan(
             lines.findLastIndex((line) => /s {2}cluster1 +updated/.test(line)),
         );
-        expect(at(/s {2}cluster2 +updated/)).toBeGreaterThan(at(/cluster1 is done/));
+        expect(at(/s {2}cluster2 +updated/)).toBeGreaterThan(at(/cluster1 is deployed/));
     });
 
-    test.each(WALKTHROUGH.slice(THIRD, -1))("README: %s", async (line) => {
+    test.each(WALKTHROUGH.slice(THIRD_CLUSTER, -1))("README: %s", async (line) => {
         const { code, out, err } = await run(line);
         expect(code, `${out}\n${err}`).toBe(0);
     });
 
-    test("a cluster that is part of a mesh is not destroyed, nor anything without --yes", async () => {
+    test("destroys neither a member of a deployed mesh, nor anything without --yes", async () => {
         expect(await run("npx clustermesh destroy cluster1 --yes")).toMatchObject({
             code: 2,
-            err: expect.stringContaining("part of the deployed mesh mesh"),
+            err: expect.stringContaining("cluster1 is a member of the deployed mesh mesh"),
         });
         expect(await run("npx clustermesh destroy")).toMatchObject({
             code: 2,
@@ -224,9 +228,9 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
         });
     });
 
-    test("killed while it destroys, it says at the next run what the lock is and what to do; that done, README's last line removes all", async () => {
+    test("after a killed `destroy`, the next run explains the lock; once it is cancelled, the README's last command destroys everything", async () => {
         const killed = start("npx clustermesh destroy --yes");
-        await killed.says(/s {2}mesh +deleted/);
+        await killed.prints(/s {2}mesh +deleted/);
         for (const { pid } of family(processTable(), killed.child.pid ?? 0)) process.kill(pid, "SIGKILL");
         await killed.done;
         const next = await run("npx clustermesh destroy --yes");

@@ -106,7 +106,7 @@ describe.skipIf(await whyNoRealLab())("doctor and status, of a lab with real age
         const folder = dirname(real.lab.project);
         const line = `${process.execPath} ${MAIN} status --cwd ${real.driver.folder} --watch --interval 1`;
         const screen = await onTerminal(line, folder, { ...real.driver.env }, 120, 30);
-        const drawnAt = async () => (await screen.lines()).flatMap((text) => /^(\d{4}-\S+Z), Ctrl-C ends/.exec(text)?.[1] ?? []);
+        const drawnAt = async () => (await screen.lines()).flatMap((text) => /^(\d{4}-\S+Z), Ctrl-C to end/.exec(text)?.[1] ?? []);
         const again = async (before: string | undefined) => {
             const next = async () => ((await drawnAt()).at(-1) === before ? undefined : await drawnAt());
             return until(async () => (await next())?.at(-1), 60_000, "status is not drawn anew");

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import xterm from "@xterm/headless";
 import { until } from "../../packages/lab/process/until.ts";
 
-/** A program on a pseudo-terminal, and what a person would see on it. */
+/** A program on a pseudo-terminal, with the screen that a person would see. */
 export interface TerminalRun {
-    /** The screen's lines, and what has scrolled out of it before. */
+    /** The lines of the screen, and before them those that have scrolled out of it. */
     lines(): Promise<string[]>;
-    /** Types. */
+    /** Types this text. */
     type(text: string): void;
     resize(columns: number, rows: number): Promise<void>;
     /** The exit code. */
@@ -17,9 +17,9 @@ export interface TerminalRun {
 }
 
 /**
- * Runs a command on a pseudo-terminal of its own (`script`, of util-linux), whose screen is a real terminal emulator's.
+ * Runs a command on a pseudo-terminal of its own (`script`, of util-linux). A real terminal emulator keeps its screen.
  *
- * @param folder where the command runs, and where the terminal's name is written
+ * @param folder working directory of the command; the terminal's name is written to a file in it
  */
 export async function onTerminal(
     command: string,
@@ -43,7 +43,7 @@ export async function onTerminal(
     await until(
         async () => (existsSync(nameFile) && readFileSync(nameFile, "utf8").trim()) || undefined,
         20_000,
-        "the terminal has no name",
+        "the terminal did not start",
     );
     return {
         async lines() {
@@ -53,7 +53,7 @@ export async function onTerminal(
         },
         type: (text) => child.stdin.write(text),
         async resize(newColumns, newRows) {
-            // The program first: what it draws for a wider screen than there is leaves lines that nobody wipes out.
+            // The program first: what it draws for a screen that is already narrower would wrap, and leave lines behind.
             execFileSync("stty", ["-F", readFileSync(nameFile, "utf8").trim(), "cols", `${newColumns}`, "rows", `${newRows}`]);
             await written;
             screen.resize(newColumns, newRows);

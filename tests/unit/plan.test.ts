@@ -35,6 +35,6 @@ test("what is wrong is told of every file at once; other projects' files and the
     expect(problems).toEqual([
         expect.stringMatching(/^Pulumi\.a\.yaml: clusters \["b"\] has fewer than two clusters/),
         expect.stringMatching(/^Pulumi\.b\.yaml: id 0 is no cluster id of a mesh/),
-        expect.stringMatching(/^Pulumi\.broken\.yaml: is no YAML/),
+        expect.stringMatching(/^Pulumi\.broken\.yaml: is not valid YAML/),
     ]);
 });

@@ -65,7 +65,7 @@ describe.skipIf(await whyNoTools())("npm run lab", { timeout: 300_000 }, () => {
         const { child, lines, ended, prints } = start();
         await prints(CLUSTER_MADE);
         child.kill("SIGINT");
-        await prints(/SIGINT: what is under way ends/);
+        await prints(/SIGINT: waiting for running operations to end/);
         // Signals within 300 ms count as one.
         await new Promise((resolve) => setTimeout(resolve, 500));
         child.kill("SIGTERM");

@@ -7,7 +7,7 @@ const pending = (type: string, resourceType: string, inputs: object = {}) => ({
 });
 const ids = (...pending_operations: object[]) => interruptedCreations({ pending_operations }).map(({ id }) => id);
 
-test("an object's id is its namespace and name, as the provider has it; other resources have none that is known", () => {
+test("the id of a Kubernetes object is its namespace and name, as the provider forms it; other resources have no known id", () => {
     const metadata = { name: "cilium-clustermesh", namespace: "kube-system", annotations: {} };
     expect(ids(pending("creating", "kubernetes:core/v1:Secret", { metadata }))).toEqual(["kube-system/cilium-clustermesh"]);
     expect(ids(pending("creating", "kubernetes:core/v1:Namespace", { metadata: { name: "a" } }))).toEqual(["a"]);
@@ -16,14 +16,14 @@ test("an object's id is its namespace and name, as the provider has it; other re
     expect(ids(pending("creating", "kubernetes:helm.sh/v3:Release", { name: "cilium" }))).toEqual([undefined]);
 });
 
-test("updates and deletions that were interrupted are settled by looking, and are no creations", () => {
+test("ignores interrupted updates and deletions, which a refresh settles", () => {
     const metadata = { name: "a", namespace: "b" };
     expect(ids(pending("updating", "kubernetes:core/v1:Secret", { metadata }), pending("deleting", "kubernetes:core/v1:Secret"))).toEqual(
         [],
     );
 });
 
-test("a state without pending operations, and a stack without a state, have none", () => {
+test("finds none in a state without pending operations, or in a stack without a state", () => {
     expect(interruptedCreations({ pending_operations: null })).toEqual([]);
     expect(interruptedCreations({})).toEqual([]);
     expect(interruptedCreations(undefined)).toEqual([]);

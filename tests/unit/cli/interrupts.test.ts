@@ -20,7 +20,7 @@ describe.skipIf(process.platform !== "linux")("an interrupt", () => {
         rmSync(folder, { recursive: true });
     });
 
-    test("ends the run once, whoever sends it on as well; a later one hurries the engines", async () => {
+    test("aborts the run once, even if it is also forwarded; a later interrupt is passed to the engines", async () => {
         const file = join(folder, "pulumi");
         writeFileSync(file, "#!/bin/sh\ntrap 'exit 7' INT\necho ready\nwhile :; do sleep 0.05; done\n", { mode: 0o755 });
         const engine = spawn(file, { stdio: ["ignore", "pipe", "inherit"] });
@@ -29,18 +29,18 @@ describe.skipIf(process.platform !== "linux")("an interrupt", () => {
 
         let now = 1_000_000;
         vi.spyOn(performance, "now").mockImplementation(() => now);
-        const told: string[] = [];
-        const signal = catchInterrupts((line) => told.push(line));
+        const logged: string[] = [];
+        const signal = catchInterrupts((line) => logged.push(line));
         expect(signal.aborted).toBe(false);
         process.emit("SIGTERM", "SIGTERM");
         expect(signal.reason).toEqual(new Error("interrupted by SIGTERM"));
         now += 50;
         process.emit("SIGTERM", "SIGTERM");
-        expect(told).toHaveLength(1);
+        expect(logged).toHaveLength(1);
         expect(engine.exitCode).toBeNull();
         now += 1_000;
         process.emit("SIGINT", "SIGINT");
-        expect(told).toHaveLength(2);
+        expect(logged).toHaveLength(2);
         expect(await ended).toEqual([7, null]);
     });
 });

@@ -9,10 +9,10 @@ const urn = (type: string, name: string) => `urn:pulumi:cluster1::clustermesh::c
 
 function working(
     began: number,
-    works: [type: string, name: string, since: number, says?: string][],
+    works: [type: string, name: string, since: number, status?: string][],
     more: Partial<Progress> = {},
 ): Progress {
-    const active = works.map(([type, name, since, says]) => ({ urn: urn(type, name), op: "create", since, ...(says && { says }) }));
+    const active = works.map(([type, name, since, status]) => ({ urn: urn(type, name), op: "create", since, ...(status && { status }) }));
     return { ...START, began, active: new Map(active.map((work) => [work.urn, work])), ...more };
 }
 
@@ -38,24 +38,24 @@ const STACKS: StackPicture[] = [
 ];
 const WIDE = { columns: 100, rows: 24, color: false };
 
-test("a line for each stack, and below it what is in flight, longest first, with what it waits for", () => {
+test("draws a line for each stack, and below it the resources in flight, longest first, with what they wait for", () => {
     expect(picture(STACKS, 754, WIDE).join("\n")).toMatchInlineSnapshot(`
       "cluster1  31/85 resources     12:34  30 changed
-         11:54  create aws:eks/cluster:Cluster cluster1: EKS makes the control plane: 9 to 14 minutes
+         11:54  create aws:eks/cluster:Cluster cluster1: EKS creates the control plane: 9 to 14 minutes
           54 s  create aws:ec2/natGateway:NatGateway cluster1-1: still pending
       cluster2  3 resources          1:05  1 failed  ✖  3 changed
-      mesh      waits"
+      mesh      waiting"
     `);
 });
 
-test("colours change nothing but colours, and where there are none wanted, nothing is sent but text", () => {
+test("colors do not change the text, and without colors no control codes are written", () => {
     const colored = picture(STACKS, 754, { ...WIDE, color: true });
     expect(colored.map((line) => stripVTControlCharacters(line))).toEqual(picture(STACKS, 754, WIDE));
     expect(colored.join("")).toContain("\x1b[");
     expect(picture(STACKS, 754, WIDE).join("")).not.toContain("\x1b");
 });
 
-test("it fits any terminal that has a line for each stack", () => {
+test("fits any terminal that has a line for each stack", () => {
     const stacks = fc.array(
         fc.record({ stack: fc.string({ minLength: 1, maxLength: 12 }), works: fc.nat(40), total: fc.option(fc.nat(99)) }),
         {
@@ -84,20 +84,20 @@ test("it fits any terminal that has a line for each stack", () => {
     );
 });
 
-test("a picture takes the place of the one before, also when the terminal has become narrower meanwhile", () => {
+test("replaces the picture before, also if the terminal has become narrower meanwhile", () => {
     expect(redraw([], ["a"], 80)).toBe("\x1b[0Ja\n");
     expect(redraw(["x".repeat(80), "y"], ["a"], 80)).toBe("\x1b[2A\r\x1b[0Ja\n");
     expect(redraw(["x".repeat(80), "y"], ["a"], 30)).toBe("\x1b[4A\r\x1b[0Ja\n");
 });
 
-test("a line that is told while a picture is drawn stands above it, and stays", () => {
+test("a line printed while a picture is drawn stays above it", () => {
     const written: string[] = [];
     const write = (text: string) => written.push(text) > 0;
     const terminal = terminalOn({ columns: 80, rows: 24, write, hasColors: () => false } as never);
     terminal.draw(["a", "b"]);
-    terminal.print("told");
+    terminal.print("lasting");
     terminal.draw(["c"]);
     terminal.release();
     terminal.print("done");
-    expect(written).toEqual(["\x1b[0Ja\nb\n", "\x1b[2A\r\x1b[0Jtold\na\nb\n", "\x1b[2A\r\x1b[0Jc\n", "\x1b[0Jdone\n"]);
+    expect(written).toEqual(["\x1b[0Ja\nb\n", "\x1b[2A\r\x1b[0Jlasting\na\nb\n", "\x1b[2A\r\x1b[0Jc\n", "\x1b[0Jdone\n"]);
 });
