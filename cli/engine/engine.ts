@@ -42,8 +42,8 @@ export async function engine(env: { PATH?: string } = {}): Promise<automation.Pu
 }
 
 /**
- * Starts work while this process has another PATH. `PulumiCommand.get` takes no environment, and starts `pulumi version` before it returns its promise
- * (SDK 3.270), so no other code ever sees the changed PATH.
+ * Starts work while this process has another PATH. `PulumiCommand.get` takes no environment, and starts `pulumi version` before it returns
+ * its promise (SDK 3.270), so no other code ever sees the changed PATH.
  */
 function withPath<Result>(path: string | undefined, start: () => Result): Result {
     const { PATH } = process.env;

@@ -1,5 +1,5 @@
-// Measures the lab and prints the figures: npm run bench. Options: --json prints JSON, --cold also measures building all programs, --sizes also measures meshes of
-// 2, 3 and 4 clusters, --simulated-nodes measures the lab without real nodes.
+// Measures the lab and prints the figures: npm run bench. Options: --json prints JSON, --cold also measures building all programs, --sizes
+// also measures meshes of 2, 3 and 4 clusters, --simulated-nodes measures the lab without real nodes.
 import { rmSync } from "node:fs";
 import { availableParallelism, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
@@ -161,7 +161,10 @@ function meshOf(size: number, { clusters: [first], meshes: [mesh], ...files }: P
     return { ...files, clusters, meshes: [{ ...mesh, config: { ...mesh.config, clusters: clusters.map(({ stack }) => stack) } }] };
 }
 
-/** Samples the proportional set sizes of this process and its descendants. `pulumi` and its descendants count as the program, all others as the lab. */
+/**
+ * Samples the proportional set sizes of this process and its descendants. `pulumi` and its descendants count as the program, all others as
+ * the lab.
+ */
 function watchMemory(): { peak(): { program: number; lab: number } } {
     const peak = { program: 0, lab: 0 };
     const timer = setInterval(() => {

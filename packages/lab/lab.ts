@@ -81,8 +81,8 @@ export interface Lab {
 type Started = AsyncDisposableStack;
 
 /**
- * Starts the lab: the simulated AWS and the providers to which the engine attaches. A cluster starts when the program creates it. The environment of this
- * process stays as it is; whoever runs Pulumi passes `env` of the lab.
+ * Starts the lab: the simulated AWS and the providers to which the engine attaches. A cluster starts when the program creates it. The
+ * environment of this process stays as it is; whoever runs Pulumi passes `env` of the lab.
  *
  * @throws Error with what cannot be started; everything that did start is stopped, and the folder stays
  */
@@ -229,8 +229,8 @@ function pulumiSettings(folder: string, plugins: readonly RealPlugin[], served: 
     const home = join(folder, "pulumi");
     linkPlugins(plugins, home);
     return {
-        // Without metadata=skip the backend keeps a file of attributes beside each state and truncates it before each write: a kill in between leaves a
-        // stack that cannot be opened ("failed to load checkpoint: EOF").
+        // Without metadata=skip the backend keeps a file of attributes beside each state and truncates it before each write: a kill in
+        // between leaves a stack that cannot be opened ("failed to load checkpoint: EOF").
         PULUMI_BACKEND_URL: `file://${state}?metadata=skip`,
         PULUMI_HOME: home,
         PULUMI_CONFIG_PASSPHRASE: randomBytes(24).toString("base64"),

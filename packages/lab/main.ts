@@ -47,7 +47,11 @@ function watch(): (stack: string, event: EngineEvent) => void {
     };
 }
 
-/** Prints, for each ordered pair of clusters, how many IP paths are open: by real packets with real nodes, otherwise computed. @returns whether all paths are open */
+/**
+ * Prints, for each ordered pair of clusters, how many IP paths are open: by real packets with real nodes, otherwise computed.
+ *
+ * @returns whether all paths are open
+ */
 async function showPaths(lab: Lab, when: string, signal: AbortSignal): Promise<boolean> {
     const pairs = lab.dataPlane.network ? await measuredPaths(lab, signal) : computedPaths(lab);
     for (const { from, to, passed, tried, why } of pairs)

@@ -31,8 +31,8 @@ export function stackFiles({ clusters, meshes }: Project): StackFiles {
 }
 
 /**
- * Makes a folder in which Pulumi runs the repository's program with the lab's own stack files. The engine writes into stack files (a stack's encryption salt), so running
- * in the repository would change committed files.
+ * Makes a folder in which Pulumi runs the repository's program with the lab's own stack files. The engine writes into stack files (a
+ * stack's encryption salt), so running in the repository would change committed files.
  */
 export function makeProject(folder: string, stacks: StackFiles): void {
     mkdirSync(folder, { recursive: true });

@@ -55,8 +55,8 @@ export const PHASES = {
 /**
  * Starts a lab, runs the work, and removes the lab, whether the work succeeds or fails.
  *
- * @returns the exit code: 0, 1 if the work failed (the reason is printed), 130 if an interrupt made it fail. Exit with it at once: an interrupted start may still be
- * building programs
+ * @returns the exit code: 0, 1 if the work failed (the reason is printed), 130 if an interrupt made it fail. Exit with it at once: an
+ * interrupted start may still be building programs
  */
 export async function inLab(
     { log, onEvent, real, simulatedNodes = false, change = (plan) => plan }: RunOptions,
@@ -86,8 +86,9 @@ export async function inLab(
 }
 
 /**
- * Makes a folder this process's TMPDIR until it is disposed of. The Automation API and Pulumi write temporary files, event logs with private keys in plain text among
- * them, and leave them behind when they are killed. The SDK asks os.tmpdir() for their folder and has no option for it, so only process.env can change it.
+ * Makes a folder this process's TMPDIR until it is disposed of. The Automation API and Pulumi write temporary files, event logs with
+ * private keys in plain text among them, and leave them behind when they are killed. The SDK asks os.tmpdir() for their folder and has no
+ * option for it, so only process.env can change it.
  */
 function temporaryFolder(folder: string): Disposable {
     const { TMPDIR } = process.env;

@@ -60,9 +60,10 @@ export interface Cluster extends NodeRegistry {
 /**
  * Starts a cluster, or resumes it from its data folder.
  *
- * Cost of two clusters with nodes, started at once, as `npx vitest run packages/lab/tests/cluster/cluster.test.ts` prints it: 12 to 36 s on two busy cores, of which 10 to
- * 17 s are processor time; 630 to 810 MiB for all ten processes (proportional set size). A stop takes 1.4 s. Go's garbage collector keeps its defaults: half as often
- * (GOGC=200) saves 5 % of the time for 116 MiB, twice as often (GOGC=50) costs 40 % for 86 MiB.
+ * Cost of two clusters with nodes, started at once, as `npx vitest run packages/lab/tests/cluster/cluster.test.ts` prints it: 12 to 36 s on
+ * two busy cores, of which 10 to 17 s are processor time; 630 to 810 MiB for all ten processes (proportional set size). A stop takes 1.4 s.
+ * Go's garbage collector keeps its defaults: half as often (GOGC=200) saves 5 % of the time for 116 MiB, twice as often (GOGC=50) costs 40
+ * % for 86 MiB.
  *
  * @throws Error with the last lines of the program that failed, or if another process uses the folder
  */
@@ -170,7 +171,12 @@ async function adoptNodes(config: KubeConfig, kubeletPort: number, version: stri
     return registry;
 }
 
-/** Whether the API server is ready, which includes RBAC's default roles. @returns undefined while it is not @throws Error while it does not listen */
+/**
+ * Whether the API server is ready, which includes RBAC's default roles.
+ *
+ * @returns undefined while it is not
+ * @throws Error while it does not listen
+ */
 async function ready(endpoint: string, authority: string, token: string): Promise<true | undefined> {
     const request = get(`${endpoint}/readyz`, { ca: authority, headers: { authorization: `Bearer ${token}` }, agent: false });
     const [response] = await once(request, "response");

@@ -15,7 +15,11 @@ export interface ClusterNodes {
     containers: Containers;
     /** Called once the control plane is up. */
     start(cluster: Cluster): Promise<void>;
-    /** Resolves once pods can run on the node. A node that exists stays as it is. @param instance the node's instance in the simulated AWS */
+    /**
+     * Resolves once pods can run on the node. A node that exists stays as it is.
+     *
+     * @param instance the node's instance in the simulated AWS
+     */
     addNode(node: KubernetesNode, instance: NodeSpec): Promise<void>;
     removeNode(name: string): Promise<void>;
     putAddon?(addon: AddonSpec): Promise<void>;

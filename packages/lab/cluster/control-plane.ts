@@ -8,8 +8,9 @@ import type { Holder } from "./pki.ts";
 export type Program = Extract<ToolName, "etcd" | "kube-apiserver" | "kube-controller-manager" | "kube-scheduler" | "kwok">;
 
 /**
- * Sockets in the data folder, which only the lab's user can access. Any user of this machine could connect to a port, and with TLS each of an API server's some 200
- * connections would need a handshake. The path is relative to the working directory: a socket's path may have only about 100 characters.
+ * Sockets in the data folder, which only the lab's user can access. Any user of this machine could connect to a port, and with TLS each of
+ * an API server's some 200 connections would need a handshake. The path is relative to the working directory: a socket's path may have only
+ * about 100 characters.
  */
 const ETCD = "unix://etcd.sock";
 const ETCD_PEER = "unix://etcd-peer.sock";

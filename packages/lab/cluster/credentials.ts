@@ -46,8 +46,8 @@ export function certificateKubeconfig(name: string, endpoint: string, folder: st
 }
 
 /**
- * The kubeconfig, as JSON, with environment variables for the commands that its users run for a token. Clients add these to the environment of their own
- * process, and @kubernetes/client-node takes no other way.
+ * The kubeconfig, as JSON, with environment variables for the commands that its users run for a token. Clients add these to the environment
+ * of their own process, and @kubernetes/client-node takes no other way.
  */
 export function withExecEnvironment(kubeconfig: string, env: Record<string, string>): string {
     const config = parse(kubeconfig);

@@ -11,7 +11,10 @@ import { acceptWebSocket } from "./websocket.ts";
 /** Common name of a kubelet's only client. */
 export const KUBELET_CLIENT = "kube-apiserver-kubelet-client";
 
-/** With this feature, a node gets a client's WebSocket unchanged. Otherwise the API server translates it to SPDY. Beta and on by default in Kubernetes 1.36. */
+/**
+ * With this feature, a node gets a client's WebSocket unchanged. Otherwise the API server translates it to SPDY. Beta and on by default in
+ * Kubernetes 1.36.
+ */
 export const DECLARED_FEATURES = ["ExtendWebSocketsToKubelet"];
 
 /** Version 5 can signal the end of the client's input, version 4 cannot. */
@@ -83,8 +86,8 @@ export interface Kubelet {
 }
 
 /**
- * Serves exec and logs requests of the API server for all nodes of a cluster. kwok has a server for them too, but that one accepts clients without a certificate and
- * runs any command as the lab's user. This one accepts only the API server.
+ * Serves exec and logs requests of the API server for all nodes of a cluster. kwok has a server for them too, but that one accepts clients
+ * without a certificate and runs any command as the lab's user. This one accepts only the API server.
  */
 export async function startKubelet(port: number, serving: Credential, clientAuthority: string, containers: Containers): Promise<Kubelet> {
     const server = createServer({

@@ -5,7 +5,10 @@ import { parse } from "yaml";
 import { follow } from "../nodes-real/pods/objects.ts";
 import { until } from "../process/until.ts";
 
-/** CRDs that clustermesh-apiserver waits for (Cilium's pkg/k8s/synced/crd.go). Cilium's operator registers them, and the lab runs none without root. */
+/**
+ * CRDs that clustermesh-apiserver waits for (Cilium's pkg/k8s/synced/crd.go). Cilium's operator registers them, and the lab runs none
+ * without root.
+ */
 const CRDS = ["ciliumnodes", "ciliumidentities", "ciliumendpoints"];
 const PLACE = { group: "cilium.io", version: "v2", plural: "ciliumnodes" };
 const TIMEOUT_MILLISECONDS = 30_000;
@@ -14,7 +17,8 @@ const TIMEOUT_MILLISECONDS = 30_000;
 const SIMULATED = { "clustermesh.lab/simulated": "no agent runs on this node" };
 
 /**
- * Writes a CiliumNode for each node of the cluster, as agents do, and deletes it with the node. No pod runs, so there are no CiliumIdentities and CiliumEndpoints.
+ * Writes a CiliumNode for each node of the cluster, as agents do, and deletes it with the node. No pod runs, so there are no
+ * CiliumIdentities and CiliumEndpoints.
  *
  * @param sources folder of Cilium's sources
  * @returns a function that stops it

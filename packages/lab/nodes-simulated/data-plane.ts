@@ -10,8 +10,9 @@ import { whyNoSandbox } from "./sandbox.ts";
 import { agentExec, reach, type Surroundings } from "./simulated-nodes.ts";
 
 /**
- * Lets kwok play the nodes. Their agents report what the mesh's client of their cluster reports: etcd, kvstoremesh and their connections are real, paths are computed.
- * If this user cannot run even these programs on this machine, logs the reason and computes the agents' answers too.
+ * Lets kwok play the nodes. Their agents report what the mesh's client of their cluster reports: etcd, kvstoremesh and their connections
+ * are real, paths are computed. If this user cannot run even these programs on this machine, logs the reason and computes the agents'
+ * answers too.
  */
 export async function simulatedDataPlane({ aws, running, folder, log }: DataPlaneOptions): Promise<DataPlane> {
     const why = await whyNoSandbox();

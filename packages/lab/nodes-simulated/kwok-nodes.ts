@@ -25,8 +25,8 @@ export function kwokNodes(exec: (cluster: RunningCluster) => ExecHandler): (clus
 }
 
 /**
- * Does the one thing of Cilium's operator without which no pod starts: removes the taint from a node once its agent is ready. The operator's own pods are played by
- * kwok, so they do nothing.
+ * Does the one thing of Cilium's operator without which no pod starts: removes the taint from a node once its agent is ready. The
+ * operator's own pods are played by kwok, so they do nothing.
  */
 function startOperator(config: KubeConfig): NodeJS.Timeout {
     const core = config.makeApiClient(CoreV1Api);

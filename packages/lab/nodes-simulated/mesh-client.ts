@@ -19,8 +19,8 @@ export interface MeshClientOptions extends Pick<ReplicaOptions, "serviceCidr" | 
     /** Folder for files and sockets; a socket's path must be short. */
     folder: string;
     /**
-     * Socket of the etcd to which connections from this cluster's client to an address lead. Undefined: packets are lost. Called for every connection and four times
-     * a second.
+     * Socket of the etcd to which connections from this cluster's client to an address lead. Undefined: packets are lost. Called for every
+     * connection and four times a second.
      */
     lead(address: string, client: ClientPlace): string | undefined;
 }
@@ -34,7 +34,8 @@ export interface ClientPlace {
 }
 
 /**
- * The part of a cluster that joins the mesh if its nodes are simulated: one pod of its clustermesh-apiserver, for as long as a pod is ready, and the mesh's client.
+ * The part of a cluster that joins the mesh if its nodes are simulated: one pod of its clustermesh-apiserver, for as long as a pod is
+ * ready, and the mesh's client.
  */
 export class MeshClient {
     readonly #options: MeshClientOptions;

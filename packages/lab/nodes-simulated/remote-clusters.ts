@@ -20,7 +20,10 @@ export interface Peer {
     unreachable?: string | undefined;
 }
 
-/** What `cilium-dbg status -o json` prints of the mesh in an agent with these peers: what the client reports, unless the agent's own node cannot reach the peer. */
+/**
+ * What `cilium-dbg status -o json` prints of the mesh in an agent with these peers: what the client reports, unless the agent's own node
+ * cannot reach the peer.
+ */
 export function agentStatus(peers: readonly Peer[]): string {
     const clusters = peers.map(({ name, remote, why, unreachable }) => {
         if (unreachable) return { name, status: unreachable, "num-failures": 1 };

@@ -13,8 +13,9 @@ export function replicaPod(pod: V1Pod, agents: V1DaemonSet): V1Pod {
 }
 
 /**
- * Adds the mesh's client to the pod. With KVStoreMesh it is the pod's own kvstoremesh, which reads the Secret cilium-kvstoremesh. With direct wiring agents are the
- * clients: in their place runs a kvstoremesh that reads their volume, with the Secret cilium-clustermesh, and writes what it reads into the cluster's own etcd.
+ * Adds the mesh's client to the pod. With KVStoreMesh it is the pod's own kvstoremesh, which reads the Secret cilium-kvstoremesh. With
+ * direct wiring agents are the clients: in their place runs a kvstoremesh that reads their volume, with the Secret cilium-clustermesh, and
+ * writes what it reads into the cluster's own etcd.
  */
 function withClient(pod: V1Pod, agents: V1DaemonSet): V1Pod {
     const { containers = [], volumes = [] } = pod.spec ?? {};

@@ -44,8 +44,9 @@ interface RemoteCluster {
 }
 
 /**
- * Computes what `cilium-dbg status -o json` would print of the mesh: no agent runs on the lab's simulated nodes. Parses the Secret, resolves the name, computes the
- * path and verifies the certificates of both sides. No data is synced, so a connected peer counts as synced.
+ * Computes what `cilium-dbg status -o json` would print of the mesh: no agent runs on the lab's simulated nodes. Parses the Secret,
+ * resolves the name, computes the path and verifies the certificates of both sides. No data is synced, so a connected peer counts as
+ * synced.
  */
 export async function simulatedAgentStatus(view: AgentView, world: World): Promise<string> {
     const clusters = await Promise.all(

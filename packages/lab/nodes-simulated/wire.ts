@@ -9,8 +9,8 @@ export interface Wire {
 }
 
 /**
- * Listens on a unix socket and carries each connection to the target that `lead` returns. While `lead` returns undefined, established connections are cut, and a new
- * one hangs as if its packets were lost: it goes through once there is a target, if the client still waits.
+ * Listens on a unix socket and carries each connection to the target that `lead` returns. While `lead` returns undefined, established
+ * connections are cut, and a new one hangs as if its packets were lost: it goes through once there is a target, if the client still waits.
  */
 export async function openWire(socket: string, lead: () => NetConnectOpts | undefined): Promise<Wire> {
     const connections = new Set<Connection>();

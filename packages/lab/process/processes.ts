@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 
 /**
- * Shell script that becomes the program. Before that it starts a watcher, which reads a pipe held by the owner: the pipe closes however the owner ends. Then the watcher
- * kills the program and runs the `afterwards` command. It reads descriptor 3 because a shell gives background jobs no standard input.
+ * Shell script that becomes the program. Before that it starts a watcher, which reads a pipe held by the owner: the pipe closes however the
+ * owner ends. Then the watcher kills the program and runs the `afterwards` command. It reads descriptor 3 because a shell gives background
+ * jobs no standard input.
  */
 const GUARD = 'exec 3<&0 </dev/null; { while read -r _; do :; done <&3; kill -KILL $$; eval "$0"; } >/dev/null 2>&1 & exec "$@" 3<&-';
 

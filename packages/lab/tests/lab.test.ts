@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { RequestOptions } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -58,6 +58,15 @@ describe.skipIf(await whyNoTools())("the lab", { timeout: 120_000 }, () => {
             await Promise.all(labs.map((lab) => lab.destroy()));
         }
         expect({ ...process.env }).toEqual(before);
+    });
+
+    test("a start that fails ends what it started and leaves process.env as it was", async () => {
+        const children = () => readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "utf8");
+        const before = { children: children(), env: { ...process.env } };
+        // The lab writes this file last.
+        mkdirSync(join(temporary, "failing/env"), { recursive: true });
+        await expect(start("failing")).rejects.toThrow("EISDIR");
+        expect({ children: children(), env: { ...process.env } }).toEqual(before);
     });
 
     test("a run that fails leaves process.env as it was, TMPDIR included", async () => {

@@ -22,7 +22,8 @@ export async function alone<Result>(folder: string, onWait: () => void, work: ()
 }
 
 /**
- * Makes a folder that appears under its name only when it is complete. If it exists by then, the existing folder stays. Call it within `alone`.
+ * Makes a folder that appears under its name only when it is complete. If it exists by then, the existing folder stays. Call it within
+ * `alone`.
  *
  * @param fill fills the folder, which it gets under a temporary name
  */

@@ -14,7 +14,10 @@ export type ToolName =
     | "netd"
     | CiliumTool;
 
-/** Programs of Cilium's images, under their names there. The operator is a stand-in, and so is the subcommand `clustermesh` of clustermesh-apiserver. */
+/**
+ * Programs of Cilium's images, under their names there. The operator is a stand-in, and so is the subcommand `clustermesh` of
+ * clustermesh-apiserver.
+ */
 export type CiliumTool = "cilium-agent" | "cilium-dbg" | "cilium-health" | "cilium-cni" | "clustermesh-apiserver" | "simulated-operator";
 
 /** A Go module in a folder beside this file. Its go.mod and go.sum pin what is built. */
@@ -26,13 +29,16 @@ export interface ToolModule {
     build: "tool" | ".";
     /** Go's build tags. */
     tags?: readonly string[];
-    /** New names of programs by the names that Go gives them. Go names a program after its main package's folder; releases may use another name. */
+    /**
+     * New names of programs by the names that Go gives them. Go names a program after its main package's folder; releases may use another
+     * name.
+     */
     renamed?: Readonly<Record<string, ToolName>>;
     /** Go variables that the project's release build sets, by full name. */
     variables: Readonly<Record<string, string>>;
     /**
-     * Processor time of a cold build in seconds, all cores together. Measured one module after another, so each found packages of the earlier ones in Go's cache.
-     * Pulumi's includes an allowance: another build had compiled a part of it.
+     * Processor time of a cold build in seconds, all cores together. Measured one module after another, so each found packages of the
+     * earlier ones in Go's cache. Pulumi's includes an allowance: another build had compiled a part of it.
      */
     cpuSeconds: number;
 }
@@ -100,8 +106,9 @@ export interface Requirement {
 }
 
 /**
- * Programs that may come from the PATH. The language host prints no version: it is taken from the folder of a usable `pulumi`, where Pulumi's releases put it. Always
- * built are Cilium's programs, which must have the chart's exact version, the lab's own netd, and agnhost, which prints no version.
+ * Programs that may come from the PATH. The language host prints no version: it is taken from the folder of a usable `pulumi`, where
+ * Pulumi's releases put it. Always built are Cilium's programs, which must have the chart's exact version, the lab's own netd, and agnhost,
+ * which prints no version.
  */
 export const ON_PATH: Readonly<Record<Exclude<ToolName, "pulumi-language-nodejs" | "agnhost" | "netd" | CiliumTool>, Requirement>> = {
     pulumi: { args: ["version"], range: ">=3.153.1 <4" },

@@ -19,8 +19,8 @@ const KEPT = [
 ];
 
 /**
- * Returns a folder with sources of the pinned Cilium, under their paths in its repository: the chart, scripts and files that its images contain unchanged, and `bpf`,
- * the datapath that the agent compiles. The folder works as the agent's `--lib-dir`.
+ * Returns a folder with sources of the pinned Cilium, under their paths in its repository: the chart, scripts and files that its images
+ * contain unchanged, and `bpf`, the datapath that the agent compiles. The folder works as the agent's `--lib-dir`.
  */
 export async function ciliumSources({ log = () => {}, cache = cacheFolder() }: Omit<ToolOptions, "path"> = {}): Promise<string> {
     const version = new RegExp(`${MODULE} (v\\S+)`).exec(readFileSync(join(moduleFolder("cilium"), "go.mod"), "utf8"))?.[1];

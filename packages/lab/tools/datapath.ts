@@ -34,8 +34,8 @@ const TRIALS = [
 export type Datapath = { programs: DebianPrograms; why?: undefined } | { programs?: undefined; why: string };
 
 /**
- * Tries whether Cilium's datapath can run on this machine: namespaces, mounts, links, packet filters, and a BPF program that is compiled and loaded. Fetches the
- * programs that it needs (`ensureDebian`) once namespaces are allowed.
+ * Tries whether Cilium's datapath can run on this machine: namespaces, mounts, links, packet filters, and a BPF program that is compiled
+ * and loaded. Fetches the programs that it needs (`ensureDebian`) once namespaces are allowed.
  */
 export async function tryDatapath(options: ToolOptions = {}): Promise<Datapath> {
     if (process.platform !== "linux") return { why: `Cilium's datapath needs Linux, and this is ${process.platform}` };

@@ -68,8 +68,8 @@ type DebianProgram = "clang" | "nft" | "crun" | "ip" | "ptp" | "host-local" | "l
 type IptablesProgram = `${"iptables" | "ip6tables"}${"" | "-save" | "-restore"}`;
 
 /**
- * Returns the datapath's programs that Go cannot build: usable ones of this machine, and for the others Debian packages of this machine's release, unpacked into
- * the cache. Nothing is installed, and apt verifies signatures as usual.
+ * Returns the datapath's programs that Go cannot build: usable ones of this machine, and for the others Debian packages of this machine's
+ * release, unpacked into the cache. Nothing is installed, and apt verifies signatures as usual.
  *
  * @throws Error that says what to install, if a program and apt are missing
  */
@@ -154,7 +154,8 @@ async function download({ name, install }: DebianPackage, folder: string, lists:
         run("apt-get", ["-qq", "-c", join(apt, `${config}.conf`), ...args], options);
     const fetch = (config: "machine" | "own") =>
         aptGet(config, "install", "--download-only", "--no-install-recommends", "--yes", "--reinstall", name);
-    // This machine's package lists may be outdated or missing. Then use the lab's own lists, which the machine never sees, and update those if they are outdated too.
+    // This machine's package lists may be outdated or missing. Then use the lab's own lists, which the machine never sees, and update those
+    // if they are outdated too.
     await fetch("machine")
         .catch(() => fetch("own"))
         .catch(async () => {
@@ -172,7 +173,11 @@ async function download({ name, install }: DebianPackage, folder: string, lists:
     return files.filter((file) => file.endsWith(".deb")).map((file) => join(apt, "archives", file));
 }
 
-/** Writes scripts into `bin` that run the unpacked programs with the unpacked libraries. @param final path of the folder once it is complete */
+/**
+ * Writes scripts into `bin` that run the unpacked programs with the unpacked libraries.
+ *
+ * @param final path of the folder once it is complete
+ */
 async function writePrograms({ name, programs }: DebianPackage, folder: string, final: string): Promise<void> {
     await mkdir(join(folder, "bin"));
     const folders = await readdir(join(folder, "root/usr/lib")).catch(() => []);

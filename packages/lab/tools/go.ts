@@ -14,7 +14,10 @@ const run = promisify(execFile);
 /** Folder of a Go module, beside this file. */
 export const moduleFolder = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-/** Go's settings, whatever the caller's are: go.sum decides what is downloaded, no toolchain is fetched, and no workspace of the caller's changes the versions. */
+/**
+ * Go's settings, whatever the caller's are: go.sum decides what is downloaded, no toolchain is fetched, and no workspace of the caller's
+ * changes the versions.
+ */
 const ENVIRONMENT = { GOTOOLCHAIN: "local", GOWORK: "off", GOFLAGS: "-mod=readonly -buildvcs=false", GO111MODULE: "on", CGO_ENABLED: "0" };
 
 /** A short name for a build of the module, made from all that the build depends on: pinned versions, sources, options, platform. */

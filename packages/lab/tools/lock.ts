@@ -10,8 +10,8 @@ const STALE_MILLISECONDS = 15_000;
 /**
  * Runs work while no other process runs work under the same lock file.
  *
- * Two processes may hold the lock if both find a killed holder's lock at the same moment. So the work must be safe to run twice at once, such as work that ends in a
- * rename.
+ * Two processes may hold the lock if both find a killed holder's lock at the same moment. So the work must be safe to run twice at once,
+ * such as work that ends in a rename.
  */
 export async function withLock<Result>(file: string, onWait: () => void, work: () => Promise<Result>): Promise<Result> {
     const own = `${file}.${randomUUID()}`;

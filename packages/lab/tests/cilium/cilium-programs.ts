@@ -132,7 +132,12 @@ export class CiliumPrograms {
         return (user: string) => this.#clientConfig(replica, `https://127.0.0.1:${client}`, user);
     }
 
-    /** Starts the container that writes the cluster into its etcd. @param users names of etcd's users @returns it, with its readiness check */
+    /**
+     * Starts the container that writes the cluster into its etcd.
+     *
+     * @param users names of etcd's users
+     * @returns it, with its readiness check
+     */
     async startClustermesh(name: string, id: number, etcd: string, replica: string, more: string[] = [], users: string[] = []) {
         const { health } = await freePorts(["health"]);
         const file = await this.#write(
@@ -151,7 +156,12 @@ export class CiliumPrograms {
         return { process, ready: () => responds(`http://127.0.0.1:${health}/readyz`) };
     }
 
-    /** Starts a peer's kvstoremesh. @param remote etcd configuration of the cluster that it reads @returns a function that reads its status of that cluster */
+    /**
+     * Starts a peer's kvstoremesh.
+     *
+     * @param remote etcd configuration of the cluster that it reads
+     * @returns a function that reads its status of that cluster
+     */
     async startKvstoremesh(name: string, id: number, etcd: string, cluster: string, remote: string) {
         const { health, api } = await freePorts(["health", "api"]);
         await mkdir(join(this.#folder, "peers"));

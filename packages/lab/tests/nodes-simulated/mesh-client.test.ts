@@ -53,7 +53,9 @@ describe.skipIf(why)("the mesh's real client without root", { timeout: 300_000 }
         );
     };
     let revision = 0;
-    /** Writes west's files into a Secret of east. Clients reconnect when the peer's file changes, and do not read its certificates before. */
+    /**
+     * Writes west's files into a Secret of east. Clients reconnect when the peer's file changes, and do not read its certificates before.
+     */
     const putWest = async (secret: string, entry: string, client: Files = west.files[REMOTE] ?? {}) => {
         const names = etcdClientFiles("west");
         const { "ca.crt": ca = "", "tls.crt": cert = "", "tls.key": key = "" } = client;

@@ -13,7 +13,10 @@ const NOBODY = "65534";
 
 afterEach(() => vi.unstubAllEnvs());
 
-/** Opens a sandbox and runs the first steps of clustermesh-apiserver's pod in it: etcdinit, then etcd. Prints etcd's response to a request through a socket. */
+/**
+ * Opens a sandbox and runs the first steps of clustermesh-apiserver's pod in it: etcdinit, then etcd. Prints etcd's response to a request
+ * through a socket.
+ */
 const SCRIPT = `
 const [netd, etcd, apiserver, folder, lab] = process.argv.slice(2);
 const { openSandbox, whyNoSandbox } = await import(lab + "/nodes-simulated/sandbox.ts");
