@@ -1,7 +1,7 @@
 import type { SimulatedAws } from "./aws/aws.ts";
 import { interfaces } from "./aws/ec2/tables.ts";
+import { behindBalancers } from "./aws/elb/forwarding.ts";
 import type { Place } from "./aws/memory.ts";
-import { behindBalancers } from "./aws/path/elb-path.ts";
 import { type Endpoint, type Path, pathBetween, type Traffic } from "./aws/path/path.ts";
 import type { RunningCluster } from "./cluster/clusters.ts";
 

@@ -1,5 +1,5 @@
 import { AwsError } from "./error.ts";
-import { covers, parseResourcePolicy } from "./iam/policy.ts";
+import { covers, parseResourcePolicy } from "./iam/policy-document.ts";
 import type { Scope } from "./scope.ts";
 import { Table } from "./table.ts";
 
@@ -138,14 +138,14 @@ export const kms = (scope: Scope) => {
                 throw new AwsError("ValidationException", `PendingWindowInDays must be between 7 and 30, but was ${days}`);
             const DeletionDate = new Date(scope.now.getTime() + days * DAY).toISOString();
             rows.update(key.KeyId, { KeyState: "PendingDeletion", Enabled: false, DeletionDate });
-            scope.later(keys, key.KeyId, [{ after: days * DAY, fixed: true, set: null }]);
+            scope.schedule(keys, key.KeyId, [{ after: days * DAY, fixed: true, set: null }]);
             return { KeyId: key.Arn, DeletionDate, KeyState: "PendingDeletion", PendingWindowInDays: days };
         },
         cancelKeyDeletion: ({ KeyId }: { KeyId: string }) => {
             const key = find(KeyId);
             if (key.KeyState !== "PendingDeletion") throw invalidState(`${key.Arn} is not pending deletion.`);
             rows.update(key.KeyId, { KeyState: "Disabled", DeletionDate: undefined });
-            scope.later(keys, key.KeyId, []);
+            scope.schedule(keys, key.KeyId, []);
             return { KeyId: key.Arn };
         },
 

@@ -153,7 +153,7 @@ export const ram = (scope: Scope) => {
         deleteResourceShare: ({ resourceShareArn }: { resourceShareArn: string }) => {
             need(resourceShareArn);
             rows.update(resourceShareArn, { status: "DELETED" });
-            scope.later(resourceShares, resourceShareArn, [{ after: 7_200_000, fixed: true, set: null }]);
+            scope.schedule(resourceShares, resourceShareArn, [{ after: 7_200_000, fixed: true, set: null }]);
             return { returnValue: true };
         },
     };

@@ -1,8 +1,8 @@
 import { instances } from "../aws/autoscaling.ts";
 import { interfaces, type NetworkInterface } from "../aws/ec2/tables.ts";
+import { serves } from "../aws/elb/forwarding.ts";
 import { type Listener, type LoadBalancer, listeners, loadBalancers, type TargetGroup, targetGroups } from "../aws/elb/tables.ts";
-import { targetsOf } from "../aws/elb/targets.ts";
-import { serves } from "../aws/path/elb-path.ts";
+import { targetsOf } from "../aws/elb/target-groups.ts";
 import type { Scope } from "../aws/scope.ts";
 import { type Check, type MeasuredHealth, namespaceName, type Part } from "./plan.ts";
 

@@ -1,17 +1,17 @@
 import type { Scope } from "../scope.ts";
-import { zoneActions } from "../zones.ts";
-import { aclActions } from "./acls.ts";
+import { elasticIpActions } from "./elastic-ips.ts";
 import { flowLogActions, flowLogs } from "./flow-logs.ts";
-import { addressActions, internetGatewayActions } from "./gateways.ts";
-import { groupRuleActions } from "./groups/group-rules.ts";
-import { groupActions } from "./groups/groups.ts";
 import { interfaceActions } from "./interfaces.ts";
+import { internetGatewayActions } from "./internet-gateways.ts";
 import { launchTemplateActions, launchTemplates } from "./launch-templates.ts";
-import { natGatewayActions } from "./nat.ts";
+import { natGatewayActions } from "./nat-gateways.ts";
+import { aclActions } from "./network-acls.ts";
 import { peeringActions } from "./peering/peering.ts";
-import { peerings } from "./peering/peering-tables.ts";
+import { peerings } from "./peering/tables.ts";
 import { routeTableActions } from "./routes/route-tables.ts";
 import { routeActions } from "./routes/routes.ts";
+import { groupActions } from "./security-groups/groups.ts";
+import { groupRuleActions } from "./security-groups/rules.ts";
 import { subnetActions } from "./subnets.ts";
 import {
     addresses,
@@ -28,11 +28,12 @@ import {
 } from "./tables.ts";
 import { type Taggable, tagActions } from "./tags.ts";
 import { vpcAttachmentActions } from "./transit/attachments.ts";
+import { transitGatewayActions } from "./transit/gateways.ts";
 import { transitPeeringActions } from "./transit/peering.ts";
 import { transitRouteTableActions } from "./transit/route-tables.ts";
 import { peeringAttachments, transitGateways, transitRouteTables, vpcAttachments } from "./transit/tables.ts";
-import { transitGatewayActions } from "./transit/transit-gateway.ts";
 import { vpcActions } from "./vpc.ts";
+import { zoneActions } from "./zones.ts";
 
 /** All that EC2 keeps: what can be tagged, and what must be gone after the last destroy. */
 export const EC2_TABLES: readonly Taggable[] = [
@@ -63,7 +64,7 @@ export const ec2 = (scope: Scope) => ({
     ...subnetActions(scope),
     ...zoneActions(scope),
     ...internetGatewayActions(scope),
-    ...addressActions(scope),
+    ...elasticIpActions(scope),
     ...natGatewayActions(scope),
     ...routeTableActions(scope),
     ...routeActions(scope),

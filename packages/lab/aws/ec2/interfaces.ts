@@ -1,8 +1,8 @@
 import { AwsError } from "../error.ts";
 import { type Filter, filtered } from "../filters.ts";
 import type { Quota, Scope } from "../scope.ts";
-import { freeAddress } from "./addresses.ts";
 import { invalidValue, missing } from "./errors.ts";
+import { freeAddress } from "./subnet-addresses.ts";
 import { addresses, interfaces, type NetworkInterface, securityGroups, shown, subnets } from "./tables.ts";
 import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
 

@@ -3,12 +3,11 @@ import { parseCidr, prefixOf, sizeOf } from "../cidr.ts";
 import { AwsError } from "../error.ts";
 import { type Filter, filtered } from "../filters.ts";
 import type { Quota, Scope } from "../scope.ts";
-import { zonesOf } from "../zones.ts";
-import { takenIn } from "./addresses.ts";
 import { dependencies, invalidCidr, invalidValue, missing } from "./errors.ts";
-import { interfaces, reservations, routeTables, type Subnet, shown, subnets, vpcs } from "./tables.ts";
+import { takenIn } from "./subnet-addresses.ts";
+import { cidrBlocksOf, interfaces, reservations, routeTables, type Subnet, shown, subnets, vpcs } from "./tables.ts";
 import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
-import { blocksOf } from "./vpc.ts";
+import { zonesOf } from "./zones.ts";
 
 export const SUBNETS_PER_VPC: Quota = { code: "L-407747CB", default: 200 };
 
@@ -37,7 +36,7 @@ export const subnetActions = (scope: Scope) => {
             const vpc = vpcs.in(scope).need(VpcId, () => missing("vpc", VpcId));
             const cidr = parseCidr(request.CidrBlock);
             if (!cidr) throw invalidCidr(request.CidrBlock, "cidrBlock");
-            if (prefixOf(cidr) < 16 || prefixOf(cidr) > 28 || !blocksOf(vpc).some((block) => contains(block, cidr)))
+            if (prefixOf(cidr) < 16 || prefixOf(cidr) > 28 || !cidrBlocksOf(vpc).some((block) => contains(block, cidr)))
                 throw new AwsError("InvalidSubnet.Range", `The CIDR '${cidr}' is invalid.`);
             const siblings = rows.list().filter((one) => one.VpcId === VpcId);
             if (siblings.some((one) => overlap(one.CidrBlock, cidr)))

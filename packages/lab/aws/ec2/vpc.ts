@@ -3,12 +3,13 @@ import { parseCidr, prefixOf } from "../cidr.ts";
 import { AwsError } from "../error.ts";
 import { type Filter, filtered } from "../filters.ts";
 import type { Quota, Scope } from "../scope.ts";
-import { makeDefaultAcl } from "./acls.ts";
 import { dependencies, invalidCidr, invalidValue, missing } from "./errors.ts";
-import { dropGroup, makeDefaultGroup } from "./groups/groups.ts";
+import { makeDefaultAcl } from "./network-acls.ts";
 import { endPeeringsOf } from "./peering/peering.ts";
 import { makeMainTable } from "./routes/route-tables.ts";
+import { dropGroup, makeDefaultGroup } from "./security-groups/groups.ts";
 import {
+    cidrBlocksOf,
     interfaces,
     internetGateways,
     networkAcls,
@@ -29,11 +30,6 @@ export const CIDRS_PER_VPC: Quota = { code: "L-83CA0A9D", default: 5 };
 
 /** Ranges that a VPC from another of them cannot take a block of. */
 const APART = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
-
-/** All blocks of a VPC, the first one first. */
-export function blocksOf({ CidrBlockAssociationSet }: Readonly<Vpc>): string[] {
-    return CidrBlockAssociationSet.filter(({ CidrBlockState }) => CidrBlockState.State === "associated").map(({ CidrBlock }) => CidrBlock);
-}
 
 /** VPCs, their blocks and attributes, and the default network ACL. */
 export const vpcActions = (scope: Scope) => {
@@ -65,7 +61,7 @@ export const vpcActions = (scope: Scope) => {
                 ],
                 attributes: { enableDnsSupport: true, enableDnsHostnames: false, enableNetworkAddressUsageMetrics: false },
             });
-            scope.later(vpcs, VpcId, [{ after: 1_000, set: { State: "available" } }]);
+            scope.schedule(vpcs, VpcId, [{ after: 1_000, set: { State: "available" } }]);
             tagNew(scope, "vpc", VpcId, request.TagSpecifications);
             makeMainTable(scope, vpc);
             makeDefaultGroup(scope, vpc);
@@ -119,8 +115,8 @@ export const vpcActions = (scope: Scope) => {
                     "InvalidVpc.Range",
                     `The CIDR '${cidr}' is restricted. Use a CIDR from the same private address range as the current VPC CIDR, or use a publicly-routable CIDR.`,
                 );
-            if (blocksOf(vpc).some((block) => overlap(block, cidr))) throw badRange(cidr);
-            if (blocksOf(vpc).length >= scope.quota(CIDRS_PER_VPC))
+            if (cidrBlocksOf(vpc).some((block) => overlap(block, cidr))) throw badRange(cidr);
+            if (cidrBlocksOf(vpc).length >= scope.quota(CIDRS_PER_VPC))
                 throw new AwsError(
                     "CidrLimitExceeded",
                     `This network '${VpcId}' has met its maximum number of allowed CIDRs: ${scope.quota(CIDRS_PER_VPC)}`,

@@ -1,10 +1,10 @@
 import { roleByArn } from "../iam/iam.ts";
 import type { Scope } from "../scope.ts";
 import { ADDONS, addonVersions, checkConfiguration, defaultVersion } from "./addon-catalogue.ts";
-import { VERSIONS } from "./checks.ts";
+import { VERSIONS } from "./cluster-checks.ts";
+import { begin } from "./jobs.ts";
 import { addons, inUse, invalid, needActive, needCluster, notFound, type Tags } from "./tables.ts";
 import { beginUpdate } from "./updates.ts";
-import { begin } from "./work.ts";
 
 /** How long AWS takes, milliseconds. */
 const CHANGE = 30_000;

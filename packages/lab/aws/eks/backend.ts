@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Place } from "../memory.ts";
 import type { Scope } from "../scope.ts";
+import { complete, type Outcome, type Task, taskOf, type Work, works } from "./jobs.ts";
 import type { AddonSpec, ClusterMade, ClusterSpec, NodeSpec } from "./specs.ts";
-import { complete, type Outcome, type Task, taskOf, type Work, works } from "./work.ts";
 
 /**
  * What stands behind the simulated EKS: real API servers, say. A cluster, node group or add-on is ready only once its promise has resolved; a rejection makes

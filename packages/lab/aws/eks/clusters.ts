@@ -1,6 +1,6 @@
-import { authorize } from "../ec2/groups/group-rules.ts";
-import { makeGroup } from "../ec2/groups/groups.ts";
 import { makeInterface } from "../ec2/interfaces.ts";
+import { makeGroup } from "../ec2/security-groups/groups.ts";
+import { authorize } from "../ec2/security-groups/rules.ts";
 import type { Subnet } from "../ec2/tables.ts";
 import { addTags } from "../ec2/tags.ts";
 import { AwsError } from "../error.ts";
@@ -16,7 +16,8 @@ import {
     DEFAULT_VERSION,
     fullLogging,
     serviceCidr,
-} from "./checks.ts";
+} from "./cluster-checks.ts";
+import { begin } from "./jobs.ts";
 import {
     type AuthenticationMode,
     addons,
@@ -33,7 +34,6 @@ import {
     type VpcConfig,
 } from "./tables.ts";
 import { clusterUpdateActions } from "./updates.ts";
-import { begin } from "./work.ts";
 
 export const CLUSTERS_PER_REGION: Quota = { code: "L-1194D53C", default: 100 };
 

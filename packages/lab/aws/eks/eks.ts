@@ -2,11 +2,11 @@ import type { Scope } from "../scope.ts";
 import { accessActions } from "./access.ts";
 import { addonActions } from "./addons.ts";
 import { clusterActions } from "./clusters.ts";
+import { settleAlone, works } from "./jobs.ts";
 import { nodegroupActions } from "./nodegroups.ts";
 import { podIdentityActions } from "./pod-identity.ts";
 import { accessEntries, addons, clusters, nodegroups, podIdentities } from "./tables.ts";
 import { eksTagActions } from "./tags.ts";
-import { settleAlone, works } from "./work.ts";
 
 /** All that EKS keeps and that must be gone after the last destroy. */
 export const EKS_TABLES = [clusters, nodegroups, addons, accessEntries, podIdentities, works];

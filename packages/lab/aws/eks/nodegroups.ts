@@ -1,7 +1,8 @@
 import { groups, instancesOf } from "../autoscaling.ts";
 import type { Quota, Scope } from "../scope.ts";
 import { putEntry } from "./access.ts";
-import { checkRole, knownSubnets } from "./checks.ts";
+import { checkRole, knownSubnets } from "./cluster-checks.ts";
+import { begin } from "./jobs.ts";
 import { checkMachines, checkScaling, checkSkew, checkTaints, checkTemplateUse } from "./nodegroup-checks.ts";
 import { startInstances, stopInstances, templateData } from "./nodes.ts";
 import {
@@ -20,7 +21,6 @@ import {
     type Taint,
 } from "./tables.ts";
 import { beginUpdate } from "./updates.ts";
-import { begin } from "./work.ts";
 
 export const NODEGROUPS_PER_CLUSTER: Quota = { code: "L-6D54EA21", default: 30 };
 

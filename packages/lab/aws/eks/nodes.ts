@@ -1,9 +1,9 @@
 import { addressAt, overlap } from "../../../../core/network/cidr.ts";
 import { type Instance, instances, takeOutOfService } from "../autoscaling.ts";
 import { sizeOf } from "../cidr.ts";
-import { takenIn } from "../ec2/addresses.ts";
 import { makeInterface } from "../ec2/interfaces.ts";
 import { templateVersion } from "../ec2/launch-templates.ts";
+import { takenIn } from "../ec2/subnet-addresses.ts";
 import { interfaces, reservations, type Subnet, subnets } from "../ec2/tables.ts";
 import { AwsError } from "../error.ts";
 import type { Scope } from "../scope.ts";

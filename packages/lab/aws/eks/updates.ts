@@ -1,5 +1,6 @@
 import type { Scope } from "../scope.ts";
-import { checkEndpoint, checkGroups, checkUpgrade, clusterSubnets, fullLogging } from "./checks.ts";
+import { checkEndpoint, checkGroups, checkUpgrade, clusterSubnets, fullLogging } from "./cluster-checks.ts";
+import { begin, type Job } from "./jobs.ts";
 import {
     type AuthenticationMode,
     type Cluster,
@@ -13,7 +14,6 @@ import {
     updates,
     type VpcConfig,
 } from "./tables.ts";
-import { begin, type Job } from "./work.ts";
 
 /** How long AWS takes, milliseconds. */
 const UPGRADE = 8 * 60_000;

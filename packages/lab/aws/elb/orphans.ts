@@ -17,7 +17,7 @@ const LINGER = 20_000;
 /** Leaves a balancer's interfaces behind. */
 export function orphan(scope: Scope, balancer: string, interfaces: string[]): void {
     orphans.in(scope).put(balancer, { balancer, interfaces, due: false, account: scope.account, region: scope.region });
-    scope.later(orphans, balancer, [{ after: LINGER, set: { due: true } }]);
+    scope.schedule(orphans, balancer, [{ after: LINGER, set: { due: true } }]);
 }
 
 /** Removes those whose time has come. */

@@ -92,7 +92,7 @@ export function register(scope: Scope, TargetGroupArn: string, Id: string, port?
     if (before && before.State !== "draining") return;
     targets.in(scope).put(key, { TargetGroupArn, Id, Port: port ?? group.Port, State: "initial" });
     const after = group.HealthCheckIntervalSeconds * group.HealthyThresholdCount * 1_000;
-    scope.later(targets, key, [{ after, set: { State: "healthy" } }]);
+    scope.schedule(targets, key, [{ after, set: { State: "healthy" } }]);
 }
 
 /** Drains a target, and forgets it after its group's delay. */
@@ -102,7 +102,7 @@ export function deregister(scope: Scope, TargetGroupArn: string, Id: string): vo
     if (!before || before.State === "draining") return;
     targets.in(scope).update(key, { State: "draining" });
     const delay = Number(targetGroups.in(scope).get(TargetGroupArn)?.attributes["deregistration_delay.timeout_seconds"] ?? 0);
-    scope.later(targets, key, [{ after: delay * 1_000, set: null }]);
+    scope.schedule(targets, key, [{ after: delay * 1_000, set: null }]);
 }
 
 /** Changes known attributes of a balancer, a target group or a listener. */

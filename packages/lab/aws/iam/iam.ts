@@ -3,8 +3,8 @@ import type { Tag } from "../filters.ts";
 import { withTags } from "../filters.ts";
 import type { Quota, Scope } from "../scope.ts";
 import { Table } from "../table.ts";
-import { identityProviderActions } from "./oidc.ts";
-import { parseIdentityPolicy, parseTrustPolicy } from "./policy.ts";
+import { identityProviderActions } from "./oidc-providers.ts";
+import { parseIdentityPolicy, parseTrustPolicy } from "./policy-document.ts";
 
 export interface Role {
     RoleName: string;

@@ -1,7 +1,7 @@
 import { AwsError } from "../error.ts";
 import type { Scope } from "../scope.ts";
 import { roleByArn, roles } from "./iam.ts";
-import { covers, parseTrustPolicy, type Statement } from "./policy.ts";
+import { covers, parseTrustPolicy, type Statement } from "./policy-document.ts";
 
 /** Who calls, and the roles that he may take on. Whoever sends the answer's `AssumedRoleUser.Arn` as `Caller.principal` calls in its name. */
 export const sts = (scope: Scope) => ({

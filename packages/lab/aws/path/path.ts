@@ -1,7 +1,7 @@
 import { holds } from "../cidr.ts";
 import { interfaces, type NetworkInterface, type SecurityGroupRule, type Subnet, securityGroupRules } from "../ec2/tables.ts";
 import type { Scope } from "../scope.ts";
-import { type Drop, subnetOf, travel, type VpcAt } from "./path-routes.ts";
+import { type Drop, subnetOf, travel, type VpcAt } from "./routes.ts";
 
 /** An address in a VPC. */
 export interface Endpoint extends VpcAt {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { behindBalancers } from "../../aws/elb/forwarding.ts";
 import { LISTENERS_PER_BALANCER, NETWORK_LOAD_BALANCERS, TARGET_GROUPS } from "../../aws/elb/tables.ts";
-import { setMeasuredHealth } from "../../aws/elb/targets.ts";
-import { behindBalancers } from "../../aws/path/elb-path.ts";
+import { setMeasuredHealth } from "../../aws/elb/target-groups.ts";
 import { pathBetween } from "../../aws/path/path.ts";
 import { HERE, keptRules } from "./places.ts";
 import { type Site, site } from "./site.ts";

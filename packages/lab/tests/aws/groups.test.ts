@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { RULES_PER_GROUP } from "../../aws/ec2/groups/group-rules.ts";
+import { RULES_PER_GROUP } from "../../aws/ec2/security-groups/rules.ts";
 import { keeps, refused } from "./world.ts";
 
 const etcd = (CidrIp: string, Description = "etcd") => ({

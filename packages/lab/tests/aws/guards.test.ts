@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { GROUPS_PER_REGION } from "../../aws/ec2/groups/groups.ts";
-import { NAT_GATEWAYS_PER_ZONE } from "../../aws/ec2/nat.ts";
+import { NAT_GATEWAYS_PER_ZONE } from "../../aws/ec2/nat-gateways.ts";
 import { ROUTE_TABLES_PER_VPC } from "../../aws/ec2/routes/route-tables.ts";
 import { ROUTES_PER_TABLE } from "../../aws/ec2/routes/routes.ts";
+import { GROUPS_PER_REGION } from "../../aws/ec2/security-groups/groups.ts";
 import { SUBNETS_PER_VPC } from "../../aws/ec2/subnets.ts";
 import { addTags } from "../../aws/ec2/tags.ts";
-import { TRANSIT_GATEWAYS } from "../../aws/ec2/transit/transit-gateway.ts";
+import { TRANSIT_GATEWAYS } from "../../aws/ec2/transit/gateways.ts";
 import { CIDRS_PER_VPC } from "../../aws/ec2/vpc.ts";
 import { IRELAND, OTHERS, refused, world } from "./world.ts";
 

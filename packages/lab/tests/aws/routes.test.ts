@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { ADDRESSES_PER_REGION } from "../../aws/ec2/gateways.ts";
+import { ADDRESSES_PER_REGION } from "../../aws/ec2/elastic-ips.ts";
 import { IRELAND, keeps, refused, type World } from "./world.ts";
 
 /** A subnet with a NAT gateway. */

@@ -22,7 +22,7 @@ const toy = (scope: Scope) => ({
     create: ({ Size }: { Size: number; DryRun?: boolean }) => {
         const Id = scope.id("box");
         boxes.in(scope).put(Id, { Id, State: "pending", Size });
-        scope.later(boxes, Id, [{ after: 10_000, set: { State: "available" } }]);
+        scope.schedule(boxes, Id, [{ after: 10_000, set: { State: "available" } }]);
         if (boxes.in(scope).list().length > scope.quota(BOXES))
             throw new AwsError("BoxLimitExceeded", "The maximum number of boxes has been reached.");
         return { Id };
@@ -30,7 +30,7 @@ const toy = (scope: Scope) => ({
     remove: ({ Id }: { Id: string }) => {
         boxes.in(scope).need(Id, () => new AwsError("InvalidBoxID.NotFound", `The box ID '${Id}' does not exist`));
         boxes.in(scope).update(Id, { State: "deleting" });
-        scope.later(boxes, Id, [
+        scope.schedule(boxes, Id, [
             { after: 5_000, set: { State: "deleted" } },
             { after: 3_600_000, fixed: true, set: null },
         ]);

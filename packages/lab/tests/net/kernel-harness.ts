@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { expect } from "vitest";
 import type { SimulatedAws } from "../../aws/aws.ts";
-import { behindBalancers } from "../../aws/path/elb-path.ts";
+import { behindBalancers } from "../../aws/elb/forwarding.ts";
 import { type Endpoint, pathBetween } from "../../aws/path/path.ts";
 import { startNetwork } from "../../net/network.ts";
 import { tryDatapath } from "../../tools/datapath.ts";

@@ -3,10 +3,9 @@ import { AwsError } from "../../error.ts";
 import { type Filter, filtered } from "../../filters.ts";
 import type { Quota, Scope } from "../../scope.ts";
 import { missing } from "../errors.ts";
-import { shown, vpcs } from "../tables.ts";
+import { cidrBlocksOf, shown, vpcs } from "../tables.ts";
 import { forgetTags, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
-import { blocksOf } from "../vpc.ts";
-import { isHere, type Peering, type PeeringOptions, type PeeringSide, peerings, peeringsOf } from "./peering-tables.ts";
+import { isHere, type Peering, type PeeringOptions, type PeeringSide, peerings, peeringsOf } from "./tables.ts";
 
 export const ACTIVE_PEERINGS_PER_VPC: Quota = { code: "L-7E9ECCDB", default: 50, max: 125 };
 export const OUTSTANDING_PEERINGS: Quota = { code: "L-DC9F7029", default: 25 };
@@ -66,7 +65,7 @@ export const peeringActions = (scope: Scope) => {
             });
             tagNew(scope, "vpc-peering-connection", id, request.TagSpecifications);
             const pending = { Code: "pending-acceptance", Message: `Pending Acceptance by ${peer.account}` };
-            scope.later(
+            scope.schedule(
                 peerings,
                 id,
                 !accepter || overlapping(requester, accepter)
@@ -114,7 +113,7 @@ export const peeringActions = (scope: Scope) => {
                 AccepterVpcInfo: { ...accepter, PeeringOptions },
                 ExpirationTime: undefined,
             });
-            scope.later(peerings, id, [{ after: 1_000, set: { Status: { Code: "active", Message: "Active" } } }]);
+            scope.schedule(peerings, id, [{ after: 1_000, set: { Status: { Code: "active", Message: "Active" } } }]);
             return { VpcPeeringConnection: show(made) };
         },
 
@@ -123,7 +122,7 @@ export const peeringActions = (scope: Scope) => {
             mustBeAccepter(scope, row, "reject", "accepted or rejected");
             if (row.Status.Code !== "pending-acceptance") throw badTransition(row, "rejected");
             rows.update(id, { Status: { Code: "rejected", Message: "Rejected" } });
-            scope.later(peerings, id, [{ after: 2 * DAY, fixed: true, set: null }]);
+            scope.schedule(peerings, id, [{ after: 2 * DAY, fixed: true, set: null }]);
             return { Return: true };
         },
 
@@ -183,7 +182,7 @@ export const peeringActions = (scope: Scope) => {
             const row = need(id);
             if (!["active", "pending-acceptance"].includes(row.Status.Code)) throw badTransition(row, "deleting");
             rows.update(id, { Status: { Code: "deleting", Message: "Deleting" } });
-            scope.later(peerings, id, [
+            scope.schedule(peerings, id, [
                 { after: 1_000, set: { Status: { Code: "deleted", Message: `Deleted by ${scope.account}` } } },
                 { after: 2 * HOUR, fixed: true, set: null },
             ]);
@@ -202,7 +201,7 @@ export function endPeeringsOf(scope: Scope, vpcId: string): void {
         const id = one.VpcPeeringConnectionId;
         if (peerings.gone(one) || ![one.RequesterVpcInfo.VpcId, one.AccepterVpcInfo.VpcId].includes(vpcId)) continue;
         peerings.in(scope).update(id, { Status: { Code: "deleted", Message: `Deleted by ${scope.account}` } });
-        scope.later(peerings, id, [{ after: 2 * HOUR, fixed: true, set: null }]);
+        scope.schedule(peerings, id, [{ after: 2 * HOUR, fixed: true, set: null }]);
     }
 }
 
@@ -215,7 +214,7 @@ function sideOf(scope: Scope, VpcId: string): PeeringSide | undefined {
             VpcId,
             Region: scope.region,
             CidrBlock: vpc.CidrBlock,
-            CidrBlockSet: blocksOf(vpc).map((CidrBlock) => ({ CidrBlock })),
+            CidrBlockSet: cidrBlocksOf(vpc).map((CidrBlock) => ({ CidrBlock })),
         }
     );
 }

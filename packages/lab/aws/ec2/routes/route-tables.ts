@@ -2,9 +2,8 @@ import { AwsError } from "../../error.ts";
 import { type Filter, filtered } from "../../filters.ts";
 import type { Quota, Scope } from "../../scope.ts";
 import { dependencies, missing } from "../errors.ts";
-import { type RouteTable, routeTables, shown, subnets, type Vpc, vpcs } from "../tables.ts";
+import { cidrBlocksOf, type RouteTable, routeTables, shown, subnets, type Vpc, vpcs } from "../tables.ts";
 import { forgetTags, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
-import { blocksOf } from "../vpc.ts";
 import { routeState } from "./routes.ts";
 
 export const ROUTE_TABLES_PER_VPC: Quota = { code: "L-589F43AA", default: 200 };
@@ -39,7 +38,7 @@ function putTable(scope: Scope, vpc: Readonly<Vpc>): Readonly<RouteTable> {
         OwnerId: scope.account,
         PropagatingVgws: [],
         Associations: [],
-        Routes: blocksOf(vpc).map((DestinationCidrBlock) => ({
+        Routes: cidrBlocksOf(vpc).map((DestinationCidrBlock) => ({
             DestinationCidrBlock,
             GatewayId: "local",
             Origin: "CreateRouteTable" as const,

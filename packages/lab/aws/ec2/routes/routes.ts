@@ -3,10 +3,19 @@ import { parseCidr } from "../../cidr.ts";
 import { AwsError } from "../../error.ts";
 import type { Quota, Scope } from "../../scope.ts";
 import { invalidCidr, invalidValue, missing, required } from "../errors.ts";
-import { peerings, peeringsOf } from "../peering/peering-tables.ts";
-import { interfaces, internetGateways, natGateways, type Route, type RouteTable, type RouteTarget, routeTables, vpcs } from "../tables.ts";
+import { peerings, peeringsOf } from "../peering/tables.ts";
+import {
+    cidrBlocksOf,
+    interfaces,
+    internetGateways,
+    natGateways,
+    type Route,
+    type RouteTable,
+    type RouteTarget,
+    routeTables,
+    vpcs,
+} from "../tables.ts";
 import { attachmentOf } from "../transit/tables.ts";
-import { blocksOf } from "../vpc.ts";
 
 export const ROUTES_PER_TABLE: Quota = { code: "L-93826ACB", default: 500, max: 1000 };
 
@@ -91,7 +100,7 @@ function destinationOf({ DestinationCidrBlock }: { DestinationCidrBlock?: string
 
 function refuseLocal(scope: Scope, { VpcId }: Readonly<RouteTable>, destination: string): void {
     const vpc = vpcs.in(scope).get(VpcId);
-    if (vpc && blocksOf(vpc).some((block) => contains(block, destination)))
+    if (vpc && cidrBlocksOf(vpc).some((block) => contains(block, destination)))
         throw invalidValue(
             `The destination CIDR block ${destination} is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance.`,
         );

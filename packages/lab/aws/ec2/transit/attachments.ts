@@ -113,9 +113,9 @@ export const vpcAttachmentActions = (scope: Scope) => {
             const row = need(id);
             if (!["available", "pendingAcceptance"].includes(row.State)) throw invalidState(id);
             leaveTables(scope, id);
-            scope.later(vpcAttachments, id, [{ after: 60_000, set: { State: "deleted" } }, FORGOTTEN]);
+            scope.schedule(vpcAttachments, id, [{ after: 60_000, set: { State: "deleted" } }, FORGOTTEN]);
             const there = scope.at({ account: row.VpcOwnerId, region: row.region });
-            for (const eni of row.interfaceIds) there.later(interfaces, eni, [{ after: 60_000, set: null }]);
+            for (const eni of row.interfaceIds) there.schedule(interfaces, eni, [{ after: 60_000, set: null }]);
             return { TransitGatewayVpcAttachment: show(rows.update(id, { State: "deleting" })) };
         },
     };
@@ -129,5 +129,5 @@ function makeTransitInterface(scope: Scope, SubnetId: string, attachmentId: stri
 
 function activate(scope: Scope, { TransitGatewayAttachmentId: id, TransitGatewayId }: Readonly<VpcAttachment>): void {
     joinDefaults(scope, id, TransitGatewayId, true);
-    scope.later(vpcAttachments, id, [{ after: 60_000, set: { State: "available" } }]);
+    scope.schedule(vpcAttachments, id, [{ after: 60_000, set: { State: "available" } }]);
 }

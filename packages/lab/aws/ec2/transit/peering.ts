@@ -60,7 +60,7 @@ export const transitPeeringActions = (scope: Scope) => {
                 Status: status("initiatingRequest"),
                 CreationTime: scope.now.toISOString(),
             });
-            scope.later(peeringAttachments, id, [
+            scope.schedule(peeringAttachments, id, [
                 { after: 10_000, set: { State: "pendingAcceptance", Status: status("pendingAcceptance") } },
             ]);
             tagNew(scope, "transit-gateway-attachment", id, request.TagSpecifications);
@@ -73,7 +73,7 @@ export const transitPeeringActions = (scope: Scope) => {
                 throw new AwsError("InvalidParameterValue", `Cannot accept ${id} as the source of the peering request.`);
             if (row.State !== "pendingAcceptance") throw invalidState(id);
             for (const side of [row.RequesterTgwInfo, row.AccepterTgwInfo]) joinDefaults(scope, id, side.TransitGatewayId, false);
-            scope.later(peeringAttachments, id, [{ after: 60_000, set: { State: "available", Status: status("available") } }]);
+            scope.schedule(peeringAttachments, id, [{ after: 60_000, set: { State: "available", Status: status("available") } }]);
             return { TransitGatewayPeeringAttachment: show(rows.update(id, { State: "pending", Status: status("pending") })) };
         },
 
@@ -96,7 +96,7 @@ export const transitPeeringActions = (scope: Scope) => {
         deleteTransitGatewayPeeringAttachment: ({ TransitGatewayAttachmentId: id }: { TransitGatewayAttachmentId: string }) => {
             if (!["available", "pendingAcceptance", "initiatingRequest"].includes(need(id).State)) throw invalidState(id);
             leaveTables(scope, id);
-            scope.later(peeringAttachments, id, [{ after: 60_000, set: { State: "deleted", Status: status("deleted") } }, FORGOTTEN]);
+            scope.schedule(peeringAttachments, id, [{ after: 60_000, set: { State: "deleted", Status: status("deleted") } }, FORGOTTEN]);
             return { TransitGatewayPeeringAttachment: show(rows.update(id, { State: "deleting", Status: status("deleting") })) };
         },
     };

@@ -1,7 +1,6 @@
 import { holds, prefixOf } from "../../cidr.ts";
 import type { Scope } from "../../scope.ts";
-import { vpcs } from "../tables.ts";
-import { blocksOf } from "../vpc.ts";
+import { cidrBlocksOf, vpcs } from "../tables.ts";
 import { peeringAttachments, type TransitRouteTable, transitRouteTables, vpcAttachments } from "./tables.ts";
 
 /** A route as a search shows it. */
@@ -29,7 +28,7 @@ export function makeTransitTable(
         propagations: [],
         routes: [],
     });
-    scope.later(transitRouteTables, TransitGatewayRouteTableId, [{ after: 60_000, set: { State: "available" } }]);
+    scope.schedule(transitRouteTables, TransitGatewayRouteTableId, [{ after: 60_000, set: { State: "available" } }]);
     return made;
 }
 
@@ -73,7 +72,7 @@ export function transitRoutes(scope: Scope, table: Readonly<TransitRouteTable>):
         const attachment = vpcAttachments.in(scope).get(id);
         if (attachment?.State !== "available") return [];
         const vpc = vpcs.in(scope.at({ account: attachment.VpcOwnerId, region: attachment.region })).get(attachment.VpcId);
-        return vpc ? blocksOf(vpc).map((block) => route(block, "propagated", id)) : [];
+        return vpc ? cidrBlocksOf(vpc).map((block) => route(block, "propagated", id)) : [];
     });
     const fixed = table.routes.map((one) => route(one.DestinationCidrBlock, "static", one.attachmentId));
     return [

@@ -1,6 +1,6 @@
 import { sizeOf } from "../cidr.ts";
-import { takenIn } from "../ec2/addresses.ts";
 import { makeInterface } from "../ec2/interfaces.ts";
+import { takenIn } from "../ec2/subnet-addresses.ts";
 import { interfaces, internetGateways, type Subnet, securityGroups, subnets } from "../ec2/tables.ts";
 import { AwsError } from "../error.ts";
 import { type Tag, withTags } from "../filters.ts";
@@ -21,7 +21,7 @@ import {
     targetGroups,
     withAttributes,
 } from "./tables.ts";
-import { targetGroupActions } from "./targets.ts";
+import { targetGroupActions } from "./target-groups.ts";
 
 export interface SubnetMapping {
     SubnetId: string;
@@ -108,7 +108,7 @@ const actions = (scope: Scope) => {
                 interfaces: made.map(({ eni }) => eni.NetworkInterfaceId),
                 asked,
             });
-            scope.later(loadBalancers, LoadBalancerArn, [{ after: 120_000, set: { State: { Code: "active" } } }]);
+            scope.schedule(loadBalancers, LoadBalancerArn, [{ after: 120_000, set: { State: { Code: "active" } } }]);
             return { LoadBalancers: [show(balancer)] };
         },
 

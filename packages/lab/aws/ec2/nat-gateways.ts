@@ -42,7 +42,7 @@ export const natGatewayActions = (scope: Scope) => {
             tagNew(scope, "natgateway", NatGatewayId, request.TagSpecifications);
             const failure = failureOf(address, ConnectivityType === "public" && !hasInternet(scope, VpcId) ? VpcId : undefined);
             if (failure) {
-                scope.later(natGateways, NatGatewayId, [{ after: 10_000, set: { State: "failed", ...failure } }, forgotten]);
+                scope.schedule(natGateways, NatGatewayId, [{ after: 10_000, set: { State: "failed", ...failure } }, forgotten]);
                 return { NatGateway: show(rows.put(NatGatewayId, { ...nat, NatGatewayAddresses: [] })) };
             }
             const own = makeInterface(scope, {
@@ -77,7 +77,7 @@ export const natGatewayActions = (scope: Scope) => {
                     },
                 ],
             });
-            scope.later(natGateways, NatGatewayId, [{ after: 100_000, set: { State: "available" } }]);
+            scope.schedule(natGateways, NatGatewayId, [{ after: 100_000, set: { State: "available" } }]);
             return { NatGateway: show(made) };
         },
 
@@ -97,11 +97,11 @@ export const natGatewayActions = (scope: Scope) => {
             const gone = { after: 45_000 };
             const DeleteTime = scope.now.toISOString();
             rows.update(id, { State: "deleting", DeleteTime });
-            scope.later(natGateways, id, [{ ...gone, set: { State: "deleted" } }, forgotten]);
+            scope.schedule(natGateways, id, [{ ...gone, set: { State: "deleted" } }, forgotten]);
             for (const { NetworkInterfaceId, AllocationId } of nat.NatGatewayAddresses) {
-                scope.later(interfaces, NetworkInterfaceId, [{ ...gone, set: null }]);
+                scope.schedule(interfaces, NetworkInterfaceId, [{ ...gone, set: null }]);
                 if (AllocationId)
-                    scope.later(addresses, AllocationId, [
+                    scope.schedule(addresses, AllocationId, [
                         {
                             ...gone,
                             set: { AssociationId: null, NetworkInterfaceId: null, NetworkInterfaceOwnerId: null, PrivateIpAddress: null },

@@ -1,11 +1,10 @@
 import { contains, overlap } from "../../../../core/network/cidr.ts";
 import { KUBERNETES_VERSIONS, minor } from "../../../../core/versions.ts";
 import { parseCidr, prefixOf } from "../cidr.ts";
-import { type Subnet, securityGroups, subnets, vpcs } from "../ec2/tables.ts";
-import { blocksOf } from "../ec2/vpc.ts";
+import { cidrBlocksOf, type Subnet, securityGroups, subnets, vpcs } from "../ec2/tables.ts";
 import { AwsError } from "../error.ts";
 import { roleByArn } from "../iam/iam.ts";
-import { covers, parseTrustPolicy } from "../iam/policy.ts";
+import { covers, parseTrustPolicy } from "../iam/policy-document.ts";
 import { findKey } from "../kms.ts";
 import type { Scope } from "../scope.ts";
 import { type Cluster, type EncryptionConfig, invalid, type VpcConfig } from "./tables.ts";
@@ -77,7 +76,7 @@ export function checkEndpoint({ endpointPublicAccess, endpointPrivateAccess, pub
 /** The range of a cluster's services: the one asked for, or the one of EKS's two that does not touch the VPC. */
 export function serviceCidr(scope: Scope, vpcId: string, asked: string | undefined): string {
     const vpc = vpcs.in(scope).get(vpcId);
-    const blocks = vpc ? blocksOf(vpc) : [];
+    const blocks = vpc ? cidrBlocksOf(vpc) : [];
     if (asked === undefined) return blocks.some((block) => overlap(block, "10.0.0.0/8")) ? "172.20.0.0/16" : "10.100.0.0/16";
     if (parseCidr(asked) !== asked || prefixOf(asked) < 12 || prefixOf(asked) > 24 || !PRIVATE.some((range) => contains(range, asked)))
         throw invalid(

@@ -4,23 +4,17 @@ import type { Quota, Scope } from "../../scope.ts";
 import { invalidValue, missing, required } from "../errors.ts";
 import { interfaces, type SecurityGroup, securityGroupRules, securityGroups, shown, type Vpc, vpcs } from "../tables.ts";
 import { forgetTags, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
-import { permissionsOf } from "./group-rules.ts";
+import { DESCRIPTION, permissionsOf } from "./permissions.ts";
 
 export const GROUPS_PER_REGION: Quota = { code: "L-E79EC296", default: 2500 };
 
-/** What descriptions of groups and rules may hold. */
-export const DESCRIPTION = /^[\w. \-:/()#,@[\]+=&;{}!$*]{0,255}$/;
-/** How EC2 says that a description holds something else. */
-export const DESCRIPTION_TEXT =
-    "Valid descriptions are strings less than 256 characters from the following set:  a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*";
-
-export interface GroupArgs {
+interface GroupArgs {
     GroupName: string;
     Description: string;
     VpcId: string;
 }
 
-/** Makes a group that lets everything out and nothing in, as all begin: for a caller of EC2, or for another service. */
+/** Creates a group with the default rules: all egress, no ingress. For EC2's callers and for other services. */
 export function makeGroup(scope: Scope, { GroupName, Description, VpcId }: GroupArgs): Readonly<SecurityGroup> {
     const GroupId = scope.id("sg");
     const group = securityGroups.in(scope).put(GroupId, {
@@ -35,7 +29,7 @@ export function makeGroup(scope: Scope, { GroupName, Description, VpcId }: Group
     return group;
 }
 
-/** The group that each VPC has from the start: its members reach each other. */
+/** Creates the default group of a VPC, whose members can reach each other. */
 export function makeDefaultGroup(scope: Scope, { VpcId }: Readonly<Vpc>): void {
     const { GroupId } = makeGroup(scope, { GroupName: "default", Description: "default VPC security group", VpcId });
     putRule(scope, GroupId, { IsEgress: false, ReferencedGroupInfo: { GroupId, UserId: scope.account } });
@@ -59,7 +53,7 @@ function putRule(
     });
 }
 
-/** Removes a group and its rules, whatever depends on it. */
+/** Deletes a group and its rules, regardless of what depends on it. */
 export function dropGroup(scope: Scope, GroupId: string): void {
     for (const rule of securityGroupRules.in(scope).list())
         if (rule.GroupId === GroupId) {
@@ -70,7 +64,7 @@ export function dropGroup(scope: Scope, GroupId: string): void {
     forgetTags(scope, GroupId);
 }
 
-/** Security groups; their rules are next door. */
+/** The actions on security groups; `rules.ts` has those on their rules. */
 export const groupActions = (scope: Scope) => {
     const rows = securityGroups.in(scope);
     const need = (id: string) => rows.need(id, () => missing("securityGroup", id));
@@ -104,7 +98,7 @@ export const groupActions = (scope: Scope) => {
             if (GroupName.startsWith("sg-"))
                 throw invalidValue(`Value (${GroupName}) for parameter GroupName is invalid. Group names may not be in the format sg-*`);
             if (GroupName === "default") throw new AwsError("InvalidGroup.Reserved", "Cannot use reserved security group name: default");
-            if (rows.list().some((one) => one.GroupName === GroupName && one.VpcId === VpcId))
+            if (rows.list().some((group) => group.GroupName === GroupName && group.VpcId === VpcId))
                 throw new AwsError("InvalidGroup.Duplicate", `The security group '${GroupName}' already exists for VPC '${VpcId}'`);
             if (rows.list().length >= scope.quota(GROUPS_PER_REGION))
                 throw new AwsError("SecurityGroupLimitExceeded", "The maximum number of security groups has been reached.");
@@ -115,11 +109,11 @@ export const groupActions = (scope: Scope) => {
 
         describeSecurityGroups: ({ GroupIds, Filters }: { GroupIds?: string[]; Filters?: Filter[] } = {}) => ({
             SecurityGroups: filtered((GroupIds?.map(need) ?? rows.list()).map(show), Filters, {
-                "group-id": (one) => one.GroupId,
-                "group-name": (one) => one.GroupName,
-                "vpc-id": (one) => one.VpcId,
-                description: (one) => one.Description,
-                "owner-id": (one) => one.OwnerId,
+                "group-id": (group) => group.GroupId,
+                "group-name": (group) => group.GroupName,
+                "vpc-id": (group) => group.VpcId,
+                description: (group) => group.Description,
+                "owner-id": (group) => group.OwnerId,
             }),
         }),
 
@@ -134,7 +128,7 @@ export const groupActions = (scope: Scope) => {
             const attached = interfaces
                 .in(scope)
                 .list()
-                .some(({ Groups }) => Groups.some((one) => one.GroupId === GroupId));
+                .some(({ Groups }) => Groups.some((group) => group.GroupId === GroupId));
             if (referenced || attached) throw new AwsError("DependencyViolation", `resource ${GroupId} has a dependent object`);
             dropGroup(scope, GroupId);
             return { GroupId, Return: true };

@@ -1,5 +1,5 @@
 import { holds, prefixOf } from "../cidr.ts";
-import { peerings } from "../ec2/peering/peering-tables.ts";
+import { peerings } from "../ec2/peering/tables.ts";
 import { tableOf } from "../ec2/routes/route-tables.ts";
 import { routeState } from "../ec2/routes/routes.ts";
 import { type NatGateway, natGateways, type Route, type Subnet, subnets } from "../ec2/tables.ts";

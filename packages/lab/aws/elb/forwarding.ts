@@ -1,9 +1,9 @@
 import { type Instance, instances } from "../autoscaling.ts";
 import { interfaces } from "../ec2/tables.ts";
-import { type LoadBalancer, listeners, loadBalancers, type Target, targetGroups } from "../elb/tables.ts";
-import { healthOf, targetsOf } from "../elb/targets.ts";
+import type { Behind } from "../path/path.ts";
 import type { Scope } from "../scope.ts";
-import type { Behind } from "./path.ts";
+import { type LoadBalancer, listeners, loadBalancers, type Target, targetGroups } from "./tables.ts";
+import { healthOf, targetsOf } from "./target-groups.ts";
 
 /** The targets behind an interface of a network load balancer, for `pathBetween`: those of the listener for that port, in the zones that it serves. */
 export const behindBalancers: Behind = (scope, { NetworkInterfaceId }, { protocol, port }) => {

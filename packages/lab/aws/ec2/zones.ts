@@ -1,6 +1,6 @@
-import { invalidValue } from "./ec2/errors.ts";
-import { type Filter, filtered } from "./filters.ts";
-import type { Scope } from "./scope.ts";
+import { type Filter, filtered } from "../filters.ts";
+import type { Scope } from "../scope.ts";
+import { invalidValue } from "./errors.ts";
 
 /** The regions that exist here. Their zones are called a, b and c, but for the few below. */
 const REGIONS = [

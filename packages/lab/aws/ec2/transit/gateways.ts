@@ -78,7 +78,7 @@ export const transitGatewayActions = (scope: Scope) => {
                 Options,
                 region: scope.region,
             });
-            scope.later(transitGateways, TransitGatewayId, [{ after: 120_000, set: { State: "available" } }]);
+            scope.schedule(transitGateways, TransitGatewayId, [{ after: 120_000, set: { State: "available" } }]);
             tagNew(scope, "transit-gateway", TransitGatewayId, request.TagSpecifications);
             return { TransitGateway: show(made) };
         },
@@ -127,10 +127,10 @@ export const transitGatewayActions = (scope: Scope) => {
                 "Transit Gateway Cross Region Peering",
                 links.map((one) => one.TransitGatewayAttachmentId),
             );
-            scope.later(transitGateways, id, [{ after: 60_000, set: { State: "deleted" } }, FORGOTTEN]);
+            scope.schedule(transitGateways, id, [{ after: 60_000, set: { State: "deleted" } }, FORGOTTEN]);
             for (const table of transitRouteTables.in(scope).list())
                 if (table.TransitGatewayId === id)
-                    scope.later(transitRouteTables, table.TransitGatewayRouteTableId, [{ after: 60_000, set: null }]);
+                    scope.schedule(transitRouteTables, table.TransitGatewayRouteTableId, [{ after: 60_000, set: null }]);
             forgetTags(scope, id);
             return { TransitGateway: show(rows.update(id, { State: "deleting" })) };
 

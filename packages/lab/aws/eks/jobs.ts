@@ -1,6 +1,6 @@
 import { dropInstance, groups, type Instance, instances, instancesOf, putInService } from "../autoscaling.ts";
-import { dropGroup } from "../ec2/groups/groups.ts";
 import { dropInterface } from "../ec2/interfaces.ts";
+import { dropGroup } from "../ec2/security-groups/groups.ts";
 import { securityGroupRules } from "../ec2/tables.ts";
 import type { Place } from "../memory.ts";
 import type { Scope } from "../scope.ts";
@@ -45,7 +45,7 @@ export function begin(scope: Scope, job: Job, after: number, update?: string): v
     const id = scope.hex(16);
     const { account, region } = scope;
     works.in(scope).put(id, { id, account, region, job, update, turn: false });
-    scope.later(works, id, [{ after, set: { turn: true } }]);
+    scope.schedule(works, id, [{ after, set: { turn: true } }]);
 }
 
 /** What is to be done for a job; undefined: nothing any more. */

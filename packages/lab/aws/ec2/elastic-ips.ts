@@ -1,0 +1,73 @@
+import { addressAt } from "../../../../core/network/cidr.ts";
+import { AwsError } from "../error.ts";
+import { type Filter, filtered } from "../filters.ts";
+import type { Quota, Scope } from "../scope.ts";
+import { missing } from "./errors.ts";
+import { type Address, addresses, shown } from "./tables.ts";
+import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+
+export const ADDRESSES_PER_REGION: Quota = { code: "L-0263D0A3", default: 5 };
+
+/** Public addresses come from the range that RFC 2544 reserves for benchmarks: none of them is routed on the internet. */
+const PUBLIC_RANGE = "198.18.0.0/15";
+
+/** Elastic IP addresses. */
+export const elasticIpActions = (scope: Scope) => {
+    const rows = addresses.in(scope);
+    const need = (id: string) => rows.need(id, () => missing("allocation", id));
+    const show = (row: Readonly<Address>) => shown(row, tagsOf(scope, row.AllocationId));
+
+    return {
+        allocateAddress: ({ TagSpecifications }: { Domain?: "vpc"; TagSpecifications?: TagSpecification[] } = {}) => {
+            if (rows.list().length >= scope.quota(ADDRESSES_PER_REGION))
+                throw new AwsError("AddressLimitExceeded", "The maximum number of addresses has been reached.");
+            const AllocationId = scope.id("eipalloc");
+            const made = rows.put(AllocationId, {
+                AllocationId,
+                // No two ids have the same number, so that no two addresses are the same.
+                PublicIp: addressAt(PUBLIC_RANGE, scope.memory.state.counter % 2 ** 17),
+                Domain: "vpc",
+                PublicIpv4Pool: "amazon",
+                NetworkBorderGroup: scope.region,
+            });
+            tagNew(scope, "elastic-ip", AllocationId, TagSpecifications);
+            return show(made);
+        },
+
+        describeAddresses: ({
+            AllocationIds,
+            PublicIps,
+            Filters,
+        }: {
+            AllocationIds?: string[];
+            PublicIps?: string[];
+            Filters?: Filter[];
+        } = {}) => ({
+            Addresses: filtered(
+                (AllocationIds?.map(need) ?? rows.list()).filter((one) => !PublicIps || PublicIps.includes(one.PublicIp)).map(show),
+                Filters,
+                {
+                    "allocation-id": (one) => one.AllocationId,
+                    "association-id": (one) => one.AssociationId,
+                    "public-ip": (one) => one.PublicIp,
+                    "network-interface-id": (one) => one.NetworkInterfaceId,
+                    domain: (one) => one.Domain,
+                },
+            ),
+        }),
+
+        disassociateAddress: ({ AssociationId }: { AssociationId: string }) => {
+            const address = rows.list().find((one) => one.AssociationId === AssociationId);
+            if (!address) throw missing("association", AssociationId);
+            // All that have addresses here are gateways and load balancers, whose addresses are theirs while they live.
+            throw new AwsError("AuthFailure", "You do not have permission to access the specified resource.");
+        },
+
+        releaseAddress: ({ AllocationId }: { AllocationId: string }) => {
+            const { PublicIp, AssociationId } = need(AllocationId);
+            if (AssociationId) throw new AwsError("InvalidIPAddress.InUse", `Address ${PublicIp} is in use.`);
+            rows.delete(AllocationId);
+            forgetTags(scope, AllocationId);
+        },
+    };
+};
