@@ -1,11 +1,12 @@
 import { autoscaling, groups, instances } from "./autoscaling.ts";
 import { EC2_TABLES, ec2 } from "./ec2/ec2.ts";
 import { backedEks, EKS_TABLES, eks } from "./eks/eks.ts";
-import { elb } from "./elb/load-balancers.ts";
+import { elb } from "./elb/elb.ts";
 import { ELB_TABLES } from "./elb/tables.ts";
-import { iam, policies, roles } from "./iam/iam.ts";
+import { iam } from "./iam/iam.ts";
 import { identityProviders } from "./iam/oidc-providers.ts";
 import { sts } from "./iam/sts.ts";
+import { policies, roles } from "./iam/tables.ts";
 import { aliases, keys, kms } from "./kms.ts";
 import { logGroups, logs } from "./logs.ts";
 import { ram, resourceShares } from "./ram.ts";

@@ -1,5 +1,5 @@
 import { AwsError } from "../error.ts";
-import { roleByArn } from "../iam/iam.ts";
+import { roleByArn } from "../iam/tables.ts";
 import type { Scope } from "../scope.ts";
 import {
     type AccessEntry,

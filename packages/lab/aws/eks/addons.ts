@@ -1,4 +1,4 @@
-import { roleByArn } from "../iam/iam.ts";
+import { roleByArn } from "../iam/tables.ts";
 import type { Scope } from "../scope.ts";
 import { ADDONS, addonVersions, checkConfiguration, defaultVersion } from "./addon-catalogue.ts";
 import { VERSIONS } from "./cluster-checks.ts";

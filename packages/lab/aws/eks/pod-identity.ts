@@ -1,4 +1,4 @@
-import { roleByArn } from "../iam/iam.ts";
+import { roleByArn } from "../iam/tables.ts";
 import type { Scope } from "../scope.ts";
 import { inUse, invalid, needActive, needCluster, notFound, podIdentities, type Tags } from "./tables.ts";
 

@@ -1,37 +1,40 @@
 import { type Instance, instances } from "../autoscaling.ts";
 import { interfaces } from "../ec2/tables.ts";
-import type { Behind } from "../path/path.ts";
+import type { FindTargets } from "../path/path.ts";
 import type { Scope } from "../scope.ts";
-import { type LoadBalancer, listeners, loadBalancers, type Target, targetGroups } from "./tables.ts";
-import { healthOf, targetsOf } from "./target-groups.ts";
+import { type LoadBalancer, listeners, loadBalancers, type Target, targetGroups, targetsOf } from "./tables.ts";
+import { healthOf } from "./target-health.ts";
 
-/** The targets behind an interface of a network load balancer, for `pathBetween`: those of the listener for that port, in the zones that it serves. */
-export const behindBalancers: Behind = (scope, { NetworkInterfaceId }, { protocol, port }) => {
+/** Finds the targets behind an interface of a network load balancer, for `pathBetween`: those of the listener for that port, in the zones that the interface serves. */
+export const findBalancerTargets: FindTargets = (scope, { NetworkInterfaceId }, { protocol, port }) => {
     const balancer = loadBalancers
         .in(scope)
         .list()
-        .find((one) => one.interfaces.includes(NetworkInterfaceId));
+        .find(({ interfaces }) => interfaces.includes(NetworkInterfaceId));
     if (!balancer) return undefined;
     const listener = listeners
         .in(scope)
         .list()
         .find(
-            (one) => one.LoadBalancerArn === balancer.LoadBalancerArn && one.Port === port && one.Protocol.toLowerCase().includes(protocol),
+            (candidate) =>
+                candidate.LoadBalancerArn === balancer.LoadBalancerArn &&
+                candidate.Port === port &&
+                candidate.Protocol.toLowerCase().includes(protocol),
         );
-    // Not even its own address answers before it is active, or on another port.
+    // Nothing answers at its address before it is active, or on a port without a listener.
     if (!listener || balancer.State.Code !== "active") return [];
     return listener.DefaultActions.flatMap(({ TargetGroupArn }) =>
         targetsOf(scope, TargetGroupArn).flatMap((target) => {
             const instance = instances.in(scope).get(target.Id);
-            if (!instance || !serves(scope, balancer, NetworkInterfaceId, target, instance)) return [];
+            if (!instance || !forwardsTo(scope, balancer, NetworkInterfaceId, target, instance)) return [];
             const endpoint = { account: scope.account, region: scope.region, vpcId: balancer.VpcId, address: instance.PrivateIpAddress };
             return [{ endpoint, port: target.Port, healthy: healthOf(scope, target).State === "healthy" }];
         }),
     );
 };
 
-/** Whether traffic at one of a balancer's interfaces may go to a target: in its own zone, or in any when zones are crossed. */
-export function serves(
+/** Whether an interface of a load balancer forwards to a target: one in its own zone, or in any zone if cross-zone load balancing is enabled. */
+export function forwardsTo(
     scope: Scope,
     balancer: Readonly<LoadBalancer>,
     interfaceId: string,
@@ -39,7 +42,7 @@ export function serves(
     { AvailabilityZone }: Readonly<Instance>,
 ): boolean {
     const key = "load_balancing.cross_zone.enabled";
-    const own = targetGroups.in(scope).get(TargetGroupArn)?.attributes[key];
-    const crossed = own === "use_load_balancer_configuration" ? balancer.attributes[key] : own;
-    return crossed === "true" || interfaces.in(scope).get(interfaceId)?.AvailabilityZone === AvailabilityZone;
+    const setting = targetGroups.in(scope).get(TargetGroupArn)?.attributes[key];
+    const crossZone = setting === "use_load_balancer_configuration" ? balancer.attributes[key] : setting;
+    return crossZone === "true" || interfaces.in(scope).get(interfaceId)?.AvailabilityZone === AvailabilityZone;
 }

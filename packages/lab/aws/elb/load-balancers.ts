@@ -3,10 +3,9 @@ import { makeInterface } from "../ec2/interfaces.ts";
 import { takenIn } from "../ec2/subnet-addresses.ts";
 import { interfaces, internetGateways, type Subnet, securityGroups, subnets } from "../ec2/tables.ts";
 import { AwsError } from "../error.ts";
-import { type Tag, withTags } from "../filters.ts";
+import type { Tag } from "../filters.ts";
 import type { Scope } from "../scope.ts";
-import { listenerActions } from "./listeners.ts";
-import { orphan, settleOrphans } from "./orphans.ts";
+import { orphan } from "./orphans.ts";
 import {
     attributeList,
     checkName,
@@ -17,13 +16,10 @@ import {
     loadBalancers,
     NETWORK_LOAD_BALANCERS,
     noBalancer,
-    noTargetGroup,
-    targetGroups,
     withAttributes,
 } from "./tables.ts";
-import { targetGroupActions } from "./target-groups.ts";
 
-export interface SubnetMapping {
+interface SubnetMapping {
     SubnetId: string;
     PrivateIPv4Address?: string;
 }
@@ -39,14 +35,12 @@ const ATTRIBUTES = {
     "ipv6.deny_all_igw_traffic": "false",
 };
 
-const actions = (scope: Scope) => {
+/** The actions on network load balancers. */
+export const loadBalancerActions = (scope: Scope) => {
     const rows = loadBalancers.in(scope);
     const need = (arn: string) => rows.need(arn, noBalancer);
 
     return {
-        ...targetGroupActions(scope),
-        ...listenerActions(scope),
-
         createLoadBalancer: (request: {
             Name: string;
             Type?: string;
@@ -63,15 +57,15 @@ const actions = (scope: Scope) => {
                 throw invalid(`The simulated ELB has only load balancers of type 'network', not '${request.Type}'`);
             if (request.Subnets && request.SubnetMappings) throw invalid("Only one of subnets or subnet mappings can be specified");
             const mappings = request.SubnetMappings ?? request.Subnets?.map((SubnetId): SubnetMapping => ({ SubnetId })) ?? [];
-            const places = placesOf(scope, mappings, Scheme);
-            const VpcId = places[0]?.subnet.VpcId ?? "";
+            const placements = placementsOf(scope, mappings, Scheme);
+            const VpcId = placements[0]?.subnet.VpcId ?? "";
             for (const id of SecurityGroups)
                 if (securityGroups.in(scope).get(id)?.VpcId !== VpcId)
                     throw new AwsError("InvalidSecurityGroup", `One or more security groups are invalid: '${id}'`);
 
-            const asked = JSON.stringify([Scheme, mappings.toSorted(bySubnet), SecurityGroups.toSorted(), IpAddressType]);
-            const same = rows.list().find((one) => one.LoadBalancerName === Name);
-            if (same && same.asked !== asked)
+            const settings = JSON.stringify([Scheme, mappings.toSorted(bySubnet), SecurityGroups.toSorted(), IpAddressType]);
+            const same = rows.list().find((balancer) => balancer.LoadBalancerName === Name);
+            if (same && same.request !== settings)
                 throw new AwsError(
                     "DuplicateLoadBalancerName",
                     `A load balancer with the same name '${Name}' exists, but with different settings`,
@@ -81,7 +75,7 @@ const actions = (scope: Scope) => {
                 throw new AwsError("TooManyLoadBalancers", "The maximum number of load balancers has been reached");
 
             const id = scope.hex(16);
-            const made = places.map(({ subnet, address }) => ({
+            const made = placements.map(({ subnet, address }) => ({
                 subnet,
                 eni: balancerInterface(scope, subnet, address, `${Name}/${id}`, SecurityGroups),
             }));
@@ -106,18 +100,18 @@ const actions = (scope: Scope) => {
                 attributes: ATTRIBUTES,
                 tags: Tags,
                 interfaces: made.map(({ eni }) => eni.NetworkInterfaceId),
-                asked,
+                request: settings,
             });
             scope.schedule(loadBalancers, LoadBalancerArn, [{ after: 120_000, set: { State: { Code: "active" } } }]);
             return { LoadBalancers: [show(balancer)] };
         },
 
         describeLoadBalancers: ({ LoadBalancerArns, Names }: { LoadBalancerArns?: string[]; Names?: string[] } = {}) => {
-            const named = Names?.map((name) => rows.list().find((one) => one.LoadBalancerName === name) ?? notFound());
+            const named = Names?.map((name) => rows.list().find((balancer) => balancer.LoadBalancerName === name) ?? notFound());
             return { LoadBalancers: (LoadBalancerArns?.map(need) ?? named ?? rows.list()).map(show) };
         },
 
-        /** Deleting one that is not there is no error. */
+        /** Idempotent: a load balancer that does not exist is not an error. */
         deleteLoadBalancer: ({ LoadBalancerArn }: { LoadBalancerArn: string }) => {
             const balancer = rows.get(LoadBalancerArn);
             if (!balancer) return;
@@ -156,56 +150,39 @@ const actions = (scope: Scope) => {
             rows.update(LoadBalancerArn, { SecurityGroups });
             return { SecurityGroupIds: SecurityGroups };
         },
-
-        addTags: ({ ResourceArns, Tags }: { ResourceArns: string[]; Tags: Tag[] }) => {
-            for (const arn of ResourceArns) setTags(scope, arn, withTags(tagsOf(scope, arn), Tags));
-        },
-        removeTags: ({ ResourceArns, TagKeys }: { ResourceArns: string[]; TagKeys: string[] }) => {
-            for (const arn of ResourceArns)
-                setTags(
-                    scope,
-                    arn,
-                    tagsOf(scope, arn).filter(({ Key }) => !TagKeys.includes(Key)),
-                );
-        },
-        describeTags: ({ ResourceArns }: { ResourceArns: string[] }) => ({
-            TagDescriptions: ResourceArns.map((ResourceArn) => ({ ResourceArn, Tags: tagsOf(scope, ResourceArn) })),
-        }),
     };
 };
-
-/** Network load balancers with their listeners and target groups. */
-export const elb = Object.assign(actions, { settle: settleOrphans });
 
 function bySubnet(a: SubnetMapping, b: SubnetMapping): number {
     return a.SubnetId.localeCompare(b.SubnetId);
 }
 
-/** The subnets of a balancer, one in each zone, and the addresses asked for there. */
-function placesOf(scope: Scope, mappings: readonly SubnetMapping[], scheme: LoadBalancer["Scheme"]) {
+/** The subnets of a load balancer, one per zone, and the address requested in each. */
+function placementsOf(scope: Scope, mappings: readonly SubnetMapping[], scheme: LoadBalancer["Scheme"]) {
     if (mappings.length === 0) throw invalid("At least one subnet must be specified");
-    const places = mappings.map(({ SubnetId, PrivateIPv4Address: address }) => ({
+    const placements = mappings.map(({ SubnetId, PrivateIPv4Address: address }) => ({
         subnet: subnets.in(scope).need(SubnetId, () => new AwsError("SubnetNotFound", `The subnet ID '${SubnetId}' does not exist`)),
         address,
     }));
-    if (new Set(places.map(({ subnet }) => subnet.VpcId)).size > 1) throw invalidConfiguration("All subnets must belong to the same VPC");
-    if (new Set(places.map(({ subnet }) => subnet.AvailabilityZone)).size < places.length)
+    if (new Set(placements.map(({ subnet }) => subnet.VpcId)).size > 1)
+        throw invalidConfiguration("All subnets must belong to the same VPC");
+    if (new Set(placements.map(({ subnet }) => subnet.AvailabilityZone)).size < placements.length)
         throw invalidConfiguration("A load balancer cannot be attached to multiple subnets in the same Availability Zone");
-    const [first] = places;
+    const [first] = placements;
     if (scheme === "internet-facing") {
-        if (places.some(({ address }) => address !== undefined))
+        if (placements.some(({ address }) => address !== undefined))
             throw invalidConfiguration("Private IPv4 addresses can only be specified for internal load balancers");
         const gateways = internetGateways.in(scope).list();
         if (!gateways.some(({ Attachments }) => Attachments.some(({ VpcId }) => VpcId === first?.subnet.VpcId)))
             throw new AwsError("InvalidSubnet", `VPC ${first?.subnet.VpcId} has no internet gateway`);
     }
-    for (const { subnet } of places)
+    for (const { subnet } of placements)
         if (sizeOf(subnet.CidrBlock) - 5 - takenIn(scope, subnet.SubnetId).size < 8)
             throw new AwsError(
                 "InvalidSubnet",
                 `Not enough IP space available in ${subnet.SubnetId}. ELB requires at least 8 free IP addresses in each subnet.`,
             );
-    return places;
+    return placements;
 }
 
 function balancerInterface(scope: Scope, { SubnetId }: Readonly<Subnet>, address: string | undefined, name: string, Groups: string[]) {
@@ -219,30 +196,13 @@ function balancerInterface(scope: Scope, { SubnetId }: Readonly<Subnet>, address
             RequesterId: "amazon-elb",
         });
     } catch (error) {
-        // ELB tells EC2's refusals of an address in its own code.
+        // ELB reports EC2's errors about an address with its own error code.
         if (address !== undefined && error instanceof AwsError) throw invalidConfiguration(error.message);
         throw error;
     }
 }
 
-function tagsOf(scope: Scope, arn: string): Tag[] {
-    return tagged(scope, arn).tags;
-}
-
-function setTags(scope: Scope, arn: string, tags: Tag[]): void {
-    tagged(scope, arn).rows.update(arn, { tags });
-}
-
-function tagged(scope: Scope, arn: string) {
-    const [rows, missing] = arn.includes(":targetgroup/")
-        ? ([targetGroups.in(scope), noTargetGroup] as const)
-        : arn.includes(":listener/")
-          ? ([listeners.in(scope), () => new AwsError("ListenerNotFound", "One or more listeners not found")] as const)
-          : ([loadBalancers.in(scope), noBalancer] as const);
-    return { rows, tags: rows.need(arn, missing).tags };
-}
-
-function show({ attributes: _, tags: __, interfaces: ___, asked: ____, ...balancer }: Readonly<LoadBalancer>) {
+function show({ attributes: _, tags: __, interfaces: ___, request: ____, ...balancer }: Readonly<LoadBalancer>) {
     return balancer;
 }
 

@@ -3,7 +3,7 @@ import type { Place } from "../memory.ts";
 import type { Scope } from "../scope.ts";
 import { Table } from "../table.ts";
 
-/** Interfaces of a balancer that is gone: they stay for a while and hold up the deletion of their subnets and groups. */
+/** Interfaces of a deleted load balancer. They remain for a while, during which their subnets and security groups cannot be deleted. */
 interface Orphans extends Place {
     balancer: string;
     interfaces: string[];
@@ -11,16 +11,16 @@ interface Orphans extends Place {
 }
 const orphans = new Table<Orphans>("elb/orphan", { shared: "world" });
 
-/** For how long, milliseconds. */
+/** How long they remain, in milliseconds. */
 const LINGER = 20_000;
 
-/** Leaves a balancer's interfaces behind. */
+/** Keeps the interfaces of a deleted load balancer for a while. */
 export function orphan(scope: Scope, balancer: string, interfaces: string[]): void {
     orphans.in(scope).put(balancer, { balancer, interfaces, due: false, account: scope.account, region: scope.region });
     scope.schedule(orphans, balancer, [{ after: LINGER, set: { due: true } }]);
 }
 
-/** Removes those whose time has come. */
+/** Deletes the interfaces that are due. */
 export function settleOrphans(scope: Scope): void {
     for (const { balancer, interfaces, due, account, region } of orphans.in(scope).list()) {
         if (!due) continue;

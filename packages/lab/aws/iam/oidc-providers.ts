@@ -3,8 +3,8 @@ import type { Tag } from "../filters.ts";
 import type { Scope } from "../scope.ts";
 import { Table } from "../table.ts";
 
-/** An OpenID Connect provider whose tokens roles may trust. */
-export interface IdentityProvider {
+/** An OpenID Connect provider, which role trust policies can name. */
+interface IdentityProvider {
     Arn: string;
     /** Without `https://`. */
     Url: string;
@@ -15,7 +15,7 @@ export interface IdentityProvider {
 }
 export const identityProviders = new Table<IdentityProvider>("iam/oidc-provider", { shared: "account" });
 
-/** OpenID Connect providers. */
+/** The actions on OpenID Connect providers. */
 export const identityProviderActions = (scope: Scope) => {
     const rows = identityProviders.in(scope);
     const need = (arn: string) =>
@@ -36,7 +36,7 @@ export const identityProviderActions = (scope: Scope) => {
             return provider;
         },
         listOpenIDConnectProviders: () => ({ OpenIDConnectProviderList: rows.list().map(({ Arn }) => ({ Arn })) }),
-        /** Deleting one that is not there is no error. */
+        /** Idempotent: a provider that does not exist is not an error. */
         deleteOpenIDConnectProvider: ({ OpenIDConnectProviderArn }: { OpenIDConnectProviderArn: string }) => {
             if (rows.get(OpenIDConnectProviderArn)) rows.delete(OpenIDConnectProviderArn);
         },

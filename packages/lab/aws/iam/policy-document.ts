@@ -1,16 +1,20 @@
 import { AwsError } from "../error.ts";
 
-/** A statement of a policy document, its lists spread out. */
+/** A statement of a policy document, with every single value as a list. */
 export interface Statement {
     allow: boolean;
-    /** Kind (`AWS`, `Service`, `Federated`) and name. Of a trust or resource policy only. */
+    /** Kind (`AWS`, `Service`, `Federated`) and name. Only in trust and resource policies. */
     principals: { kind: string; name: string }[];
     actions: string[];
     /** Operator → key → values. */
     conditions: Record<string, Record<string, string[]>>;
 }
 
-/** A role's trust policy, or the refusal that IAM gives. */
+/**
+ * Parses the trust policy of a role.
+ *
+ * @throws AwsError as IAM does if it is malformed
+ */
 export function parseTrustPolicy(text: string): Statement[] {
     return parse(text, (statement) => {
         if ("Resource" in statement || "NotResource" in statement) throw malformed("Has prohibited field Resource");
@@ -20,7 +24,11 @@ export function parseTrustPolicy(text: string): Statement[] {
     });
 }
 
-/** A policy of what its owner may do, or the refusal that IAM gives. */
+/**
+ * Parses an identity-based policy.
+ *
+ * @throws AwsError as IAM does if it is malformed
+ */
 export function parseIdentityPolicy(text: string): Statement[] {
     return parse(text, (statement) => {
         if ("Principal" in statement) throw malformed("Policy document should not specify a principal.");
@@ -28,14 +36,18 @@ export function parseIdentityPolicy(text: string): Statement[] {
     });
 }
 
-/** A policy on a resource: a KMS key's. */
+/**
+ * Parses a resource-based policy, such as a KMS key policy.
+ *
+ * @throws AwsError as IAM does if it is malformed
+ */
 export function parseResourcePolicy(text: string): Statement[] {
     return parse(text, (statement) => {
         if (!("Principal" in statement)) throw malformed("Policy statement must contain principals.");
     });
 }
 
-/** Whether one of `patterns` covers an action. IAM reads actions without regard to case. */
+/** Whether one of `patterns` matches an action. IAM ignores case in actions. */
 export function covers(patterns: readonly string[], action: string): boolean {
     return patterns.some((pattern) => {
         const text = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*");
@@ -43,20 +55,20 @@ export function covers(patterns: readonly string[], action: string): boolean {
     });
 }
 
-type Fields = Record<string, unknown>;
+type JsonObject = Record<string, unknown>;
 
-function parse(text: string, check: (statement: Fields) => void): Statement[] {
+function parse(text: string, check: (statement: JsonObject) => void): Statement[] {
     let document: unknown;
     try {
         document = JSON.parse(text);
     } catch {
         throw malformed("This policy contains invalid Json");
     }
-    if (!isFields(document)) throw malformed("Syntax errors in policy.");
+    if (!isObject(document)) throw malformed("Syntax errors in policy.");
     const { Version, Statement } = document;
     if (Version !== undefined && Version !== "2012-10-17" && Version !== "2008-10-17") throw malformed("Syntax errors in policy.");
     const statements = Array.isArray(Statement) ? Statement : [Statement];
-    if (statements.length === 0 || !statements.every(isFields)) throw malformed("Syntax errors in policy.");
+    if (statements.length === 0 || !statements.every(isObject)) throw malformed("Syntax errors in policy.");
     return statements.map((statement) => {
         if (statement.Effect !== "Allow" && statement.Effect !== "Deny") throw malformed("Syntax errors in policy.");
         if (!("Action" in statement || "NotAction" in statement)) throw malformed("Missing required field Action");
@@ -73,7 +85,7 @@ function parse(text: string, check: (statement: Fields) => void): Statement[] {
 function principalsOf(value: unknown): Statement["principals"] {
     if (value === undefined) return [];
     if (value === "*") return [{ kind: "AWS", name: "*" }];
-    if (!isFields(value)) throw malformed("Syntax errors in policy.");
+    if (!isObject(value)) throw malformed("Syntax errors in policy.");
     return Object.entries(value).flatMap(([kind, names]) => {
         if (!["AWS", "Service", "Federated", "CanonicalUser"].includes(kind)) throw malformed(`Invalid principal in policy: "${kind}"`);
         return list(names).map((name) => {
@@ -91,8 +103,8 @@ function principalFits(kind: string, name: string): boolean {
 
 function conditionsOf(value: unknown): Statement["conditions"] {
     if (value === undefined) return {};
-    if (!isFields(value) || !Object.values(value).every(isFields)) throw malformed("Syntax errors in policy.");
-    const all = Object.entries(value) as [string, Fields][];
+    if (!isObject(value) || !Object.values(value).every(isObject)) throw malformed("Syntax errors in policy.");
+    const all = Object.entries(value) as [string, JsonObject][];
     return Object.fromEntries(
         all.map(([operator, keys]) => [operator, Object.fromEntries(Object.entries(keys).map(([key, values]) => [key, list(values)]))]),
     );
@@ -102,7 +114,7 @@ function list(value: unknown): string[] {
     return (Array.isArray(value) ? value : value === undefined ? [] : [value]).map(String);
 }
 
-function isFields(value: unknown): value is Fields {
+function isObject(value: unknown): value is JsonObject {
     return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

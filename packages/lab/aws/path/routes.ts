@@ -8,7 +8,7 @@ import { attachmentOf, peeringAttachments, vpcAttachments } from "../ec2/transit
 import type { Place } from "../memory.ts";
 import type { Scope } from "../scope.ts";
 
-/** Why a packet goes no further, `at` which thing. */
+/** Where a packet is dropped, and why. */
 export interface Drop {
     reason:
         | "no-interface"
@@ -28,36 +28,42 @@ export interface Drop {
         | "egress-rule"
         | "ingress-rule"
         | "no-target";
+    /** ID of the resource that drops it. */
     at: string;
-    /** What is wrong there, as the end of a sentence. */
+    /** The reason, as the end of a sentence about `at`. */
     because: string;
 }
 
-/** A VPC somewhere. */
+/** A VPC in an account and region. */
 export interface VpcAt extends Place {
     vpcId: string;
 }
 
-/** How far routes carry a packet: the ids of all that it passes, and where it arrives or is dropped. */
-export interface Journey {
+/** The path of a packet along routes, up to where it arrives or is dropped. */
+interface Journey {
+    /** IDs of the resources that it passes. */
     hops: string[];
     drop?: Drop;
-    /** The peering that it came through: a rule may name a group across one. */
+    /** The peering that it came through: a security group rule can refer to a group across a peering. */
     peering?: string | undefined;
-    /** The last NAT gateway that it came through, and as whose address it goes on from there. */
+    /** The last NAT gateway that it came through, and the source address from there on. */
     nat?: { id: string; address: string } | undefined;
 }
 
-/** The subnet of a VPC that an address lies in. */
+/** The subnet of a VPC that contains an address. */
 export function subnetOf(scope: Scope, vpcId: string, address: string): Readonly<Subnet> | undefined {
     return subnets
         .in(scope)
         .list()
-        .find((one) => one.VpcId === vpcId && holds(one.CidrBlock, address));
+        .find((subnet) => subnet.VpcId === vpcId && holds(subnet.CidrBlock, address));
 }
 
-/** Carries a packet from a subnet to `address`, which lies in `to`, or on the internet when that is undefined. */
-export function travel(
+/**
+ * Follows routes from a subnet to `address`.
+ *
+ * @param to the VPC that contains `address`; undefined: it is on the internet
+ */
+export function followRoutes(
     world: Scope,
     from: VpcAt & { subnet: Readonly<Subnet>; public: boolean },
     address: string,
@@ -70,7 +76,7 @@ export function travel(
     hops.push(table.RouteTableId);
     const drop = (reason: Drop["reason"], at: string, because: string): Journey => ({ hops, drop: { reason, at, because } });
 
-    const route = longest(table.Routes, address);
+    const route = longestMatch(table.Routes, address);
     if (!route) return drop("no-route", table.RouteTableId, `it has no route to ${address}`);
     const target = targetOf(route);
     if (routeState(scope, table, route) === "blackhole")
@@ -96,15 +102,15 @@ export function travel(
     if (route.GatewayId) {
         if (!from.public)
             return drop("no-public-address", from.subnet.SubnetId, `${target} carries only packets of interfaces with a public address`);
-        return to ? drop("internet", target, `${address} is then sought on the internet`) : { hops };
+        return to ? drop("internet", target, `${address} is routed to the internet, where it does not exist`) : { hops };
     }
     return drop("not-simulated", target, "routes to interfaces are not followed");
 
-    /** A peering or a gateway leads into a VPC and no further: neither is transitive. */
-    function arrive(at: VpcAt, passed: string[], peering?: string): Journey {
+    /** Peerings and transit gateways are not transitive: the packet must be for this VPC. */
+    function arrive(at: VpcAt, hops: string[], peering?: string): Journey {
         if (!to || at.vpcId !== to.vpcId)
-            return { hops: passed, drop: { reason: "wrong-vpc", at: at.vpcId, because: `${address} is not one of its addresses` } };
-        return { hops: [...passed, to.vpcId], peering };
+            return { hops, drop: { reason: "wrong-vpc", at: at.vpcId, because: `${address} is not one of its addresses` } };
+        return { hops: [...hops, to.vpcId], peering };
     }
 
     function throughGateway(gatewayId: string): Journey {
@@ -113,12 +119,12 @@ export function travel(
         if (!first || !zones.includes(from.subnet.AvailabilityZone))
             return drop("no-attachment-in-zone", gatewayId, `the VPC's attachment has no subnet in ${from.subnet.AvailabilityZone}`);
         let [gateway, attachment] = [gatewayId, first.TransitGatewayAttachmentId];
-        const passed = new Set<string>();
-        // A peering may lead back to a gateway that was passed: such a packet goes round until its hops are used up.
-        while (!passed.has(gateway)) {
-            passed.add(gateway);
+        const visited = new Set<string>();
+        // A peering can lead back to a gateway that the packet has visited: such a packet loops until its hop limit drops it.
+        while (!visited.has(gateway)) {
+            visited.add(gateway);
             const { table: gatewayTable, route: hop } = transitHop(scope, attachment, address, gateway);
-            if (!gatewayTable) return drop("no-association", attachment, `${gateway} associates no route table with it`);
+            if (!gatewayTable) return drop("no-association", attachment, `${gateway} has no route table associated with it`);
             hops.push(gatewayTable.TransitGatewayRouteTableId);
             if (!hop) return drop("no-gateway-route", gatewayTable.TransitGatewayRouteTableId, `it has no route to ${address}`);
             const [next] = hop.TransitGatewayAttachments;
@@ -132,29 +138,29 @@ export function travel(
             hops.push(attachment);
             const out = vpcAttachments.in(scope).get(attachment);
             if (out) return arrive({ account: out.VpcOwnerId, region: out.region, vpcId: out.VpcId }, hops);
-            const link = peeringAttachments.in(scope).get(attachment);
+            const peering = peeringAttachments.in(scope).get(attachment);
             gateway =
-                [link?.RequesterTgwInfo, link?.AccepterTgwInfo].find((side) => side && side.TransitGatewayId !== gateway)
+                [peering?.RequesterTgwInfo, peering?.AccepterTgwInfo].find((side) => side && side.TransitGatewayId !== gateway)
                     ?.TransitGatewayId ?? gateway;
             hops.push(gateway);
         }
-        return drop("gateway-blackhole", gateway, "gateways send the packet round in a circle");
+        return drop("gateway-blackhole", gateway, "the packet loops between transit gateways");
     }
 
     function throughNat(nat: Readonly<NatGateway> | undefined): Journey {
         const subnet = subnets.in(scope).get(nat?.SubnetId ?? "");
-        if (nat?.State !== "available" || !subnet) return drop("nat-unusable", target, `its state is ${nat?.State ?? "gone"}`);
-        // Its own subnet's table says how it goes on, and must not lead back to it.
+        if (nat?.State !== "available" || !subnet) return drop("nat-unusable", target, `its state is ${nat?.State ?? "deleted"}`);
+        // The packet goes on by the table of the gateway's own subnet, which must not lead back to a NAT gateway.
         const natTable = tableOf(scope, subnet);
-        if (natTable && longest(natTable.Routes, address)?.NatGatewayId)
+        if (natTable && longestMatch(natTable.Routes, address)?.NatGatewayId)
             return drop("nat-unusable", target, "its own subnet routes to a NAT gateway");
-        const rest = travel(world, { ...from, subnet, public: nat.ConnectivityType === "public" }, address, to);
-        const own = { id: nat.NatGatewayId, address: nat.NatGatewayAddresses[0]?.PrivateIp ?? "" };
-        return { nat: own, ...rest, hops: [...hops, ...rest.hops] };
+        const rest = followRoutes(world, { ...from, subnet, public: nat.ConnectivityType === "public" }, address, to);
+        const translation = { id: nat.NatGatewayId, address: nat.NatGatewayAddresses[0]?.PrivateIp ?? "" };
+        return { nat: translation, ...rest, hops: [...hops, ...rest.hops] };
     }
 }
 
-function longest(routes: readonly Route[], address: string): Route | undefined {
+function longestMatch(routes: readonly Route[], address: string): Route | undefined {
     return routes
         .filter(({ DestinationCidrBlock }) => holds(DestinationCidrBlock, address))
         .toSorted((a, b) => prefixOf(b.DestinationCidrBlock) - prefixOf(a.DestinationCidrBlock))[0];

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { behindBalancers } from "../../aws/elb/forwarding.ts";
+import { findBalancerTargets } from "../../aws/elb/forwarding.ts";
 import { LISTENERS_PER_BALANCER, NETWORK_LOAD_BALANCERS, TARGET_GROUPS } from "../../aws/elb/tables.ts";
-import { setMeasuredHealth } from "../../aws/elb/target-groups.ts";
+import { setMeasuredHealth } from "../../aws/elb/target-health.ts";
 import { pathBetween } from "../../aws/path/path.ts";
 import { HERE, keptRules } from "./places.ts";
 import { type Site, site } from "./site.ts";
@@ -451,7 +451,7 @@ describe("a packet to a balancer", () => {
         const at = (address: string) => ({ ...HERE, vpcId: s.VpcId, address });
         return (port = 2379) =>
             s.aws.edit(HERE, (scope) =>
-                pathBetween(scope, at(NetworkInterface.PrivateIpAddress), at("10.0.0.16"), { protocol: "tcp", port }, behindBalancers),
+                pathBetween(scope, at(NetworkInterface.PrivateIpAddress), at("10.0.0.16"), { protocol: "tcp", port }, findBalancerTargets),
             );
     }
     async function served(subnets: string[]) {
@@ -468,7 +468,7 @@ describe("a packet to a balancer", () => {
         const path = await client();
         expect(path()).toMatchObject({ open: false, drop: { reason: "no-target" } });
         s.minutes(2);
-        expect(path().said).toContain("is open");
+        expect(path().summary).toContain("is open");
         expect(path(2380)).toMatchObject({ open: false, drop: { reason: "ingress-rule" } });
     });
 

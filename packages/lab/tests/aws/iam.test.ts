@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { iam, POLICIES_PER_ROLE, ROLES_PER_ACCOUNT } from "../../aws/iam/iam.ts";
+import { iam } from "../../aws/iam/iam.ts";
+import { POLICIES_PER_ROLE, ROLES_PER_ACCOUNT } from "../../aws/iam/roles.ts";
 import { Simulation } from "../../aws/simulation.ts";
 import { HERE, keptRules, OTHERS, THERE } from "./places.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { makeInterface } from "../../aws/ec2/interfaces.ts";
-import { type Behind, type Endpoint, pathBetween, type Traffic } from "../../aws/path/path.ts";
+import { type Endpoint, type FindTargets, pathBetween, type Traffic } from "../../aws/path/path.ts";
 import { IRELAND, OTHERS, VIRGINIA, type World, world } from "./world.ts";
 
 const ETCD: Traffic = { protocol: "tcp", port: 2379 };
@@ -30,8 +30,8 @@ const admit = ({ ec2, groupId }: Member, CidrIp: string) =>
 const route = ({ ec2, tableId }: Member, { cidr }: Member, target: { VpcPeeringConnectionId?: string; TransitGatewayId?: string }) =>
     ec2.createRoute({ RouteTableId: tableId, DestinationCidrBlock: cidr, ...target });
 const unroute = ({ ec2, tableId }: Member, { cidr }: Member) => ec2.deleteRoute({ RouteTableId: tableId, DestinationCidrBlock: cidr });
-const look = ({ aws }: World, from: Endpoint, to: Endpoint | { address: string }, traffic = ETCD, behind?: Behind) =>
-    aws.edit(from, (scope) => pathBetween(scope, from, to, traffic, behind));
+const look = ({ aws }: World, from: Endpoint, to: Endpoint | { address: string }, traffic = ETCD, findTargets?: FindTargets) =>
+    aws.edit(from, (scope) => pathBetween(scope, from, to, traffic, findTargets));
 
 /** Two members that a peering joins, with routes and rules both ways. */
 async function peered(far: { ec2: (w: World) => Ec2; place: typeof IRELAND }) {
@@ -61,9 +61,9 @@ describe("peering", () => {
         const { w, a, b, VpcPeeringConnectionId } = await peered(far);
         expect(look(w, a.node, b.node)).toEqual({
             open: true,
-            there: [a.subnetId, a.tableId, VpcPeeringConnectionId, b.vpcId],
-            back: [b.subnetId, b.tableId, VpcPeeringConnectionId, a.vpcId],
-            said: `10.0.0.10 → 10.1.0.10 tcp/2379 is open: ${a.subnetId}, ${a.tableId}, ${VpcPeeringConnectionId}, ${b.vpcId}; back: ${b.subnetId}, ${b.tableId}, ${VpcPeeringConnectionId}, ${a.vpcId}`,
+            forward: [a.subnetId, a.tableId, VpcPeeringConnectionId, b.vpcId],
+            return: [b.subnetId, b.tableId, VpcPeeringConnectionId, a.vpcId],
+            summary: `10.0.0.10 → 10.1.0.10 tcp/2379 is open: ${a.subnetId}, ${a.tableId}, ${VpcPeeringConnectionId}, ${b.vpcId}; return path: ${b.subnetId}, ${b.tableId}, ${VpcPeeringConnectionId}, ${a.vpcId}`,
         });
         expect(look(w, b.node, a.node).open).toBe(true);
     });
@@ -71,15 +71,15 @@ describe("peering", () => {
     test("dropped before anything joins the two", async () => {
         const w = world();
         const [a, b] = [await member(w, w.ec2, IRELAND, 0), await member(w, w.ec2, IRELAND, 1)];
-        expect(look(w, a.node, b.node)).toMatchObject({ open: false, drop: { reason: "no-route", at: a.tableId, way: "there" } });
+        expect(look(w, a.node, b.node)).toMatchObject({ open: false, drop: { reason: "no-route", at: a.tableId, direction: "forward" } });
     });
 
     test("without the route there", async () => {
         const { w, a, b } = await peered(SAME);
         await unroute(a, b);
         expect(look(w, a.node, b.node)).toMatchObject({
-            drop: { reason: "no-route", at: a.tableId, way: "there" },
-            said: `10.0.0.10 → 10.1.0.10 tcp/2379 is dropped at ${a.tableId}: it has no route to 10.1.0.10`,
+            drop: { reason: "no-route", at: a.tableId, direction: "forward" },
+            summary: `10.0.0.10 → 10.1.0.10 tcp/2379 is dropped at ${a.tableId}: it has no route to 10.1.0.10`,
         });
     });
 
@@ -87,8 +87,8 @@ describe("peering", () => {
         const { w, a, b } = await peered(SAME);
         await unroute(b, a);
         expect(look(w, a.node, b.node)).toMatchObject({
-            drop: { reason: "no-route", at: b.tableId, way: "back" },
-            said: `10.0.0.10 → 10.1.0.10 tcp/2379 is dropped on the way back at ${b.tableId}: it has no route to 10.0.0.10`,
+            drop: { reason: "no-route", at: b.tableId, direction: "return" },
+            summary: `10.0.0.10 → 10.1.0.10 tcp/2379 is dropped on the return path at ${b.tableId}: it has no route to 10.0.0.10`,
         });
     });
 
@@ -96,23 +96,23 @@ describe("peering", () => {
         const { w, a, b, VpcPeeringConnectionId } = await peered(SAME);
         await a.ec2.deleteVpcPeeringConnection({ VpcPeeringConnectionId });
         expect(look(w, a.node, b.node)).toMatchObject({
-            drop: { reason: "blackhole", at: a.tableId, way: "there" },
-            said: `10.0.0.10 → 10.1.0.10 tcp/2379 is dropped at ${a.tableId}: its route for 10.1.0.0/16 leads to ${VpcPeeringConnectionId}, which takes no packets`,
+            drop: { reason: "blackhole", at: a.tableId, direction: "forward" },
+            summary: `10.0.0.10 → 10.1.0.10 tcp/2379 is dropped at ${a.tableId}: its route for 10.1.0.0/16 leads to ${VpcPeeringConnectionId}, which takes no packets`,
         });
     });
 
     test("without the ingress rule, or with one for another port", async () => {
         const { w, a, b } = await peered(SAME);
-        const said = (port: number) =>
-            `10.0.0.10 → 10.1.0.10 tcp/${port} is dropped at ${b.groupId}: no ingress rule lets tcp/${port} in from 10.0.0.10`;
+        const summary = (port: number) =>
+            `10.0.0.10 → 10.1.0.10 tcp/${port} is dropped at ${b.groupId}: no ingress rule allows tcp/${port} from 10.0.0.10`;
         expect(look(w, a.node, b.node, { protocol: "tcp", port: 2380 })).toMatchObject({
             drop: { reason: "ingress-rule" },
-            said: said(2380),
+            summary: summary(2380),
         });
         const { SecurityGroupRules } = await b.ec2.describeSecurityGroupRules({ Filters: [{ Name: "group-id", Values: [b.groupId] }] });
         const ids = SecurityGroupRules.filter(({ IsEgress }) => !IsEgress).map(({ SecurityGroupRuleId }) => SecurityGroupRuleId);
         await b.ec2.revokeSecurityGroupIngress({ GroupId: b.groupId, SecurityGroupRuleIds: ids });
-        expect(look(w, a.node, b.node)).toMatchObject({ drop: { reason: "ingress-rule", at: b.groupId }, said: said(2379) });
+        expect(look(w, a.node, b.node)).toMatchObject({ drop: { reason: "ingress-rule", at: b.groupId }, summary: summary(2379) });
         // Groups are stateful: what b starts is answered all the same.
         expect(look(w, b.node, a.node).open).toBe(true);
     });
@@ -122,8 +122,8 @@ describe("peering", () => {
         const everything = [{ IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] }];
         await a.ec2.revokeSecurityGroupEgress({ GroupId: a.groupId, IpPermissions: everything });
         expect(look(w, a.node, b.node)).toMatchObject({
-            drop: { reason: "egress-rule", at: a.groupId, way: "there" },
-            said: `10.0.0.10 → 10.1.0.10 tcp/2379 is dropped at ${a.groupId}: no egress rule lets tcp/2379 out to 10.1.0.10`,
+            drop: { reason: "egress-rule", at: a.groupId, direction: "forward" },
+            summary: `10.0.0.10 → 10.1.0.10 tcp/2379 is dropped at ${a.groupId}: no egress rule allows tcp/2379 to 10.1.0.10`,
         });
         expect(look(w, b.node, a.node).open).toBe(true);
     });
@@ -178,7 +178,7 @@ describe("addresses", () => {
         const a = await member(w, w.ec2, IRELAND, 0);
         await admit(a, "10.0.0.0/24");
         const other = { ...a.node, address: "10.0.0.11", securityGroupIds: [a.groupId] };
-        expect(look(w, a.node, other)).toMatchObject({ open: true, there: [a.subnetId, a.tableId, "local", a.vpcId] });
+        expect(look(w, a.node, other)).toMatchObject({ open: true, forward: [a.subnetId, a.tableId, "local", a.vpcId] });
     });
 });
 
@@ -203,7 +203,7 @@ describe("the internet", () => {
         const { w, a, NatGatewayId, GatewayId } = await behindNat();
         const path = look(w, a.node, OUTSIDE);
         expect(path.open).toBe(true);
-        expect(path.there).toEqual(expect.arrayContaining([NatGatewayId, GatewayId]));
+        expect(path.forward).toEqual(expect.arrayContaining([NatGatewayId, GatewayId]));
     });
 
     test("not while the NAT gateway is being deleted", async () => {
@@ -223,7 +223,7 @@ describe("the internet", () => {
             drop: { reason: "nat-unusable", at: NatGatewayId, because: "its state is pending" },
         });
         w.minutes(2);
-        expect(look(w, a.node, OUTSIDE).there).toContain(GatewayId);
+        expect(look(w, a.node, OUTSIDE).forward).toContain(GatewayId);
     });
 
     test("not when the NAT gateway's own subnet leads back to it", async () => {
@@ -270,14 +270,17 @@ describe("a NAT gateway before a peering", () => {
             IpPermissions: [{ IpProtocol: "tcp", FromPort: 2379, ToPort: 2379, IpRanges: [{ CidrIp: a.cidr }] }],
         });
         await admit(b, "10.0.0.0/24");
-        expect(look(w, a.node, b.node).said).toContain("no ingress rule lets tcp/2379 in from 10.0.1.9");
+        expect(look(w, a.node, b.node).summary).toContain("no ingress rule allows tcp/2379 from 10.0.1.9");
         await admit(b, "10.0.1.0/24");
         expect(look(w, a.node, b.node).open).toBe(true);
     });
 
     test("answers for nobody who has not come through it", async () => {
         const { w, a, b, NatGatewayId } = await translated();
-        expect(look(w, b.node, a.node)).toMatchObject({ open: false, drop: { reason: "nat-answer", at: NatGatewayId, way: "back" } });
+        expect(look(w, b.node, a.node)).toMatchObject({
+            open: false,
+            drop: { reason: "nat-answer", at: NatGatewayId, direction: "return" },
+        });
     });
 });
 
@@ -306,14 +309,14 @@ describe("transit gateways", () => {
         const { w, a, b, TransitGatewayId, table, to } = await joined();
         expect(look(w, a.node, b.node)).toMatchObject({
             open: true,
-            there: [a.subnetId, a.tableId, TransitGatewayId, table, to, b.vpcId],
+            forward: [a.subnetId, a.tableId, TransitGatewayId, table, to, b.vpcId],
         });
     });
 
     test("without the attachment of the other side", async () => {
         const { w, a, b, table, to } = await joined();
         await w.ec2.deleteTransitGatewayVpcAttachment({ TransitGatewayAttachmentId: to });
-        expect(look(w, a.node, b.node)).toMatchObject({ drop: { reason: "no-gateway-route", at: table, way: "there" } });
+        expect(look(w, a.node, b.node)).toMatchObject({ drop: { reason: "no-gateway-route", at: table, direction: "forward" } });
     });
 
     test("without the association of its own attachment", async () => {
@@ -356,13 +359,13 @@ describe("transit gateways", () => {
         await w.virginia.acceptTransitGatewayPeeringAttachment({ TransitGatewayAttachmentId });
         w.minutes(1);
         await Promise.all([route(a, b, { TransitGatewayId: east.id }), route(b, a, { TransitGatewayId: west.id }), admit(b, a.cidr)]);
-        expect(look(w, a.node, b.node)).toMatchObject({ drop: { reason: "no-gateway-route", at: east.table, way: "there" } });
+        expect(look(w, a.node, b.node)).toMatchObject({ drop: { reason: "no-gateway-route", at: east.table, direction: "forward" } });
         await w.ec2.createTransitGatewayRoute({
             TransitGatewayRouteTableId: east.table,
             DestinationCidrBlock: b.cidr,
             TransitGatewayAttachmentId,
         });
-        expect(look(w, a.node, b.node)).toMatchObject({ drop: { reason: "no-gateway-route", at: west.table, way: "back" } });
+        expect(look(w, a.node, b.node)).toMatchObject({ drop: { reason: "no-gateway-route", at: west.table, direction: "return" } });
         await w.virginia.createTransitGatewayRoute({
             TransitGatewayRouteTableId: west.table,
             DestinationCidrBlock: a.cidr,
@@ -383,7 +386,7 @@ describe("a load balancer", () => {
         );
         await admit({ ...b, groupId: group }, made.a.cidr);
         const behind =
-            (healthy: boolean): Behind =>
+            (healthy: boolean): FindTargets =>
             (_, { PrivateIpAddress }) =>
                 PrivateIpAddress === address ? [{ endpoint: b.node, port: 32379, healthy }] : undefined;
         const toNodes = { IpProtocol: "tcp", FromPort: 32379, ToPort: 32379, UserIdGroupPairs: [{ GroupId: group }] };
@@ -394,7 +397,7 @@ describe("a load balancer", () => {
 
     test("hands on to a healthy target", async () => {
         const { w, a, etcd, behind, b } = await balanced();
-        expect(look(w, a.node, etcd, ETCD, behind(true))).toMatchObject({ open: true, there: expect.arrayContaining([b.vpcId]) });
+        expect(look(w, a.node, etcd, ETCD, behind(true))).toMatchObject({ open: true, forward: expect.arrayContaining([b.vpcId]) });
     });
 
     test("without groups lets everything in", async () => {
@@ -419,6 +422,6 @@ describe("a load balancer", () => {
         await w.ec2.revokeSecurityGroupIngress(nodes);
         const path = look(w, a.node, etcd, ETCD, behind(true));
         expect(path.drop?.reason).toBe("no-target");
-        expect(path.said).toContain(`${b.groupId}: no ingress rule lets tcp/32379 in from 10.1.0.16`);
+        expect(path.summary).toContain(`${b.groupId}: no ingress rule allows tcp/32379 from 10.1.0.16`);
     });
 });
