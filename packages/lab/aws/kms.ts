@@ -3,13 +3,13 @@ import { covers, parseResourcePolicy } from "./iam/policy-document.ts";
 import type { Scope } from "./scope.ts";
 import { Table } from "./table.ts";
 
-/** KMS has its own spelling of tags. */
-export interface KeyTag {
+/** KMS has its own form of tags. */
+interface KeyTag {
     TagKey: string;
     TagValue: string;
 }
 
-export interface Key {
+interface Key {
     KeyId: string;
     Arn: string;
     AWSAccountId: string;
@@ -27,10 +27,10 @@ export interface Key {
     rotation: { days: number } | undefined;
     tags: KeyTag[];
 }
-/** A key whose deletion is scheduled is as good as gone: nothing can use it. */
+/** A key that is scheduled for deletion counts as gone: nothing can use it. */
 export const keys = new Table<Key>("kms/key", { gone: ({ KeyState }) => KeyState === "PendingDeletion" });
 
-export interface Alias {
+interface Alias {
     AliasName: string;
     AliasArn: string;
     TargetKeyId: string;
@@ -39,7 +39,7 @@ export const aliases = new Table<Alias>("kms/alias");
 
 const DAY = 86_400_000;
 
-/** Keys and their aliases. Nothing is encrypted. */
+/** Simulated KMS: keys and aliases. Nothing is encrypted. */
 export const kms = (scope: Scope) => {
     const rows = keys.in(scope);
     const find = (name: string) => findKey(scope, name) ?? notFound(name);
@@ -174,17 +174,17 @@ export const kms = (scope: Scope) => {
     };
 };
 
-/** A key by its id, its ARN or an alias, as the other services look for it. */
+/** Finds a key by its ID, its ARN or an alias, for the other services. */
 export function findKey(scope: Scope, name: string): Readonly<Key> | undefined {
     const prefix = scope.arn("kms", "");
-    // A key of another region or account is none here.
+    // The ARN of another region or account keeps its prefix, so it matches no key here.
     const local = name.startsWith(prefix) ? name.slice(prefix.length) : name;
     const id = aliases.in(scope).get(local)?.TargetKeyId ?? local.replace(/^key\//, "");
     return keys.in(scope).get(id);
 }
 
-/** Whether a key's own policy lets a service encrypt with it. The conditions of the statement are not looked at. */
-export function admitsService(key: Readonly<Key>, service: string): boolean {
+/** Whether a key's policy allows a service to encrypt with it. Conditions are ignored. */
+export function allowsService(key: Readonly<Key>, service: string): boolean {
     const statements = parseResourcePolicy(key.policy);
     return statements.some(
         ({ allow, principals, actions }) =>
@@ -192,7 +192,7 @@ export function admitsService(key: Readonly<Key>, service: string): boolean {
     );
 }
 
-/** A policy that its own account cannot change any more would lock the key for ever. */
+/** Throws if the account could not change the policy again: the key would be locked forever. */
 function checkPolicy(scope: Scope, policy: string, bypass = false): void {
     const changeable = () =>
         parseResourcePolicy(policy).some(

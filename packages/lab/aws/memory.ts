@@ -91,7 +91,7 @@ export class Memory {
 
     /** Applies every change that is due, oldest first. */
     settle(now: number): void {
-        const due = this.state.transitions.filter(({ due }) => due !== null && due <= now);
+        const due = this.state.transitions.filter((transition) => transition.due !== null && transition.due <= now);
         if (due.length === 0) return;
         this.transaction(() => {
             this.state.transitions = this.state.transitions.filter((transition) => !due.includes(transition));

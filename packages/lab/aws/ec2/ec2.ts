@@ -35,7 +35,7 @@ import { peeringAttachments, transitGateways, transitRouteTables, vpcAttachments
 import { vpcActions } from "./vpc.ts";
 import { zoneActions } from "./zones.ts";
 
-/** All that EC2 keeps: what can be tagged, and what must be gone after the last destroy. */
+/** The tables of EC2: what can be tagged, and what must be empty after the last destroy. */
 export const EC2_TABLES: readonly Taggable[] = [
     { type: "vpc", prefix: "vpc", table: vpcs },
     { type: "network-acl", prefix: "acl", table: networkAcls },
@@ -57,7 +57,7 @@ export const EC2_TABLES: readonly Taggable[] = [
     { type: "transit-gateway-route-table", prefix: "tgw-rtb", table: transitRouteTables },
 ];
 
-/** Simulated EC2: networking, launch templates and tags. No instances: those are made by what makes node groups. */
+/** Simulated EC2: networking, launch templates and tags. There are no actions on instances: EKS node groups create them. */
 export const ec2 = (scope: Scope) => ({
     ...vpcActions(scope),
     ...aclActions(scope),

@@ -11,7 +11,7 @@ export const ADDRESSES_PER_REGION: Quota = { code: "L-0263D0A3", default: 5 };
 /** Public addresses come from the range that RFC 2544 reserves for benchmarks: none of them is routed on the internet. */
 const PUBLIC_RANGE = "198.18.0.0/15";
 
-/** Elastic IP addresses. */
+/** The actions on Elastic IP addresses. */
 export const elasticIpActions = (scope: Scope) => {
     const rows = addresses.in(scope);
     const need = (id: string) => rows.need(id, () => missing("allocation", id));
@@ -24,7 +24,7 @@ export const elasticIpActions = (scope: Scope) => {
             const AllocationId = scope.id("eipalloc");
             const made = rows.put(AllocationId, {
                 AllocationId,
-                // No two ids have the same number, so that no two addresses are the same.
+                // The counter grows with every ID, so addresses are unique.
                 PublicIp: addressAt(PUBLIC_RANGE, scope.memory.state.counter % 2 ** 17),
                 Domain: "vpc",
                 PublicIpv4Pool: "amazon",
@@ -44,22 +44,22 @@ export const elasticIpActions = (scope: Scope) => {
             Filters?: Filter[];
         } = {}) => ({
             Addresses: filtered(
-                (AllocationIds?.map(need) ?? rows.list()).filter((one) => !PublicIps || PublicIps.includes(one.PublicIp)).map(show),
+                (AllocationIds?.map(need) ?? rows.list()).filter((address) => !PublicIps || PublicIps.includes(address.PublicIp)).map(show),
                 Filters,
                 {
-                    "allocation-id": (one) => one.AllocationId,
-                    "association-id": (one) => one.AssociationId,
-                    "public-ip": (one) => one.PublicIp,
-                    "network-interface-id": (one) => one.NetworkInterfaceId,
-                    domain: (one) => one.Domain,
+                    "allocation-id": (address) => address.AllocationId,
+                    "association-id": (address) => address.AssociationId,
+                    "public-ip": (address) => address.PublicIp,
+                    "network-interface-id": (address) => address.NetworkInterfaceId,
+                    domain: (address) => address.Domain,
                 },
             ),
         }),
 
         disassociateAddress: ({ AssociationId }: { AssociationId: string }) => {
-            const address = rows.list().find((one) => one.AssociationId === AssociationId);
+            const address = rows.list().find((candidate) => candidate.AssociationId === AssociationId);
             if (!address) throw missing("association", AssociationId);
-            // All that have addresses here are gateways and load balancers, whose addresses are theirs while they live.
+            // Only NAT gateways and load balancers have addresses here, and these keep their addresses for life.
             throw new AwsError("AuthFailure", "You do not have permission to access the specified resource.");
         },
 

@@ -7,7 +7,7 @@ import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
 
 const INTERNET_GATEWAYS_PER_REGION: Quota = { code: "L-A4707A72", default: 5 };
 
-/** Internet gateways. */
+/** The actions on internet gateways. */
 export const internetGatewayActions = (scope: Scope) => {
     const rows = internetGateways.in(scope);
     const need = (id: string) => rows.need(id, () => missing("internetGateway", id));
@@ -25,7 +25,7 @@ export const internetGatewayActions = (scope: Scope) => {
 
         describeInternetGateways: ({ InternetGatewayIds, Filters }: { InternetGatewayIds?: string[]; Filters?: Filter[] } = {}) => ({
             InternetGateways: filtered((InternetGatewayIds?.map(need) ?? rows.list()).map(show), Filters, {
-                "internet-gateway-id": (one) => one.InternetGatewayId,
+                "internet-gateway-id": (gateway) => gateway.InternetGatewayId,
                 "attachment.vpc-id": ({ Attachments }) => Attachments.map(({ VpcId }) => VpcId),
                 "attachment.state": ({ Attachments }) => Attachments.map(({ State }) => State),
             }),
@@ -36,19 +36,19 @@ export const internetGatewayActions = (scope: Scope) => {
             vpcs.in(scope).need(VpcId, () => missing("vpc", VpcId));
             if (attached)
                 throw new AwsError("Resource.AlreadyAssociated", `resource ${id} is already attached to network ${attached.VpcId}`);
-            if (rows.list().some(({ Attachments }) => Attachments.some((one) => one.VpcId === VpcId)))
+            if (rows.list().some(({ Attachments }) => Attachments.some((attachment) => attachment.VpcId === VpcId)))
                 throw invalidValue(`Network ${VpcId} already has an internet gateway attached`);
             rows.update(id, { Attachments: [{ State: "available", VpcId }] });
         },
 
         detachInternetGateway: ({ InternetGatewayId: id, VpcId }: { InternetGatewayId: string; VpcId: string }) => {
-            if (!need(id).Attachments.some((one) => one.VpcId === VpcId))
+            if (!need(id).Attachments.some((attachment) => attachment.VpcId === VpcId))
                 throw new AwsError("Gateway.NotAttached", `resource ${id} is not attached to network ${VpcId}`);
             if (
                 interfaces
                     .in(scope)
                     .list()
-                    .some((one) => one.VpcId === VpcId && one.Association)
+                    .some((eni) => eni.VpcId === VpcId && eni.Association)
             )
                 throw new AwsError(
                     "DependencyViolation",

@@ -8,12 +8,13 @@ import { type TagSpecification, tagNew, tagsOf } from "./tags.ts";
 
 export const NAT_GATEWAYS_PER_ZONE: Quota = { code: "L-FE5A380F", default: 5 };
 
-/** NAT gateways. */
+/** The actions on NAT gateways. */
 export const natGatewayActions = (scope: Scope) => {
     const rows = natGateways.in(scope);
     const need = (id: string) => rows.need(id, () => missing("natGateway", id));
     const show = (row: Readonly<NatGateway>) => shown(row, tagsOf(scope, row.NatGatewayId));
-    const forgotten = { after: 3_600_000, fixed: true, set: null };
+    /** AWS shows a deleted NAT gateway for an hour. */
+    const forget = { after: 3_600_000, fixed: true, set: null };
 
     return {
         createNatGateway: (request: {
@@ -32,7 +33,7 @@ export const natGatewayActions = (scope: Scope) => {
                 );
             const address = AllocationId ? addresses.in(scope).need(AllocationId, () => missing("allocation", AllocationId)) : undefined;
             const zoneOf = (id: string) => subnets.in(scope).get(id)?.AvailabilityZone;
-            const live = rows.list().filter((one) => !natGateways.gone(one) && zoneOf(one.SubnetId) === AvailabilityZone);
+            const live = rows.list().filter((gateway) => !natGateways.gone(gateway) && zoneOf(gateway.SubnetId) === AvailabilityZone);
             if (live.length >= scope.quota(NAT_GATEWAYS_PER_ZONE))
                 throw new AwsError("NatGatewayLimitExceeded", "The maximum number of NAT Gateways has been reached.");
 
@@ -42,10 +43,10 @@ export const natGatewayActions = (scope: Scope) => {
             tagNew(scope, "natgateway", NatGatewayId, request.TagSpecifications);
             const failure = failureOf(address, ConnectivityType === "public" && !hasInternet(scope, VpcId) ? VpcId : undefined);
             if (failure) {
-                scope.schedule(natGateways, NatGatewayId, [{ after: 10_000, set: { State: "failed", ...failure } }, forgotten]);
+                scope.schedule(natGateways, NatGatewayId, [{ after: 10_000, set: { State: "failed", ...failure } }, forget]);
                 return { NatGateway: show(rows.put(NatGatewayId, { ...nat, NatGatewayAddresses: [] })) };
             }
-            const own = makeInterface(scope, {
+            const eni = makeInterface(scope, {
                 SubnetId,
                 PrivateIpAddress,
                 Description: `Interface for NAT Gateway ${NatGatewayId}`,
@@ -55,14 +56,14 @@ export const natGatewayActions = (scope: Scope) => {
             const AssociationId = address && scope.id("eipassoc");
             if (address) {
                 const { PublicIp } = address;
-                interfaces.in(scope).update(own.NetworkInterfaceId, {
+                interfaces.in(scope).update(eni.NetworkInterfaceId, {
                     Association: { PublicIp, AllocationId, AssociationId, IpOwnerId: scope.account },
                 });
                 addresses.in(scope).update(address.AllocationId, {
                     AssociationId,
-                    NetworkInterfaceId: own.NetworkInterfaceId,
+                    NetworkInterfaceId: eni.NetworkInterfaceId,
                     NetworkInterfaceOwnerId: scope.account,
-                    PrivateIpAddress: own.PrivateIpAddress,
+                    PrivateIpAddress: eni.PrivateIpAddress,
                 });
             }
             const made = rows.put(NatGatewayId, {
@@ -70,8 +71,8 @@ export const natGatewayActions = (scope: Scope) => {
                 NatGatewayAddresses: [
                     {
                         ...(address && { AllocationId, AssociationId, PublicIp: address.PublicIp }),
-                        NetworkInterfaceId: own.NetworkInterfaceId,
-                        PrivateIp: own.PrivateIpAddress,
+                        NetworkInterfaceId: eni.NetworkInterfaceId,
+                        PrivateIp: eni.PrivateIpAddress,
                         IsPrimary: true,
                         Status: "succeeded",
                     },
@@ -83,21 +84,21 @@ export const natGatewayActions = (scope: Scope) => {
 
         describeNatGateways: ({ NatGatewayIds, Filter }: { NatGatewayIds?: string[]; Filter?: Filter[] } = {}) => ({
             NatGateways: filtered((NatGatewayIds?.map(need) ?? rows.list()).map(show), Filter, {
-                "nat-gateway-id": (one) => one.NatGatewayId,
-                "subnet-id": (one) => one.SubnetId,
-                "vpc-id": (one) => one.VpcId,
-                state: (one) => one.State,
+                "nat-gateway-id": (nat) => nat.NatGatewayId,
+                "subnet-id": (nat) => nat.SubnetId,
+                "vpc-id": (nat) => nat.VpcId,
+                state: (nat) => nat.State,
             }),
         }),
 
-        /** Its interface and address stay taken until it is gone. */
+        /** The interface and the address stay in use until the NAT gateway is deleted. */
         deleteNatGateway: ({ NatGatewayId: id }: { NatGatewayId: string }) => {
             const nat = need(id);
             if (nat.State === "deleting" || nat.State === "deleted") return { NatGatewayId: id };
             const gone = { after: 45_000 };
             const DeleteTime = scope.now.toISOString();
             rows.update(id, { State: "deleting", DeleteTime });
-            scope.schedule(natGateways, id, [{ ...gone, set: { State: "deleted" } }, forgotten]);
+            scope.schedule(natGateways, id, [{ ...gone, set: { State: "deleted" } }, forget]);
             for (const { NetworkInterfaceId, AllocationId } of nat.NatGatewayAddresses) {
                 scope.schedule(interfaces, NetworkInterfaceId, [{ ...gone, set: null }]);
                 if (AllocationId)
@@ -113,9 +114,10 @@ export const natGatewayActions = (scope: Scope) => {
     };
 };
 
-/** What AWS finds out only after it has answered. */
-function failureOf(address: Readonly<Address> | undefined, closedVpc: string | undefined) {
-    if (closedVpc) return { FailureCode: "Gateway.NotAttached", FailureMessage: `Network ${closedVpc} has no Internet gateway attached` };
+/** Failures that AWS only reports after the call has succeeded. */
+function failureOf(address: Readonly<Address> | undefined, vpcWithoutInternet: string | undefined) {
+    if (vpcWithoutInternet)
+        return { FailureCode: "Gateway.NotAttached", FailureMessage: `Network ${vpcWithoutInternet} has no Internet gateway attached` };
     if (address?.AssociationId)
         return {
             FailureCode: "Resource.AlreadyAssociated",

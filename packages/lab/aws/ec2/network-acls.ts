@@ -3,7 +3,7 @@ import type { Scope } from "../scope.ts";
 import { networkAcls, shown, subnets } from "./tables.ts";
 import { tagsOf } from "./tags.ts";
 
-/** The ACL that each VPC has from the start: it lets everything through. */
+/** Creates the default ACL of a VPC, which allows everything. */
 export function makeDefaultAcl(scope: Scope, VpcId: string): void {
     const NetworkAclId = scope.id("acl");
     const entry = (RuleNumber: number, RuleAction: "allow" | "deny", Egress: boolean) => ({
@@ -22,16 +22,16 @@ export function makeDefaultAcl(scope: Scope, VpcId: string): void {
     });
 }
 
-/** Network ACLs: only the ones that VPCs begin with. */
+/** The actions on network ACLs. Only the default ACLs exist. */
 export const aclActions = (scope: Scope) => ({
     describeNetworkAcls: ({ Filters, NetworkAclIds }: { Filters?: Filter[]; NetworkAclIds?: string[] } = {}) => {
         const all = networkAcls
             .in(scope)
             .list()
-            .filter((one) => !NetworkAclIds || NetworkAclIds.includes(one.NetworkAclId));
+            .filter((acl) => !NetworkAclIds || NetworkAclIds.includes(acl.NetworkAclId));
         const withSubnets = all.map((acl) => ({
             ...shown(acl, tagsOf(scope, acl.NetworkAclId)),
-            // No other ACL can be made here, so that every subnet has the default one.
+            // Only default ACLs exist, so every subnet of the VPC uses this one.
             Associations: subnets
                 .in(scope)
                 .list()

@@ -5,12 +5,12 @@ import type { Scope } from "../scope.ts";
 import { invalidValue } from "./errors.ts";
 import { interfaces, reservations, type Subnet } from "./tables.ts";
 
-/** Addresses of a subnet that interfaces have, those of their prefixes included. */
-export function takenIn(scope: Scope, subnetId: string): Set<string> {
+/** The addresses of a subnet that interfaces use, including those of their prefixes. */
+export function usedAddresses(scope: Scope, subnetId: string): Set<string> {
     const inSubnet = interfaces
         .in(scope)
         .list()
-        .filter((one) => one.SubnetId === subnetId);
+        .filter((eni) => eni.SubnetId === subnetId);
     return new Set(
         inSubnet.flatMap(({ PrivateIpAddresses, Ipv4Prefixes }) => [
             ...PrivateIpAddresses.map(({ PrivateIpAddress }) => PrivateIpAddress),
@@ -19,24 +19,29 @@ export function takenIn(scope: Scope, subnetId: string): Set<string> {
     );
 }
 
-/** An address for a new interface: the one asked for if it is free, else the lowest one that nobody has and nobody reserved. */
-export function freeAddress(scope: Scope, subnet: Readonly<Subnet>, asked?: string): string {
-    const taken = takenIn(scope, subnet.SubnetId);
+/**
+ * Chooses an address for a new interface.
+ *
+ * @param requested the address to use. Default: the lowest one that is neither used nor reserved
+ * @throws AwsError if `requested` is not available, or the subnet is full
+ */
+export function freeAddress(scope: Scope, subnet: Readonly<Subnet>, requested?: string): string {
+    const used = usedAddresses(scope, subnet.SubnetId);
     const size = sizeOf(subnet.CidrBlock);
-    if (asked !== undefined) {
-        if (!holds(subnet.CidrBlock, asked)) throw invalidValue(`Address ${asked} does not fall within the subnet's address range`);
-        const kept = [0, 1, 2, 3, size - 1].map((offset) => addressAt(subnet.CidrBlock, offset));
-        if (kept.includes(asked)) throw invalidValue(`Address ${asked} is in subnet's reserved address range`);
-        if (taken.has(asked)) throw new AwsError("InvalidIPAddress.InUse", `Address ${asked} is in use.`);
-        return asked;
+    if (requested !== undefined) {
+        if (!holds(subnet.CidrBlock, requested)) throw invalidValue(`Address ${requested} does not fall within the subnet's address range`);
+        const awsReserved = [0, 1, 2, 3, size - 1].map((offset) => addressAt(subnet.CidrBlock, offset));
+        if (awsReserved.includes(requested)) throw invalidValue(`Address ${requested} is in subnet's reserved address range`);
+        if (used.has(requested)) throw new AwsError("InvalidIPAddress.InUse", `Address ${requested} is in use.`);
+        return requested;
     }
     const reserved = reservations
         .in(scope)
         .list()
-        .filter((one) => one.SubnetId === subnet.SubnetId);
+        .filter((reservation) => reservation.SubnetId === subnet.SubnetId);
     for (let offset = 4; offset < size - 1; offset++) {
         const address = addressAt(subnet.CidrBlock, offset);
-        if (!taken.has(address) && !reserved.some(({ Cidr }) => holds(Cidr, address))) return address;
+        if (!used.has(address) && !reserved.some(({ Cidr }) => holds(Cidr, address))) return address;
     }
     throw new AwsError(
         "InsufficientFreeAddressesInSubnet",

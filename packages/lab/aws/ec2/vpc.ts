@@ -5,7 +5,7 @@ import { type Filter, filtered } from "../filters.ts";
 import type { Quota, Scope } from "../scope.ts";
 import { dependencies, invalidCidr, invalidValue, missing } from "./errors.ts";
 import { makeDefaultAcl } from "./network-acls.ts";
-import { endPeeringsOf } from "./peering/peering.ts";
+import { deletePeeringsOf } from "./peering/peering.ts";
 import { makeMainTable } from "./routes/route-tables.ts";
 import { dropGroup, makeDefaultGroup } from "./security-groups/groups.ts";
 import {
@@ -25,13 +25,13 @@ import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
 
 /** VPCs in a region. */
 export const VPCS_PER_REGION: Quota = { code: "L-F678F1CE", default: 5 };
-/** IPv4 blocks of a VPC. */
+/** IPv4 CIDR blocks of a VPC. */
 export const CIDRS_PER_VPC: Quota = { code: "L-83CA0A9D", default: 5 };
 
-/** Ranges that a VPC from another of them cannot take a block of. */
-const APART = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+/** A VPC whose primary CIDR is in one of these ranges cannot have a secondary CIDR from another. */
+const RESTRICTED_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 
-/** VPCs, their blocks and attributes, and the default network ACL. */
+/** The actions on VPCs. */
 export const vpcActions = (scope: Scope) => {
     const rows = vpcs.in(scope);
     const need = (id: string) => rows.need(id, () => missing("vpc", id));
@@ -44,7 +44,7 @@ export const vpcActions = (scope: Scope) => {
             InstanceTenancy?: string;
             DryRun?: boolean;
         }) => {
-            const cidr = blockFor(request.CidrBlock);
+            const cidr = validBlock(request.CidrBlock);
             if (rows.list().length >= scope.quota(VPCS_PER_REGION))
                 throw new AwsError("VpcLimitExceeded", "The maximum number of VPCs has been reached.");
             const VpcId = scope.id("vpc");
@@ -108,8 +108,8 @@ export const vpcActions = (scope: Scope) => {
 
         associateVpcCidrBlock: ({ VpcId, CidrBlock }: { VpcId: string; CidrBlock?: string }) => {
             const vpc = need(VpcId);
-            const cidr = blockFor(CidrBlock);
-            const range = (block: string) => APART.find((one) => contains(one, block));
+            const cidr = validBlock(CidrBlock);
+            const range = (block: string) => RESTRICTED_RANGES.find((restricted) => contains(restricted, block));
             if (range(cidr) && range(vpc.CidrBlock) && range(cidr) !== range(vpc.CidrBlock))
                 throw new AwsError(
                     "InvalidVpc.Range",
@@ -123,11 +123,11 @@ export const vpcActions = (scope: Scope) => {
                 );
             const made = { AssociationId: scope.id("vpc-cidr-assoc"), CidrBlock: cidr, CidrBlockState: { State: "associated" } };
             rows.update(VpcId, { CidrBlockAssociationSet: [...vpc.CidrBlockAssociationSet, made] });
-            // Every table of a VPC leads to all of its blocks.
+            // Every route table of a VPC has a local route to each of its CIDRs.
             for (const table of routeTables
                 .in(scope)
                 .list()
-                .filter((one) => one.VpcId === VpcId))
+                .filter((table) => table.VpcId === VpcId))
                 routeTables.in(scope).update(table.RouteTableId, {
                     Routes: [...table.Routes, { DestinationCidrBlock: cidr, GatewayId: "local", Origin: "CreateRouteTable" }],
                 });
@@ -135,7 +135,9 @@ export const vpcActions = (scope: Scope) => {
         },
 
         disassociateVpcCidrBlock: ({ AssociationId }: { AssociationId: string }) => {
-            const vpc = rows.list().find((one) => one.CidrBlockAssociationSet.some((block) => block.AssociationId === AssociationId));
+            const vpc = rows
+                .list()
+                .find((candidate) => candidate.CidrBlockAssociationSet.some((block) => block.AssociationId === AssociationId));
             const association = vpc?.CidrBlockAssociationSet.find((block) => block.AssociationId === AssociationId);
             if (!vpc || !association) throw missing("cidrAssociation", AssociationId);
             if (association.CidrBlock === vpc.CidrBlock)
@@ -147,20 +149,20 @@ export const vpcActions = (scope: Scope) => {
                 subnets
                     .in(scope)
                     .list()
-                    .some((one) => one.VpcId === vpc.VpcId && overlap(one.CidrBlock, association.CidrBlock))
+                    .some((subnet) => subnet.VpcId === vpc.VpcId && overlap(subnet.CidrBlock, association.CidrBlock))
             )
                 throw new AwsError(
                     "DependencyViolation",
                     `The CIDR block '${association.CidrBlock}' is in use by a subnet and cannot be disassociated.`,
                 );
-            rows.update(vpc.VpcId, { CidrBlockAssociationSet: vpc.CidrBlockAssociationSet.filter((one) => one !== association) });
+            rows.update(vpc.VpcId, { CidrBlockAssociationSet: vpc.CidrBlockAssociationSet.filter((other) => other !== association) });
             for (const table of routeTables
                 .in(scope)
                 .list()
-                .filter((one) => one.VpcId === vpc.VpcId))
+                .filter((subnet) => subnet.VpcId === vpc.VpcId))
                 routeTables.in(scope).update(table.RouteTableId, {
                     Routes: table.Routes.filter(
-                        (one) => one.Origin !== "CreateRouteTable" || one.DestinationCidrBlock !== association.CidrBlock,
+                        (route) => route.Origin !== "CreateRouteTable" || route.DestinationCidrBlock !== association.CidrBlock,
                     ),
                 });
             return { VpcId: vpc.VpcId, CidrBlockAssociation: { ...association, CidrBlockState: { State: "disassociating" } } };
@@ -168,7 +170,7 @@ export const vpcActions = (scope: Scope) => {
 
         deleteVpc: ({ VpcId }: { VpcId: string; DryRun?: boolean }) => {
             need(VpcId);
-            const inVpc = (one: { VpcId: string }) => one.VpcId === VpcId;
+            const inVpc = (resource: { VpcId: string }) => resource.VpcId === VpcId;
             const groups = securityGroups.in(scope).list().filter(inVpc);
             const tables = routeTables.in(scope).list().filter(inVpc);
             const used =
@@ -184,15 +186,15 @@ export const vpcActions = (scope: Scope) => {
             for (const { GroupId } of groups) dropGroup(scope, GroupId);
             for (const { RouteTableId } of tables) routeTables.in(scope).delete(RouteTableId);
             for (const { NetworkAclId } of networkAcls.in(scope).list().filter(inVpc)) networkAcls.in(scope).delete(NetworkAclId);
-            endPeeringsOf(scope, VpcId);
+            deletePeeringsOf(scope, VpcId);
             rows.delete(VpcId);
             forgetTags(scope, VpcId);
         },
     };
 };
 
-/** What a VPC may have as a block. */
-function blockFor(text: string | undefined): string {
+/** Returns the normalized CIDR, or throws if a VPC cannot have it. */
+function validBlock(text: string | undefined): string {
     const cidr = parseCidr(text);
     if (!cidr) throw invalidCidr(text, "cidrBlock");
     if (prefixOf(cidr) < 16 || prefixOf(cidr) > 28) throw badRange(cidr);

@@ -2,7 +2,7 @@ import { type Filter, filtered } from "../filters.ts";
 import type { Scope } from "../scope.ts";
 import { invalidValue } from "./errors.ts";
 
-/** The regions that exist here. Their zones are called a, b and c, but for the few below. */
+/** The regions of the simulation. Their zones are a, b and c, except in those below. */
 const REGIONS = [
     "af-south-1",
     "ap-east-1",
@@ -44,15 +44,15 @@ const LETTERS: Record<string, string> = {
     "ca-central-1": "abd",
 };
 
-/** A zone of a region. Which id belongs to which name differs from account to account; here it is the same for all. */
-export interface Zone {
+/** An Availability Zone. On AWS the mapping of IDs to names differs per account; here it is the same for all. */
+interface Zone {
     ZoneName: string;
     ZoneId: string;
 }
 
-/** The zones of a region, in the order of their names. */
+/** The zones of a region in the order of their names. */
 export function zonesOf(region: string): Zone[] {
-    if (!REGIONS.includes(region)) throw new Error(`the simulated AWS has no region ${region}`);
+    if (!REGIONS.includes(region)) throw new Error(`region ${region} does not exist in the simulated AWS`);
     const short = region.replace(
         /^(..)-(gov-)?(north|south|east|west|central)?(north|south|east|west)?-(\d)$/,
         (_, area, gov, a = "", b = "", number) => `${area}${gov ? "g" : ""}${a.charAt(0)}${b.charAt(0)}${number}`,
@@ -60,7 +60,7 @@ export function zonesOf(region: string): Zone[] {
     return [...(LETTERS[region] ?? "abc")].map((letter, i) => ({ ZoneName: `${region}${letter}`, ZoneId: `${short}-az${i + 1}` }));
 }
 
-/** Availability zones. No local or wavelength zones: nobody has opted in to any. */
+/** The action on Availability Zones. There are no Local Zones or Wavelength Zones: no account has opted in to any. */
 export const zoneActions = (scope: Scope) => ({
     describeAvailabilityZones: ({ Filters, ZoneNames, ZoneIds }: { Filters?: Filter[]; ZoneNames?: string[]; ZoneIds?: string[] } = {}) => {
         const zones = zonesOf(scope.region).map((zone) => ({
@@ -75,11 +75,11 @@ export const zoneActions = (scope: Scope) => ({
         }));
         for (const name of ZoneNames ?? [])
             if (!zones.some(({ ZoneName }) => ZoneName === name)) throw invalidValue(`Invalid availability zone: [${name}]`);
-        const asked = zones.filter(
+        const requested = zones.filter(
             ({ ZoneName, ZoneId }) => (!ZoneNames || ZoneNames.includes(ZoneName)) && (!ZoneIds || ZoneIds.includes(ZoneId)),
         );
         return {
-            AvailabilityZones: filtered(asked, Filters, {
+            AvailabilityZones: filtered(requested, Filters, {
                 state: ({ State }) => State,
                 "opt-in-status": ({ OptInStatus }) => OptInStatus,
                 "zone-name": ({ ZoneName }) => ZoneName,

@@ -3,7 +3,7 @@ import { type Instance, instances, takeOutOfService } from "../autoscaling.ts";
 import { sizeOf } from "../cidr.ts";
 import { makeInterface } from "../ec2/interfaces.ts";
 import { templateVersion } from "../ec2/launch-templates.ts";
-import { takenIn } from "../ec2/subnet-addresses.ts";
+import { usedAddresses } from "../ec2/subnet-addresses.ts";
 import { interfaces, reservations, type Subnet, subnets } from "../ec2/tables.ts";
 import { AwsError } from "../error.ts";
 import type { Scope } from "../scope.ts";
@@ -101,7 +101,7 @@ function delegatesPrefixes(scope: Scope, cluster: string): boolean {
 
 /** A block of a subnet of which no address is taken, reserved or AWS's own. */
 function freePrefix(scope: Scope, { SubnetId, CidrBlock }: Readonly<Subnet>): string {
-    const taken = takenIn(scope, SubnetId);
+    const taken = usedAddresses(scope, SubnetId);
     const kept = reservations
         .in(scope)
         .list()

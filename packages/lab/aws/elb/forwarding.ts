@@ -10,7 +10,7 @@ export const findBalancerTargets: FindTargets = (scope, { NetworkInterfaceId }, 
     const balancer = loadBalancers
         .in(scope)
         .list()
-        .find(({ interfaces }) => interfaces.includes(NetworkInterfaceId));
+        .find((candidate) => candidate.interfaces.includes(NetworkInterfaceId));
     if (!balancer) return undefined;
     const listener = listeners
         .in(scope)

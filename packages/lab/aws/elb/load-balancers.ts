@@ -1,6 +1,6 @@
 import { sizeOf } from "../cidr.ts";
 import { makeInterface } from "../ec2/interfaces.ts";
-import { takenIn } from "../ec2/subnet-addresses.ts";
+import { usedAddresses } from "../ec2/subnet-addresses.ts";
 import { interfaces, internetGateways, type Subnet, securityGroups, subnets } from "../ec2/tables.ts";
 import { AwsError } from "../error.ts";
 import type { Tag } from "../filters.ts";
@@ -64,7 +64,7 @@ export const loadBalancerActions = (scope: Scope) => {
                     throw new AwsError("InvalidSecurityGroup", `One or more security groups are invalid: '${id}'`);
 
             const settings = JSON.stringify([Scheme, mappings.toSorted(bySubnet), SecurityGroups.toSorted(), IpAddressType]);
-            const same = rows.list().find((balancer) => balancer.LoadBalancerName === Name);
+            const same = rows.list().find((candidate) => candidate.LoadBalancerName === Name);
             if (same && same.request !== settings)
                 throw new AwsError(
                     "DuplicateLoadBalancerName",
@@ -177,7 +177,7 @@ function placementsOf(scope: Scope, mappings: readonly SubnetMapping[], scheme: 
             throw new AwsError("InvalidSubnet", `VPC ${first?.subnet.VpcId} has no internet gateway`);
     }
     for (const { subnet } of placements)
-        if (sizeOf(subnet.CidrBlock) - 5 - takenIn(scope, subnet.SubnetId).size < 8)
+        if (sizeOf(subnet.CidrBlock) - 5 - usedAddresses(scope, subnet.SubnetId).size < 8)
             throw new AwsError(
                 "InvalidSubnet",
                 `Not enough IP space available in ${subnet.SubnetId}. ELB requires at least 8 free IP addresses in each subnet.`,

@@ -79,7 +79,7 @@ export const targetGroupActions = (scope: Scope) => {
                 ...given,
             });
             const settings = JSON.stringify([Protocol, Port, VpcId, TargetType, IpAddressType, Object.entries(healthCheck).toSorted()]);
-            const same = rows.list().find((group) => group.TargetGroupName === Name);
+            const same = rows.list().find((candidate) => candidate.TargetGroupName === Name);
             if (same && same.request !== settings)
                 throw new AwsError(
                     "DuplicateTargetGroupName",

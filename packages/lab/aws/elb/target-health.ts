@@ -61,7 +61,7 @@ function reaches(scope: Scope, { VpcId: vpcId, AvailabilityZones }: Readonly<Loa
     const { account, region } = scope;
     const place = { account, region, vpcId };
     const addresses = AvailabilityZones.flatMap(({ LoadBalancerAddresses }) =>
-        LoadBalancerAddresses.map((address) => address.PrivateIPv4Address),
+        LoadBalancerAddresses.map(({ PrivateIPv4Address }) => PrivateIPv4Address),
     );
     return addresses.some((from) => pathBetween(scope, { ...place, address: from }, { ...place, address }, { protocol: "tcp", port }).open);
 }

@@ -29,7 +29,7 @@ export const roleActions = (scope: Scope) => {
                 throw invalid(`Invalid MaxSessionDuration ${MaxSessionDuration}: it must be between 3600 and 43200`);
             parseTrustPolicy(trust);
             // IAM role names are unique regardless of case.
-            if (rows.list().some((role) => role.RoleName.toLowerCase() === RoleName.toLowerCase()))
+            if (rows.list().some((other) => other.RoleName.toLowerCase() === RoleName.toLowerCase()))
                 throw alreadyExists(`Role with name ${RoleName} already exists.`);
             if (rows.list().length >= scope.quota(ROLES_PER_ACCOUNT))
                 throw limitExceeded(`Cannot exceed quota for RolesPerAccount: ${scope.quota(ROLES_PER_ACCOUNT)}`);

@@ -107,10 +107,10 @@ export function followRoutes(
     return drop("not-simulated", target, "routes to interfaces are not followed");
 
     /** Peerings and transit gateways are not transitive: the packet must be for this VPC. */
-    function arrive(at: VpcAt, hops: string[], peering?: string): Journey {
+    function arrive(at: VpcAt, passed: string[], peering?: string): Journey {
         if (!to || at.vpcId !== to.vpcId)
-            return { hops, drop: { reason: "wrong-vpc", at: at.vpcId, because: `${address} is not one of its addresses` } };
-        return { hops: [...hops, to.vpcId], peering };
+            return { hops: passed, drop: { reason: "wrong-vpc", at: at.vpcId, because: `${address} is not one of its addresses` } };
+        return { hops: [...passed, to.vpcId], peering };
     }
 
     function throughGateway(gatewayId: string): Journey {

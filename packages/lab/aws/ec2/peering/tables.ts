@@ -8,7 +8,7 @@ export interface PeeringSide {
     OwnerId: string;
     VpcId: string;
     Region: string;
-    /** The accepter's blocks are known once it has accepted. */
+    /** The accepter's CIDRs are unknown until it has accepted. */
     CidrBlock?: string | undefined;
     CidrBlockSet?: { CidrBlock: string }[] | undefined;
     PeeringOptions?: PeeringOptions | undefined;
@@ -20,21 +20,21 @@ export interface Peering {
     Status: { Code: string; Message: string };
     ExpirationTime?: string | undefined;
 }
-const OVER = ["failed", "expired", "rejected", "deleted"];
+const ENDED = ["failed", "expired", "rejected", "deleted"];
 export const peerings = new Table<Peering>("ec2/vpc-peering-connection", {
     shared: "world",
-    gone: ({ Status }) => OVER.includes(Status.Code),
+    gone: ({ Status }) => ENDED.includes(Status.Code),
 });
 
-/** The connections that a scope's account and region see: those that have a side there. */
+/** The connections that the scope's account and region see: those with a side there. */
 export function peeringsOf(scope: Scope): Readonly<Peering>[] {
     return peerings
         .in(scope)
         .list()
-        .filter((one) => [one.RequesterVpcInfo, one.AccepterVpcInfo].some((side) => isHere(scope, side)));
+        .filter((peering) => [peering.RequesterVpcInfo, peering.AccepterVpcInfo].some((side) => isHere(scope, side)));
 }
 
-/** The active connection between two VPCs of which one is the scope's own, both of its region. */
+/** ID of the active connection between two VPCs in the scope's region, one of which belongs to the scope's account. */
 export function findPeeringBetween(scope: Scope, a: string, b: string): string | undefined {
     return peeringsOf(scope).find(({ Status, RequesterVpcInfo, AccepterVpcInfo }) => {
         const both = [RequesterVpcInfo, AccepterVpcInfo];
@@ -42,7 +42,7 @@ export function findPeeringBetween(scope: Scope, a: string, b: string): string |
     })?.VpcPeeringConnectionId;
 }
 
-/** Whether a side is the scope's own. */
+/** Whether a side belongs to the scope's account and region. */
 export function isHere({ account, region }: Scope, { OwnerId, Region }: PeeringSide): boolean {
     return account === OwnerId && region === Region;
 }

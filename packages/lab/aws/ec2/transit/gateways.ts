@@ -6,6 +6,7 @@ import { shown } from "../tables.ts";
 import { forgetTags, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
 import { makeTransitTable } from "./routes.ts";
 import {
+    FORGET_DELETED,
     gatewaysOf,
     invalidState,
     peeringAttachments,
@@ -17,13 +18,11 @@ import {
 
 export const TRANSIT_GATEWAYS: Quota = { code: "L-A2478D36", default: 5 };
 
-const FORGOTTEN = { after: 3_600_000, fixed: true, set: null };
-
-/** Transit gateways. */
+/** The actions on transit gateways. */
 export const transitGatewayActions = (scope: Scope) => {
     const rows = transitGateways.in(scope);
     const need = (id: string) => {
-        const row = gatewaysOf(scope).find((one) => one.TransitGatewayId === id);
+        const row = gatewaysOf(scope).find((gateway) => gateway.TransitGatewayId === id);
         if (!row) throw missing("transitGateway", id);
         return row;
     };
@@ -38,10 +37,12 @@ export const transitGatewayActions = (scope: Scope) => {
         createTransitGateway: (
             request: { Description?: string; Options?: Partial<TransitGateway["Options"]>; TagSpecifications?: TagSpecification[] } = {},
         ) => {
-            const mine = rows
+            const existing = rows
                 .list()
-                .filter((one) => one.OwnerId === scope.account && one.region === scope.region && !transitGateways.gone(one));
-            if (mine.length >= scope.quota(TRANSIT_GATEWAYS))
+                .filter(
+                    (gateway) => gateway.OwnerId === scope.account && gateway.region === scope.region && !transitGateways.gone(gateway),
+                );
+            if (existing.length >= scope.quota(TRANSIT_GATEWAYS))
                 throw new AwsError(
                     "TransitGatewayLimitExceeded",
                     "You've reached the limit on the number of transit gateways for your account.",
@@ -85,9 +86,9 @@ export const transitGatewayActions = (scope: Scope) => {
 
         describeTransitGateways: ({ TransitGatewayIds, Filters }: { TransitGatewayIds?: string[]; Filters?: Filter[] } = {}) => ({
             TransitGateways: filtered((TransitGatewayIds?.map(need) ?? gatewaysOf(scope)).map(show), Filters, {
-                "transit-gateway-id": (one) => one.TransitGatewayId,
-                state: (one) => one.State,
-                "owner-id": (one) => one.OwnerId,
+                "transit-gateway-id": (gateway) => gateway.TransitGatewayId,
+                state: (gateway) => gateway.State,
+                "owner-id": (gateway) => gateway.OwnerId,
             }),
         }),
 
@@ -107,34 +108,34 @@ export const transitGatewayActions = (scope: Scope) => {
 
         deleteTransitGateway: ({ TransitGatewayId: id }: { TransitGatewayId: string }) => {
             own(id);
-            const live = vpcAttachments
+            const attachments = vpcAttachments
                 .in(scope)
                 .list()
-                .filter((one) => one.TransitGatewayId === id && !vpcAttachments.gone(one));
-            refuse(
+                .filter((attachment) => attachment.TransitGatewayId === id && !vpcAttachments.gone(attachment));
+            refuseIfAny(
                 "VPC",
-                live.map((one) => one.TransitGatewayAttachmentId),
+                attachments.map((attachment) => attachment.TransitGatewayAttachmentId),
             );
-            const links = peeringAttachments
+            const peerings = peeringAttachments
                 .in(scope)
                 .list()
                 .filter(
-                    (one) =>
-                        [one.RequesterTgwInfo, one.AccepterTgwInfo].some((side) => side.TransitGatewayId === id) &&
-                        !peeringAttachments.gone(one),
+                    (attachment) =>
+                        [attachment.RequesterTgwInfo, attachment.AccepterTgwInfo].some((side) => side.TransitGatewayId === id) &&
+                        !peeringAttachments.gone(attachment),
                 );
-            refuse(
+            refuseIfAny(
                 "Transit Gateway Cross Region Peering",
-                links.map((one) => one.TransitGatewayAttachmentId),
+                peerings.map((attachment) => attachment.TransitGatewayAttachmentId),
             );
-            scope.schedule(transitGateways, id, [{ after: 60_000, set: { State: "deleted" } }, FORGOTTEN]);
+            scope.schedule(transitGateways, id, [{ after: 60_000, set: { State: "deleted" } }, FORGET_DELETED]);
             for (const table of transitRouteTables.in(scope).list())
                 if (table.TransitGatewayId === id)
                     scope.schedule(transitRouteTables, table.TransitGatewayRouteTableId, [{ after: 60_000, set: null }]);
             forgetTags(scope, id);
             return { TransitGateway: show(rows.update(id, { State: "deleting" })) };
 
-            function refuse(kind: string, ids: string[]) {
+            function refuseIfAny(kind: string, ids: string[]) {
                 if (ids.length > 0) throw new AwsError("IncorrectState", `${id} has non-deleted ${kind} Attachments: ${ids.join(", ")}.`);
             }
         },

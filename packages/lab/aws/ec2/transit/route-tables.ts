@@ -16,30 +16,30 @@ import {
     vpcAttachments,
 } from "./tables.ts";
 
-/** Route tables of transit gateways, and their routes. */
+/** The actions on route tables of transit gateways and on their routes. */
 export const transitRouteTableActions = (scope: Scope) => {
     const rows = transitRouteTables.in(scope);
-    const seen = () =>
+    const visible = () =>
         rows.list().filter(({ TransitGatewayId }) => {
             const gateway = transitGateways.in(scope).get(TransitGatewayId);
             return gateway?.OwnerId === scope.account && gateway.region === scope.region;
         });
     const need = (id: string) => {
-        const row = seen().find((one) => one.TransitGatewayRouteTableId === id);
+        const row = visible().find((table) => table.TransitGatewayRouteTableId === id);
         if (!row) throw missing("transitGatewayRouteTable", id);
         return row;
     };
     const show = (row: Readonly<TransitRouteTable>) => shown(row, tagsOf(scope, row.TransitGatewayRouteTableId));
-    /** An attachment of the table's gateway that can carry packets. */
-    const usable = (table: Readonly<TransitRouteTable>, id: string) => {
+    /** Describes the resource of an attachment. Throws unless it is an available attachment of the table's gateway. */
+    const needAvailable = (table: Readonly<TransitRouteTable>, id: string) => {
         const vpc = vpcAttachments.in(scope).get(id);
-        const link = peeringAttachments.in(scope).get(id);
-        const gateways = [vpc?.TransitGatewayId, link?.RequesterTgwInfo.TransitGatewayId, link?.AccepterTgwInfo.TransitGatewayId];
-        const found = vpc ?? link;
+        const peering = peeringAttachments.in(scope).get(id);
+        const gateways = [vpc?.TransitGatewayId, peering?.RequesterTgwInfo.TransitGatewayId, peering?.AccepterTgwInfo.TransitGatewayId];
+        const found = vpc ?? peering;
         if (!found || !gateways.includes(table.TransitGatewayId)) throw missing("transitGatewayAttachment", id);
         if (found.State !== "available") throw invalidState(id);
         return {
-            ResourceId: vpc?.VpcId ?? gateways.find((one) => one !== undefined && one !== table.TransitGatewayId) ?? "",
+            ResourceId: vpc?.VpcId ?? gateways.find((gateway) => gateway !== undefined && gateway !== table.TransitGatewayId) ?? "",
             ResourceType: vpc ? "vpc" : "peering",
         };
     };
@@ -57,11 +57,11 @@ export const transitRouteTableActions = (scope: Scope) => {
         },
 
         describeTransitGatewayRouteTables: (request: { TransitGatewayRouteTableIds?: string[]; Filters?: Filter[] } = {}) => ({
-            TransitGatewayRouteTables: filtered((request.TransitGatewayRouteTableIds?.map(need) ?? seen()).map(show), request.Filters, {
-                "transit-gateway-id": (one) => one.TransitGatewayId,
-                "transit-gateway-route-table-id": (one) => one.TransitGatewayRouteTableId,
-                "default-association-route-table": (one) => one.DefaultAssociationRouteTable,
-                state: (one) => one.State,
+            TransitGatewayRouteTables: filtered((request.TransitGatewayRouteTableIds?.map(need) ?? visible()).map(show), request.Filters, {
+                "transit-gateway-id": (table) => table.TransitGatewayId,
+                "transit-gateway-route-table-id": (table) => table.TransitGatewayRouteTableId,
+                "default-association-route-table": (table) => table.DefaultAssociationRouteTable,
+                state: (table) => table.State,
             }),
         }),
 
@@ -76,8 +76,8 @@ export const transitRouteTableActions = (scope: Scope) => {
 
         associateTransitGatewayRouteTable: ({ TransitGatewayRouteTableId: id, TransitGatewayAttachmentId: attachment }: Pair) => {
             const table = need(id);
-            const resource = usable(table, attachment);
-            if (seen().some((one) => one.TransitGatewayId === table.TransitGatewayId && one.associations.includes(attachment)))
+            const resource = needAvailable(table, attachment);
+            if (visible().some((other) => other.TransitGatewayId === table.TransitGatewayId && other.associations.includes(attachment)))
                 throw new AwsError(
                     "Resource.AlreadyAssociated",
                     `Transit Gateway Attachment ${attachment} is already associated to a route table.`,
@@ -91,7 +91,7 @@ export const transitRouteTableActions = (scope: Scope) => {
         disassociateTransitGatewayRouteTable: ({ TransitGatewayRouteTableId: id, TransitGatewayAttachmentId: attachment }: Pair) => {
             const table = need(id);
             if (!table.associations.includes(attachment)) throw missing("association", attachment);
-            rows.update(id, { associations: table.associations.filter((one) => one !== attachment) });
+            rows.update(id, { associations: table.associations.filter((associated) => associated !== attachment) });
             return { Association: { TransitGatewayRouteTableId: id, TransitGatewayAttachmentId: attachment, State: "disassociating" } };
         },
 
@@ -101,7 +101,7 @@ export const transitRouteTableActions = (scope: Scope) => {
 
         enableTransitGatewayRouteTablePropagation: ({ TransitGatewayRouteTableId: id, TransitGatewayAttachmentId: attachment }: Pair) => {
             const table = need(id);
-            usable(table, attachment);
+            needAvailable(table, attachment);
             if (table.propagations.includes(attachment))
                 throw new AwsError(
                     "TransitGatewayRouteTablePropagation.Duplicate",
@@ -113,7 +113,7 @@ export const transitRouteTableActions = (scope: Scope) => {
 
         disableTransitGatewayRouteTablePropagation: ({ TransitGatewayRouteTableId: id, TransitGatewayAttachmentId: attachment }: Pair) => {
             const table = need(id);
-            rows.update(id, { propagations: table.propagations.filter((one) => one !== attachment) });
+            rows.update(id, { propagations: table.propagations.filter((propagating) => propagating !== attachment) });
             return { Propagation: { TransitGatewayRouteTableId: id, TransitGatewayAttachmentId: attachment, State: "disabled" } };
         },
 
@@ -133,22 +133,22 @@ export const transitRouteTableActions = (scope: Scope) => {
             const table = need(request.TransitGatewayRouteTableId);
             const DestinationCidrBlock = parseCidr(request.DestinationCidrBlock);
             if (!DestinationCidrBlock) throw invalidCidr(request.DestinationCidrBlock, "destinationCidrBlock");
-            if (table.routes.some((one) => one.DestinationCidrBlock === DestinationCidrBlock))
+            if (table.routes.some((route) => route.DestinationCidrBlock === DestinationCidrBlock))
                 throw new AwsError(
                     "RouteAlreadyExists",
                     `Route ${DestinationCidrBlock} already exists in Transit Gateway Route Table ${table.TransitGatewayRouteTableId}`,
                 );
             const attachmentId = request.Blackhole ? undefined : request.TransitGatewayAttachmentId;
-            if (!request.Blackhole) usable(table, attachmentId ?? "");
+            if (!request.Blackhole) needAvailable(table, attachmentId ?? "");
             const changed = rows.update(table.TransitGatewayRouteTableId, {
                 routes: [...table.routes, { DestinationCidrBlock, attachmentId }],
             });
-            return { Route: transitRoutes(scope, changed).find((one) => one.DestinationCidrBlock === DestinationCidrBlock) };
+            return { Route: transitRoutes(scope, changed).find((route) => route.DestinationCidrBlock === DestinationCidrBlock) };
         },
 
         deleteTransitGatewayRoute: (request: { TransitGatewayRouteTableId: string; DestinationCidrBlock: string }) => {
             const table = need(request.TransitGatewayRouteTableId);
-            const kept = table.routes.filter((one) => one.DestinationCidrBlock !== request.DestinationCidrBlock);
+            const kept = table.routes.filter((route) => route.DestinationCidrBlock !== request.DestinationCidrBlock);
             if (kept.length === table.routes.length)
                 throw new AwsError(
                     "InvalidRoute.NotFound",
@@ -164,9 +164,9 @@ export const transitRouteTableActions = (scope: Scope) => {
                 type: ({ Type }) => Type,
                 state: ({ State }) => State,
                 "route-search.exact-match": ({ DestinationCidrBlock }) => DestinationCidrBlock,
-                "attachment.transit-gateway-attachment-id": (one) =>
-                    one.TransitGatewayAttachments.map((each) => each.TransitGatewayAttachmentId),
-                "attachment.resource-id": (one) => one.TransitGatewayAttachments.map((each) => each.ResourceId),
+                "attachment.transit-gateway-attachment-id": (route) =>
+                    route.TransitGatewayAttachments.map((attachment) => attachment.TransitGatewayAttachmentId),
+                "attachment.resource-id": (route) => route.TransitGatewayAttachments.map((attachment) => attachment.ResourceId),
             });
             return { Routes, AdditionalRoutesAvailable: false };
         },

@@ -3,15 +3,15 @@ import type { Scope } from "../../scope.ts";
 import { cidrBlocksOf, vpcs } from "../tables.ts";
 import { peeringAttachments, type TransitRouteTable, transitRouteTables, vpcAttachments } from "./tables.ts";
 
-/** A route as a search shows it. */
-export interface TransitRoute {
+/** A route in the form that `SearchTransitGatewayRoutes` returns. */
+interface TransitRoute {
     DestinationCidrBlock: string;
     Type: "static" | "propagated";
     State: "active" | "blackhole";
     TransitGatewayAttachments: { ResourceId: string; ResourceType: "vpc" | "peering"; TransitGatewayAttachmentId: string }[];
 }
 
-/** A table of a gateway. */
+/** Creates a route table of a transit gateway. */
 export function makeTransitTable(
     scope: Scope,
     TransitGatewayId: string,
@@ -32,8 +32,8 @@ export function makeTransitTable(
     return made;
 }
 
-/** Enters a new attachment where its gateway enters new ones. Peerings propagate nothing: their routes are static. */
-export function joinDefaults(scope: Scope, attachmentId: string, gatewayId: string, propagates: boolean): void {
+/** Adds a new attachment to the default route tables of its gateway. Peerings propagate nothing: their routes are static. */
+export function addToDefaultTables(scope: Scope, attachmentId: string, gatewayId: string, propagates: boolean): void {
     const rows = transitRouteTables.in(scope);
     for (const table of rows.list().filter(({ TransitGatewayId }) => TransitGatewayId === gatewayId))
         rows.update(table.TransitGatewayRouteTableId, {
@@ -42,26 +42,26 @@ export function joinDefaults(scope: Scope, attachmentId: string, gatewayId: stri
         });
 }
 
-/** Takes an attachment out of every table; static routes to it stay, as black holes. */
-export function leaveTables(scope: Scope, attachmentId: string): void {
+/** Removes an attachment from every route table. Static routes to it remain, as blackholes. */
+export function removeFromTables(scope: Scope, attachmentId: string): void {
     for (const table of transitRouteTables.in(scope).list())
         transitRouteTables.in(scope).update(table.TransitGatewayRouteTableId, {
-            associations: table.associations.filter((one) => one !== attachmentId),
-            propagations: table.propagations.filter((one) => one !== attachmentId),
+            associations: table.associations.filter((id) => id !== attachmentId),
+            propagations: table.propagations.filter((id) => id !== attachmentId),
         });
 }
 
-/** All routes of a table: the static ones, then the propagated ones that no static one stands before. */
+/** All routes of a table: the static ones, then the propagated ones to other destinations. */
 export function transitRoutes(scope: Scope, table: Readonly<TransitRouteTable>): TransitRoute[] {
     const route = (DestinationCidrBlock: string, Type: TransitRoute["Type"], attachmentId: string | undefined): TransitRoute => {
         const vpc = vpcAttachments.in(scope).get(attachmentId ?? "");
-        const link = peeringAttachments.in(scope).get(attachmentId ?? "");
-        const sides = [link?.RequesterTgwInfo.TransitGatewayId, link?.AccepterTgwInfo.TransitGatewayId];
-        const resource = vpc?.VpcId ?? sides.find((one) => one !== table.TransitGatewayId);
+        const peering = peeringAttachments.in(scope).get(attachmentId ?? "");
+        const sides = [peering?.RequesterTgwInfo.TransitGatewayId, peering?.AccepterTgwInfo.TransitGatewayId];
+        const resource = vpc?.VpcId ?? sides.find((id) => id !== table.TransitGatewayId);
         return {
             DestinationCidrBlock,
             Type,
-            State: (vpc ?? link)?.State === "available" ? "active" : "blackhole",
+            State: (vpc ?? peering)?.State === "available" ? "active" : "blackhole",
             TransitGatewayAttachments:
                 attachmentId && resource
                     ? [{ ResourceId: resource, ResourceType: vpc ? "vpc" : "peering", TransitGatewayAttachmentId: attachmentId }]
@@ -74,22 +74,24 @@ export function transitRoutes(scope: Scope, table: Readonly<TransitRouteTable>):
         const vpc = vpcs.in(scope.at({ account: attachment.VpcOwnerId, region: attachment.region })).get(attachment.VpcId);
         return vpc ? cidrBlocksOf(vpc).map((block) => route(block, "propagated", id)) : [];
     });
-    const fixed = table.routes.map((one) => route(one.DestinationCidrBlock, "static", one.attachmentId));
+    const staticRoutes = table.routes.map(({ DestinationCidrBlock, attachmentId }) => route(DestinationCidrBlock, "static", attachmentId));
     return [
-        ...fixed,
-        ...propagated.filter((one) => !fixed.some(({ DestinationCidrBlock }) => DestinationCidrBlock === one.DestinationCidrBlock)),
+        ...staticRoutes,
+        ...propagated.filter(
+            (route) => !staticRoutes.some(({ DestinationCidrBlock }) => DestinationCidrBlock === route.DestinationCidrBlock),
+        ),
     ];
 }
 
-/** Where a packet that came in through an attachment goes. */
+/** The route that a packet from an attachment takes, and its table; each is undefined if there is none. */
 export function transitHop(scope: Scope, attachmentId: string, address: string, gatewayId: string) {
     const table = transitRouteTables
         .in(scope)
         .list()
-        .find((one) => one.TransitGatewayId === gatewayId && one.associations.includes(attachmentId));
+        .find((table) => table.TransitGatewayId === gatewayId && table.associations.includes(attachmentId));
     if (!table) return { table: undefined, route: undefined };
     const [route] = transitRoutes(scope, table)
-        .filter((one) => holds(one.DestinationCidrBlock, address))
+        .filter((route) => holds(route.DestinationCidrBlock, address))
         .toSorted((a, b) => prefixOf(b.DestinationCidrBlock) - prefixOf(a.DestinationCidrBlock));
     return { table, route };
 }
