@@ -19,7 +19,7 @@ interface Transition {
 
 /** The whole state of the simulation, as the file holds it. */
 interface State {
-    version: 1;
+    version: 2;
     seed: string;
     /** Number of IDs generated so far. */
     counter: number;
@@ -44,7 +44,7 @@ export class Memory {
         this.state =
             file && existsSync(file)
                 ? parse(readFileSync(file, "utf8"), file)
-                : { version: 1, seed, counter: 0, quotas: {}, places: {}, transitions: [] };
+                : { version: 2, seed, counter: 0, quotas: {}, places: {}, transitions: [] };
     }
 
     /** Runs `work` atomically: an error undoes it. `keep: false` undoes it even if it succeeds. */
@@ -118,9 +118,9 @@ function withoutNulls(row: object): object {
 
 function parse(text: string, file: string): State {
     const state = JSON.parse(text) as State;
-    if (state.version !== 1)
+    if (state.version !== 2)
         throw new Error(
-            `${file} has state version ${state.version}, but this version of the lab reads version 1; delete the file and start again`,
+            `${file} has state version ${state.version}, but this version of the lab reads version 2; delete the file and start again`,
         );
     return state;
 }

@@ -9,47 +9,48 @@ import { ADDONS } from "./addon-catalogue.ts";
 import { type AddonSpec, addonSpec, type ClusterMade, type ClusterSpec, clusterSpec, type NodeSpec, nodeSpec } from "./specs.ts";
 import { accessEntries, addons, type Cluster, clusters, type Health, nodegroups, podIdentities, updates } from "./tables.ts";
 
-/** Something that EKS has begun. */
+/** An asynchronous operation of EKS. */
 export type Job =
     | { kind: "createCluster"; cluster: string }
     | { kind: "updateCluster"; cluster: string; set: Partial<Cluster> }
     | { kind: "deleteCluster"; cluster: string }
-    /** Instances come and go; with `gone` the node group goes with them. */
+    /** Adds and removes instances. `gone` also deletes the node group. */
     | { kind: "nodes"; nodegroup: string; add: string[]; remove: string[]; gone: boolean }
     | { kind: "putAddon"; addon: string }
-    /** With `preserve` what it made in the cluster stays. */
+    /** With `preserve`, the add-on's resources remain in the cluster. */
     | { kind: "deleteAddon"; addon: string; preserve: boolean };
 
-/** A job, where it is done, and whether AWS's own time for it is over, so that the rest may come. */
-export interface Work extends Place {
+/** A job and the account and region where it runs. */
+export interface PendingJob extends Place {
     id: string;
     job: Job;
-    /** Id of the update that tells callers of it. */
+    /** ID of the update that reports on the job. */
     update?: string | undefined;
-    turn: boolean;
+    /** Whether the time that AWS takes is over, so that the backend may run the job. */
+    due: boolean;
 }
-export const works = new Table<Work>("eks/work", { shared: "world" });
+export const pendingJobs = new Table<PendingJob>("eks/job", { shared: "world" });
 
-/** What a job is about, as whoever does it needs to know. */
+/** A job with all that the backend needs to know. */
 export type Task =
     | { kind: "createCluster" | "updateCluster" | "deleteCluster"; cluster: ClusterSpec }
     | { kind: "nodes"; add: NodeSpec[]; remove: NodeSpec[] }
     | { kind: "putAddon"; addon: AddonSpec }
     | { kind: "deleteAddon"; addon: AddonSpec; preserve: boolean };
 
-/** How a job ended. */
+/** The result of a job. */
 export type Outcome = { made?: ClusterMade } | { failure: string };
 
-/** Begins a job that takes AWS `after` milliseconds, and then whoever serves EKS as long as he needs. */
-export function begin(scope: Scope, job: Job, after: number, update?: string): void {
+/** Starts a job that takes AWS `after` milliseconds, followed by the time that the backend takes. */
+export function startJob(scope: Scope, job: Job, after: number, update?: string): void {
     const id = scope.hex(16);
     const { account, region } = scope;
-    works.in(scope).put(id, { id, account, region, job, update, turn: false });
-    scope.schedule(works, id, [{ after, set: { turn: true } }]);
+    pendingJobs.in(scope).put(id, { id, account, region, job, update, due: false });
+    scope.schedule(pendingJobs, id, [{ after, set: { due: true } }]);
 }
 
-/** What is to be done for a job; undefined: nothing any more. */
-export function taskOf(anywhere: Scope, { account, region, job }: Readonly<Work>): Task | undefined {
+/** The task of a job, or undefined if its resource no longer exists. */
+export function taskOf(anywhere: Scope, { account, region, job }: Readonly<PendingJob>): Task | undefined {
     const scope = anywhere.at({ account, region });
     if (job.kind === "nodes") {
         const present = (id: string): Readonly<Instance>[] => [instances.in(scope).get(id) ?? []].flat();
@@ -64,26 +65,26 @@ export function taskOf(anywhere: Scope, { account, region, job }: Readonly<Work>
     return cluster && { kind: job.kind, cluster: clusterSpec(scope, job.kind === "updateCluster" ? { ...cluster, ...job.set } : cluster) };
 }
 
-/** Writes down how a job ended. */
-export function complete(anywhere: Scope, { id, account, region, job, update }: Readonly<Work>, outcome: Outcome): void {
+/** Applies the result of a job to its resource, and to its update. */
+export function completeJob(anywhere: Scope, { id, account, region, job, update }: Readonly<PendingJob>, outcome: Outcome): void {
     const scope = anywhere.at({ account, region });
-    works.in(scope).delete(id);
+    pendingJobs.in(scope).delete(id);
     const failure = "failure" in outcome ? outcome.failure : undefined;
     if (update !== undefined && updates.in(scope).get(update)) {
         const errors = failure === undefined ? [] : [{ errorCode: "Unknown", errorMessage: failure, resourceIds: [] }];
         updates.in(scope).update(update, { status: failure === undefined ? "Successful" : "Failed", errors });
     }
-    if (job.kind === "nodes") nodesDone(scope, job, failure);
-    else if (job.kind === "putAddon" || job.kind === "deleteAddon") addonDone(scope, job, failure);
-    else if (clusters.in(scope).get(job.cluster)) clusterDone(scope, job, outcome);
+    if (job.kind === "nodes") completeNodes(scope, job, failure);
+    else if (job.kind === "putAddon" || job.kind === "deleteAddon") completeAddon(scope, job, failure);
+    else if (clusters.in(scope).get(job.cluster)) completeCluster(scope, job, outcome);
 }
 
-function clusterDone(scope: Scope, job: Extract<Job, { cluster: string }>, outcome: Outcome): void {
+function completeCluster(scope: Scope, job: Extract<Job, { cluster: string }>, outcome: Outcome): void {
     if ("failure" in outcome) {
         const status = job.kind === "updateCluster" ? "ACTIVE" : "FAILED";
         clusters.in(scope).update(job.cluster, { status, health: unhealthy("InternalFailure", outcome.failure) });
     } else if (job.kind === "deleteCluster") {
-        dropCluster(scope, job.cluster);
+        deleteCluster(scope, job.cluster);
     } else if (job.kind === "updateCluster") {
         clusters.in(scope).update(job.cluster, { ...job.set, status: "ACTIVE" });
     } else {
@@ -92,30 +93,30 @@ function clusterDone(scope: Scope, job: Extract<Job, { cluster: string }>, outco
     }
 }
 
-/** Does what is due when nothing real stands behind the clusters: they get an endpoint that leads nowhere. */
-export function settleAlone(scope: Scope): void {
-    for (const work of works.in(scope).list()) {
-        if (!work.turn || waitsForNodes(scope, work)) continue;
-        const endpoint = `https://${scope.hex(32).toUpperCase()}.gr7.${work.region}.eks.amazonaws.com`;
-        complete(scope, work, { made: { endpoint, certificateAuthority: btoa("simulated certificate authority") } });
+/** Completes the jobs that are due if EKS has no backend. Clusters get an endpoint at which nothing listens. */
+export function settleWithoutBackend(scope: Scope): void {
+    for (const pending of pendingJobs.in(scope).list()) {
+        if (!pending.due || waitsForNodes(scope, pending)) continue;
+        const endpoint = `https://${scope.hex(32).toUpperCase()}.gr7.${pending.region}.eks.amazonaws.com`;
+        completeJob(scope, pending, { made: { endpoint, certificateAuthority: btoa("simulated certificate authority") } });
     }
 }
 
-/** CoreDNS gets ready on a node or not at all: who makes it before the nodes, and waits, waits for ever. */
-function waitsForNodes(anywhere: Scope, { account, region, job }: Readonly<Work>): boolean {
+/** CoreDNS needs a node: a program that creates it before the nodes and waits for it would wait forever. */
+function waitsForNodes(anywhere: Scope, { account, region, job }: Readonly<PendingJob>): boolean {
     if (job.kind !== "putAddon") return false;
     const scope = anywhere.at({ account, region });
     const { addonName = "", clusterName } = addons.in(scope).get(job.addon) ?? {};
-    const own = nodegroups
+    const clusterNodegroups = nodegroups
         .in(scope)
         .list()
-        .filter((one) => one.clusterName === clusterName);
-    const names = own.flatMap(({ resources }) => resources.autoScalingGroups.map(({ name }) => name));
-    const joined = names.some((name) => instancesOf(scope, name).some(({ LifecycleState }) => LifecycleState === "InService"));
-    return ADDONS[addonName]?.needsNodes === true && !joined;
+        .filter((nodegroup) => nodegroup.clusterName === clusterName);
+    const names = clusterNodegroups.flatMap(({ resources }) => resources.autoScalingGroups.map(({ name }) => name));
+    const hasNodes = names.some((name) => instancesOf(scope, name).some(({ LifecycleState }) => LifecycleState === "InService"));
+    return ADDONS[addonName]?.needsNodes === true && !hasNodes;
 }
 
-function nodesDone(scope: Scope, job: Extract<Job, { kind: "nodes" }>, failure: string | undefined): void {
+function completeNodes(scope: Scope, job: Extract<Job, { kind: "nodes" }>, failure: string | undefined): void {
     const nodegroup = nodegroups.in(scope).get(job.nodegroup);
     if (!nodegroup) return;
     if (failure !== undefined) {
@@ -134,7 +135,7 @@ function nodesDone(scope: Scope, job: Extract<Job, { kind: "nodes" }>, failure: 
     forgetUpdates(scope, job.nodegroup);
 }
 
-function addonDone(scope: Scope, job: Extract<Job, { addon: string }>, failure: string | undefined): void {
+function completeAddon(scope: Scope, job: Extract<Job, { addon: string }>, failure: string | undefined): void {
     const addon = addons.in(scope).get(job.addon);
     if (!addon) return;
     if (failure === undefined && job.kind === "deleteAddon") {
@@ -154,16 +155,16 @@ function addonDone(scope: Scope, job: Extract<Job, { addon: string }>, failure: 
         );
 }
 
-function dropCluster(scope: Scope, name: string): void {
+function deleteCluster(scope: Scope, name: string): void {
     const { own, resourcesVpcConfig } = clusters.in(scope).update(name, {});
     for (const id of own.interfaces) dropInterface(scope, id);
     const group = resourcesVpcConfig.clusterSecurityGroupId;
-    // EKS asks EC2 like anyone else: a group that others refer to stays behind.
-    const wanted = securityGroupRules
+    // EC2 does not let EKS delete a group that other groups refer to, so it remains.
+    const referenced = securityGroupRules
         .in(scope)
         .list()
         .some((rule) => rule.ReferencedGroupInfo?.GroupId === group && rule.GroupId !== group);
-    if (!wanted) dropGroup(scope, group);
+    if (!referenced) dropGroup(scope, group);
     for (const table of [addons, accessEntries, podIdentities])
         for (const id of Object.keys(scope.memory.read(scope.placeOf("region"), table.name)))
             if (id.startsWith(`${name}/`)) scope.memory.write(scope.placeOf("region"), table.name, id, undefined);
@@ -171,8 +172,9 @@ function dropCluster(scope: Scope, name: string): void {
     forgetUpdates(scope, name);
 }
 
-function forgetUpdates(scope: Scope, of: string): void {
-    for (const { id, own } of updates.in(scope).list()) if (own.of === of || own.of.startsWith(`${of}/`)) updates.in(scope).delete(id);
+function forgetUpdates(scope: Scope, resource: string): void {
+    for (const { id, own } of updates.in(scope).list())
+        if (own.resource === resource || own.resource.startsWith(`${resource}/`)) updates.in(scope).delete(id);
 }
 
 function unhealthy(code: string, message: string): Health {

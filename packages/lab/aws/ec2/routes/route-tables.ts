@@ -77,8 +77,8 @@ export const routeTableActions = (scope: Scope) => {
 
         describeRouteTables: ({ RouteTableIds, Filters }: { RouteTableIds?: string[]; Filters?: Filter[] } = {}) => ({
             RouteTables: filtered((RouteTableIds?.map(need) ?? rows.list()).map(show), Filters, {
-                "route-table-id": (association) => association.RouteTableId,
-                "vpc-id": (association) => association.VpcId,
+                "route-table-id": (table) => table.RouteTableId,
+                "vpc-id": (table) => table.VpcId,
                 "association.main": ({ Associations }) => Associations.map(({ Main }) => String(Main)),
                 "association.subnet-id": ({ Associations }) => Associations.map(({ SubnetId }) => SubnetId),
                 "association.route-table-association-id": ({ Associations }) =>
