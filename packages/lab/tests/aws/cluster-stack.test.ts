@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { ALL_TABLES } from "../../aws/aws.ts";
-import { HERE } from "./places.ts";
-import { site } from "./site.ts";
-import { refused } from "./world.ts";
+import { refused } from "./kept-rules.ts";
+import { FRANKFURT } from "./places.ts";
+import { createSite } from "./site.ts";
 
 test("what a cluster stack makes can be made, and goes again in the opposite order until nothing remains", async () => {
-    const s = await site({ speed: Number.POSITIVE_INFINITY });
-    const { kms, logs } = s.aws.in(HERE);
+    const s = await createSite({ speed: Number.POSITIVE_INFINITY });
+    const { kms, logs } = s.aws.in(FRANKFURT);
     const allow = (Principal: object) => ({ Effect: "Allow", Principal, Action: "kms:*", Resource: "*" });
     const Policy = JSON.stringify({
         Version: "2012-10-17",

@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ALL_TABLES, simulatedAws } from "../../aws/aws.ts";
 import { fault, faults, throttled } from "../../aws/faults.ts";
-import { IRELAND, refused, world } from "./world.ts";
+import { refused } from "./kept-rules.ts";
+import { IRELAND } from "./places.ts";
+import { createWorld } from "./world.ts";
 
 /** A NAT gateway in a VPC of its own. */
-async function nat(w: ReturnType<typeof world>) {
+async function nat(w: ReturnType<typeof createWorld>) {
     const VpcId = await w.vpc();
     const [SubnetId] = [await w.subnet(VpcId), await w.gateway(VpcId)];
     const { AllocationId } = await w.ec2.allocateAddress();
@@ -15,14 +17,14 @@ async function nat(w: ReturnType<typeof world>) {
 }
 
 test("throttling, as each service words it", async () => {
-    const w = world({ hook: fault({ at: 1 }, (call) => ({ error: throttled(call) })) });
+    const w = createWorld({ hook: fault({ at: 1 }, (call) => ({ error: throttled(call) })) });
     await refused(w.vpc(), "RequestLimitExceeded", "Request limit exceeded.");
     await w.vpc();
     await refused(w.aws.in(IRELAND).ram.createResourceShare({ name: "mesh" }), "ThrottlingException", "Rate exceeded");
 });
 
 test("a NAT gateway frozen in pending", async () => {
-    const w = world({ hook: fault({ action: "createNatGateway" }, { freeze: true }) });
+    const w = createWorld({ hook: fault({ action: "createNatGateway" }, { freeze: true }) });
     await nat(w);
     w.minutes(600);
     const state = async () => (await w.ec2.describeNatGateways()).NatGateways[0]?.State;
@@ -34,7 +36,7 @@ test("a NAT gateway frozen in pending", async () => {
 test("several at once: an error does not hide a latency", async () => {
     const error = throttled({ service: "ec2" });
     const hook = faults(fault({}, { latency: 20 }), fault({ service: "ec2", action: "createVpc" }, { error }));
-    const w = world({ hook });
+    const w = createWorld({ hook });
     const start = performance.now();
     await refused(w.vpc(), "RequestLimitExceeded");
     expect(performance.now() - start).toBeGreaterThan(15);
@@ -45,7 +47,7 @@ test("a restart amid a deletion: what it was to free is freed", async () => {
     const folder = mkdtempSync(join(tmpdir(), "simulation-"));
     try {
         const file = join(folder, "aws.json");
-        const w = world({ file });
+        const w = createWorld({ file });
         const { AllocationId, NatGatewayId, VpcId } = await nat(w);
         await w.ec2.deleteNatGateway({ NatGatewayId });
         const { ec2 } = simulatedAws({ file, clock: () => Date.UTC(2026, 0, 1, 0, 1) }).in(IRELAND);
@@ -59,7 +61,7 @@ test("a restart amid a deletion: what it was to free is freed", async () => {
 });
 
 test("after the last deletion nothing remains, though deleted things are still shown", async () => {
-    const w = world();
+    const w = createWorld();
     const { AllocationId, NatGatewayId, VpcId, SubnetId } = await nat(w);
     const InternetGatewayId = (await w.ec2.describeInternetGateways()).InternetGateways[0]?.InternetGatewayId ?? "";
     const other = await w.vpc("10.1.0.0/16", w.others);

@@ -1,7 +1,9 @@
-import { expect } from "vitest";
-import { ACTIVE_PEERINGS_PER_VPC, OUTSTANDING_PEERINGS } from "../../aws/ec2/peering/peering.ts";
-import { VPCS_PER_REGION } from "../../aws/ec2/vpc.ts";
-import { IRELAND, keeps, OTHERS, refused, VIRGINIA, type World } from "./world.ts";
+import { describe, expect, test } from "vitest";
+import { ACTIVE_PEERINGS_PER_VPC, OUTSTANDING_PEERINGS } from "../../../aws/ec2/peering/peering.ts";
+import { VPCS_PER_REGION } from "../../../aws/ec2/vpc.ts";
+import { refused } from "../kept-rules.ts";
+import { IRELAND, OTHER_IRELAND, VIRGINIA } from "../places.ts";
+import { createWorld, keeps, type World } from "../world.ts";
 
 const DNS = { AllowDnsResolutionFromRemoteVpc: true };
 
@@ -32,10 +34,10 @@ async function overlapping(w: World) {
     return VpcPeeringConnection;
 }
 
-const elsewhere = (w: World) => ({ virginia: { ec2: w.virginia, ...VIRGINIA }, others: { ec2: w.others, ...OTHERS } });
+const elsewhere = (w: World) => ({ virginia: { ec2: w.virginia, ...VIRGINIA }, others: { ec2: w.others, ...OTHER_IRELAND } });
 
-keeps("peering", {
-    "create on overlapping CIDRs → ends failed": async (w) => {
+keeps("peering connections", {
+    "fails if the CIDRs overlap": async (w) => {
         const made = await overlapping(w);
         expect(made.Status.Code).toBe("initiating-request");
         expect((await described(w.ec2, made))?.Status).toEqual({
@@ -43,14 +45,14 @@ keeps("peering", {
             Message: "Failed due to incorrect VPC-ID, Account ID, or overlapping CIDR range",
         });
     },
-    "secondary CIDRs count as overlap": async (w) => {
+    "fails if a secondary CIDR overlaps": async (w) => {
         const [VpcId, PeerVpcId] = [await w.vpc("10.0.0.0/16"), await w.vpc("10.1.0.0/16")];
         await w.ec2.associateVpcCidrBlock({ VpcId, CidrBlock: "10.1.128.0/17" }).then(() => w.pass(1));
         const { VpcPeeringConnection } = await w.ec2.createVpcPeeringConnection({ VpcId, PeerVpcId });
         w.pass(1_000);
         expect(await code(w.ec2, VpcPeeringConnection)).toBe("failed");
     },
-    "accept failed one refused": async (w) => {
+    "refuses to accept a failed connection": async (w) => {
         const made = await overlapping(w);
         await refused(
             w.ec2.acceptVpcPeeringConnection(made),
@@ -59,12 +61,12 @@ keeps("peering", {
         );
         await refused(w.ec2.deleteVpcPeeringConnection(made), "InvalidStateTransition");
     },
-    "create (initiating-request)": async (w) => {
+    "creates a connection, which is initiating-request": async (w) => {
         const { VpcPeeringConnection } = await requested(w);
         expect(VpcPeeringConnection.Status).toEqual({ Code: "initiating-request", Message: "Initiating Request to 111111111111" });
         expect(VpcPeeringConnection.VpcPeeringConnectionId).toMatch(/^pcx-0[0-9a-f]{16}$/);
     },
-    "tags at create are kept": async ({ ec2, vpc, pass }) => {
+    "keeps the tags of the request": async ({ ec2, vpc, pass }) => {
         const Tags = [{ Key: "Name", Value: "a.b" }];
         const TagSpecifications = [{ ResourceType: "vpc-peering-connection", Tags }];
         const request = { VpcId: await vpc("10.0.0.0/16"), PeerVpcId: await vpc("10.1.0.0/16"), TagSpecifications };
@@ -73,8 +75,8 @@ keeps("peering", {
         const Filters = [{ Name: "tag:Name", Values: ["a.b"] }];
         expect((await ec2.describeVpcPeeringConnections({ Filters })).VpcPeeringConnections[0]?.Tags).toEqual(Tags);
     },
-    "describe → pending-acceptance": async (w) => expect(await code(w.ec2, (await requested(w)).id)).toBe("pending-acceptance"),
-    "duplicate pair": async (w) => {
+    "becomes pending-acceptance": async (w) => expect(await code(w.ec2, (await requested(w)).id)).toBe("pending-acceptance"),
+    "returns the existing connection for a repeated request": async (w) => {
         const { id, VpcId, PeerVpcId } = await requested(w);
         const again = async () =>
             (await w.ec2.createVpcPeeringConnection({ VpcId, PeerVpcId })).VpcPeeringConnection.VpcPeeringConnectionId;
@@ -91,7 +93,7 @@ keeps("peering", {
             `The vpc peering connection identified by ${turned.VpcPeeringConnectionId} already exists.`,
         );
     },
-    "options before active refused": async (w) => {
+    "refuses options before it is active": async (w) => {
         const { id } = await requested(w);
         await refused(
             w.ec2.modifyVpcPeeringConnectionOptions({ ...id, RequesterPeeringConnectionOptions: DNS }),
@@ -99,12 +101,12 @@ keeps("peering", {
             `Peering ${id.VpcPeeringConnectionId} is not active. Peering options can be added only to active peerings.`,
         );
     },
-    accept: async (w) => {
+    "accepts a connection, which is provisioning": async (w) => {
         const { id } = await requested(w);
         expect((await w.ec2.acceptVpcPeeringConnection(id)).VpcPeeringConnection.Status.Code).toBe("provisioning");
     },
-    "describe → active": async (w) => expect(await code(w.ec2, (await accepted(w)).id)).toBe("active"),
-    "describe has both CIDRs + owner + region": async (w) => {
+    "becomes active": async (w) => expect(await code(w.ec2, (await accepted(w)).id)).toBe("active"),
+    "describes CIDRs, owner and region of both sides": async (w) => {
         const { id, VpcId, PeerVpcId } = await requested(w);
         expect((await described(w.ec2, id))?.AccepterVpcInfo).toEqual({
             OwnerId: IRELAND.account,
@@ -124,7 +126,7 @@ keeps("peering", {
             AccepterVpcInfo: side(PeerVpcId, "10.1.0.0/16"),
         });
     },
-    "accept twice refused": async (w) => {
+    "refuses to accept twice": async (w) => {
         const { id } = await accepted(w);
         await refused(
             w.ec2.acceptVpcPeeringConnection(id),
@@ -132,7 +134,7 @@ keeps("peering", {
             `Invalid state transition for ${id.VpcPeeringConnectionId}, attempted to transition from active to provisioning`,
         );
     },
-    "options after active kept": async (w) => {
+    "keeps options once it is active": async (w) => {
         const { id } = await accepted(w);
         await w.ec2.modifyVpcPeeringConnectionOptions({ ...id, RequesterPeeringConnectionOptions: DNS });
         expect(await described(w.ec2, id)).toMatchObject({
@@ -140,21 +142,21 @@ keeps("peering", {
             AccepterVpcInfo: { PeeringOptions: { AllowDnsResolutionFromRemoteVpc: false } },
         });
     },
-    "same VPC refused": async ({ ec2, vpc }) => {
+    "refuses a VPC as its own peer": async ({ ec2, vpc }) => {
         const VpcId = await vpc();
         await refused(ec2.createVpcPeeringConnection({ VpcId, PeerVpcId: VpcId }), "InvalidParameterValue");
     },
-    "unknown requester vpc": async ({ ec2, vpc }) =>
+    "refuses an unknown requester VPC": async ({ ec2, vpc }) =>
         refused(ec2.createVpcPeeringConnection({ VpcId: "vpc-1", PeerVpcId: await vpc() }), "InvalidVpcID.NotFound"),
-    "peer vpc unknown → failed or NotFound": async (w) => {
+    "refuses an unknown peer VPC of the same account, and fails for one of another account": async (w) => {
         const VpcId = await w.vpc();
         await refused(w.ec2.createVpcPeeringConnection({ VpcId, PeerVpcId: "vpc-1" }), "InvalidVpcID.NotFound");
-        const request = { VpcId, PeerVpcId: "vpc-1", PeerOwnerId: OTHERS.account };
+        const request = { VpcId, PeerVpcId: "vpc-1", PeerOwnerId: OTHER_IRELAND.account };
         const { VpcPeeringConnection } = await w.ec2.createVpcPeeringConnection(request);
         w.pass(1_000);
         expect(await code(w.ec2, VpcPeeringConnection)).toBe("failed");
     },
-    "delete → deleted, route blackhole": async (w) => {
+    "deletes a connection, whose routes become blackholes": async (w) => {
         const { id, VpcId } = await accepted(w);
         const RouteTableId = await w.table(VpcId);
         await w.ec2.createRoute({ RouteTableId, DestinationCidrBlock: "10.1.0.0/16", ...id });
@@ -176,15 +178,15 @@ keeps("peering", {
         w.minutes(120);
         await refused(described(w.ec2, id), "InvalidVpcPeeringConnectionID.NotFound");
     },
-    "cross-region create": async (w) =>
+    "creates a connection across regions": async (w) =>
         expect((await requested(w, elsewhere(w).virginia)).VpcPeeringConnection.AccepterVpcInfo.Region).toBe("us-east-1"),
-    "cross-region visible in peer region": async (w) => {
+    "shows a connection across regions in the peer region": async (w) => {
         const { id } = await requested(w, elsewhere(w).virginia);
         expect(await code(w.virginia, id)).toBe("pending-acceptance");
         await refused(described(w.others, id), "InvalidVpcPeeringConnectionID.NotFound");
         await refused(described(w.aws.in({ ...IRELAND, region: "eu-west-2" }).ec2, id), "InvalidVpcPeeringConnectionID.NotFound");
     },
-    "cross-region accept from requester region refused": async (w) => {
+    "refuses to accept it in the requester's region": async (w) => {
         const { id } = await requested(w, elsewhere(w).virginia);
         await refused(
             w.ec2.acceptVpcPeeringConnection(id),
@@ -192,7 +194,7 @@ keeps("peering", {
             `Incorrect region (eu-west-1) specified for this request. VPC peering connection ${id.VpcPeeringConnectionId} must be accepted in region us-east-1`,
         );
     },
-    "cross-region accept in peer region → active both": async (w) => {
+    "is active in both regions once accepted in the peer region": async (w) => {
         const { id } = await requested(w, elsewhere(w).virginia);
         await w.virginia.acceptVpcPeeringConnection(id);
         w.pass(1_000);
@@ -204,12 +206,12 @@ keeps("peering", {
             "Requester's VPC Peering connection options cannot be modified for a different region",
         );
     },
-    "cross-account create": async (w) =>
+    "creates a connection across accounts": async (w) =>
         expect((await requested(w, elsewhere(w).others)).VpcPeeringConnection).toMatchObject({
-            AccepterVpcInfo: { OwnerId: OTHERS.account },
+            AccepterVpcInfo: { OwnerId: OTHER_IRELAND.account },
             Status: { Message: "Initiating Request to 222222222222" },
         }),
-    "cross-account accept by requester refused": async (w) => {
+    "refuses to let the requester accept it across accounts": async (w) => {
         const { id } = await requested(w, elsewhere(w).others);
         await refused(
             w.ec2.acceptVpcPeeringConnection(id),
@@ -217,7 +219,7 @@ keeps("peering", {
             `User 111111111111 cannot accept peering ${id.VpcPeeringConnectionId}`,
         );
     },
-    "cross-account accept by accepter": async (w) => {
+    "is active in both accounts once the accepter has accepted it": async (w) => {
         const { id } = await requested(w, elsewhere(w).others);
         await w.others.acceptVpcPeeringConnection(id);
         w.pass(1_000);
@@ -236,7 +238,7 @@ keeps("peering", {
         expect(await code(w.ec2, id)).toBe("expired");
         await refused(w.ec2.acceptVpcPeeringConnection(id), "InvalidStateTransition");
     },
-    "50 active peerings a VPC by default, 125 at most": async (w) => {
+    "allows 50 active peerings per VPC by default, and at most 125": async (w) => {
         expect(ACTIVE_PEERINGS_PER_VPC).toMatchObject({ default: 50, max: 125 });
         expect(() => w.aws.setQuota(IRELAND, ACTIVE_PEERINGS_PER_VPC, 126)).toThrow("125");
         w.aws.setQuota(IRELAND, ACTIVE_PEERINGS_PER_VPC, 1);
@@ -247,7 +249,7 @@ keeps("peering", {
         w.aws.setQuota(IRELAND, ACTIVE_PEERINGS_PER_VPC, 2);
         await w.ec2.acceptVpcPeeringConnection(VpcPeeringConnection);
     },
-    "25 outstanding requests by default": async (w) => {
+    "allows 25 outstanding requests by default": async (w) => {
         expect(OUTSTANDING_PEERINGS.default).toBe(25);
         w.aws.setQuota(IRELAND, VPCS_PER_REGION, 100);
         const VpcId = await w.vpc("10.0.0.0/16");
@@ -259,4 +261,26 @@ keeps("peering", {
         if (first) await w.ec2.acceptVpcPeeringConnection(first);
         await ask(27);
     },
+});
+
+describe("peerings", () => {
+    test("blocks that came to overlap since the request cannot be joined", async () => {
+        const { ec2, vpc, pass } = createWorld();
+        const [VpcId, PeerVpcId] = [await vpc("10.0.0.0/16"), await vpc("10.1.0.0/16")];
+        const { VpcPeeringConnection } = await ec2.createVpcPeeringConnection({ VpcId, PeerVpcId });
+        pass(1_000);
+        await ec2.associateVpcCidrBlock({ VpcId: PeerVpcId, CidrBlock: "10.2.0.0/16" });
+        await ec2.associateVpcCidrBlock({ VpcId, CidrBlock: "10.2.0.0/16" });
+        await refused(ec2.acceptVpcPeeringConnection(VpcPeeringConnection), "InvalidStateTransition");
+    });
+
+    test("a rejected one stays rejected", async () => {
+        const { ec2, vpc, pass } = createWorld();
+        const request = { VpcId: await vpc("10.0.0.0/16"), PeerVpcId: await vpc("10.1.0.0/16") };
+        const { VpcPeeringConnection } = await ec2.createVpcPeeringConnection(request);
+        pass(1_000);
+        await ec2.rejectVpcPeeringConnection(VpcPeeringConnection);
+        for (const again of [ec2.rejectVpcPeeringConnection, ec2.acceptVpcPeeringConnection, ec2.deleteVpcPeeringConnection])
+            await refused(again(VpcPeeringConnection), "InvalidStateTransition");
+    });
 });

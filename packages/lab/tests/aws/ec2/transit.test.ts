@@ -1,5 +1,7 @@
-import { expect } from "vitest";
-import { IRELAND, keeps, OTHERS, refused, VIRGINIA, type World } from "./world.ts";
+import { describe, expect, test } from "vitest";
+import { refused } from "../kept-rules.ts";
+import { IRELAND, OTHER_IRELAND, VIRGINIA } from "../places.ts";
+import { createWorld, keeps, type World } from "../world.ts";
 
 async function gateway(w: World, ec2: World["ec2"] = w.ec2) {
     const { TransitGateway } = await ec2.createTransitGateway({ Description: "hub" });
@@ -27,8 +29,8 @@ const search = async (ec2: World["ec2"], TransitGatewayRouteTableId: string | un
 const table = async (w: World, TransitGatewayId: string) =>
     (await w.ec2.createTransitGatewayRouteTable({ TransitGatewayId })).TransitGatewayRouteTable.TransitGatewayRouteTableId;
 
-keeps("tgw", {
-    "create (pending)": async ({ ec2 }) => {
+keeps("transit gateways", {
+    "creates a gateway, which is pending": async ({ ec2 }) => {
         const { TransitGateway } = await ec2.createTransitGateway({ Options: { AutoAcceptSharedAttachments: "disable" } });
         expect(TransitGateway).toMatchObject({
             State: "pending",
@@ -37,13 +39,13 @@ keeps("tgw", {
         });
         expect(TransitGateway.TransitGatewayId).toMatch(/^tgw-0[0-9a-f]{16}$/);
     },
-    "describe → available": async (w) => {
+    "becomes available": async (w) => {
         const { TransitGatewayId } = await gateway(w);
         expect((await w.ec2.describeTransitGateways({ TransitGatewayIds: [TransitGatewayId] })).TransitGateways[0]?.State).toBe(
             "available",
         );
     },
-    "attach VPC": async (w) => {
+    "attaches a VPC": async (w) => {
         const { attachment, SubnetIds } = await attached(w);
         expect(attachment.State).toBe("pending");
         expect(attachment).not.toHaveProperty("interfaceIds");
@@ -55,8 +57,8 @@ keeps("tgw", {
             `${TransitGatewayId} is in invalid state`,
         );
     },
-    "attachment available": async (w) => expect((await attachment(w.ec2, (await attached(w)).id))?.State).toBe("available"),
-    "attach same VPC twice": async (w) => {
+    "makes the attachment available": async (w) => expect((await attachment(w.ec2, (await attached(w)).id))?.State).toBe("available"),
+    "refuses a second attachment of the same VPC": async (w) => {
         const { TransitGatewayId, VpcId, SubnetIds } = await attached(w);
         await refused(
             w.ec2.createTransitGatewayVpcAttachment({ TransitGatewayId, VpcId, SubnetIds }),
@@ -64,12 +66,12 @@ keeps("tgw", {
             `${TransitGatewayId} has non-deleted Transit Gateway Attachments with same VPC ID.`,
         );
     },
-    "create route table": async (w) => {
+    "creates a route table": async (w) => {
         const id = await table(w, (await gateway(w)).TransitGatewayId);
         expect(id).toMatch(/^tgw-rtb-0[0-9a-f]{16}$/);
         expect(await search(w.ec2, id)).toEqual([]);
     },
-    "create route": async (w) => {
+    "creates a static route": async (w) => {
         const { TransitGatewayId, id } = await attached(w);
         const TransitGatewayRouteTableId = await table(w, TransitGatewayId);
         const route = { TransitGatewayRouteTableId, DestinationCidrBlock: "10.9.0.0/16", TransitGatewayAttachmentId: id };
@@ -79,14 +81,14 @@ keeps("tgw", {
             "InvalidTransitGatewayAttachmentID.NotFound",
         );
     },
-    "duplicate route": async (w) => {
+    "refuses a duplicate route": async (w) => {
         const { TransitGatewayId, id } = await attached(w);
         const TransitGatewayRouteTableId = await table(w, TransitGatewayId);
         const route = { TransitGatewayRouteTableId, DestinationCidrBlock: "10.9.0.0/16", TransitGatewayAttachmentId: id };
         await w.ec2.createTransitGatewayRoute(route);
         await refused(w.ec2.createTransitGatewayRoute(route), "RouteAlreadyExists");
     },
-    "search routes": async (w) => {
+    "searches routes": async (w) => {
         const { id, AssociationDefaultRouteTableId = "", VpcId } = await attached(w);
         const route = { TransitGatewayRouteTableId: AssociationDefaultRouteTableId, DestinationCidrBlock: "10.9.0.0/16" };
         await w.ec2.createTransitGatewayRoute({ ...route, Blackhole: true });
@@ -104,7 +106,7 @@ keeps("tgw", {
         ]);
         expect(await search(w.ec2, AssociationDefaultRouteTableId)).toContainEqual(["10.9.0.0/16", "static", "blackhole"]);
     },
-    "associate + propagate": async (w) => {
+    "associates and propagates an attachment": async (w) => {
         const { TransitGatewayId, id, AssociationDefaultRouteTableId = "" } = await attached(w);
         const pair = { TransitGatewayRouteTableId: await table(w, TransitGatewayId), TransitGatewayAttachmentId: id };
         await refused(w.ec2.associateTransitGatewayRouteTable(pair), "Resource.AlreadyAssociated");
@@ -117,7 +119,7 @@ keeps("tgw", {
         ]);
         expect(await search(w.ec2, pair.TransitGatewayRouteTableId)).toEqual([["10.0.0.0/16", "propagated", "active"]]);
     },
-    "vpc route to tgw": async (w) => {
+    "allows a VPC's route to the gateway": async (w) => {
         const { TransitGatewayId, VpcId, id } = await attached(w);
         const RouteTableId = await w.table(VpcId);
         await w.ec2.createRoute({ RouteTableId, DestinationCidrBlock: "10.1.0.0/16", TransitGatewayId });
@@ -126,7 +128,7 @@ keeps("tgw", {
         await w.ec2.deleteTransitGatewayVpcAttachment({ TransitGatewayAttachmentId: id });
         expect(await state()).toBe("blackhole");
     },
-    "vpc route to tgw before attachment refused": async (w) => {
+    "refuses a VPC's route before the VPC is attached": async (w) => {
         const { TransitGatewayId } = await gateway(w);
         const RouteTableId = await w.table(await w.vpc());
         await refused(
@@ -135,7 +137,7 @@ keeps("tgw", {
             `The transitGateway ID '${TransitGatewayId}' does not exist.`,
         );
     },
-    "delete with attachments": async (w) => {
+    "refuses to delete a gateway with attachments": async (w) => {
         const { TransitGatewayId, VpcId, SubnetIds, id } = await attached(w);
         const remove = () => w.ec2.deleteTransitGateway({ TransitGatewayId });
         await refused(remove(), "IncorrectState", `${TransitGatewayId} has non-deleted VPC Attachments: ${id}.`);
@@ -147,7 +149,7 @@ keeps("tgw", {
         await w.ec2.deleteSubnet({ SubnetId: SubnetIds[0] ?? "" });
         await w.ec2.deleteVpc({ VpcId });
     },
-    "peering attachment is accepted in the peer region": async (w) => {
+    "accepts a peering attachment only in the peer region": async (w) => {
         const { TransitGatewayId } = await gateway(w);
         const { TransitGatewayId: PeerTransitGatewayId } = await gateway(w, w.virginia);
         const peer = { PeerTransitGatewayId, PeerAccountId: VIRGINIA.account, PeerRegion: VIRGINIA.region };
@@ -175,7 +177,7 @@ keeps("tgw", {
             `${TransitGatewayId} has non-deleted Transit Gateway Cross Region Peering Attachments: ${id.TransitGatewayAttachmentId}.`,
         );
     },
-    "peering propagates nothing, static routes cross it": async (w) => {
+    "does not propagate across a peering, which static routes can use": async (w) => {
         const here = await attached(w);
         const there = await attached(w, "10.1.0.0/16", w.virginia);
         const { TransitGatewayPeeringAttachment } = await w.ec2.createTransitGatewayPeeringAttachment({
@@ -198,14 +200,14 @@ keeps("tgw", {
         await w.ec2.createTransitGatewayRoute(route);
         expect(await search(w.ec2, here.AssociationDefaultRouteTableId)).toContainEqual(["10.1.0.0/16", "static", "active"]);
     },
-    "other account sees a shared gateway only, owner accepts its attachment": async (w) => {
+    "shows another account only a shared gateway, whose owner accepts its attachment": async (w) => {
         const hub = await gateway(w);
         await refused(attached(w, "10.1.0.0/16", w.others, hub), "InvalidTransitGatewayID.NotFound");
         const ram = w.aws.in(IRELAND).ram;
         const { resourceShareArn } = (await ram.createResourceShare({ name: "mesh", allowExternalPrincipals: false })).resourceShare;
         await ram.associateResourceShare({ resourceShareArn, resourceArns: [hub.arn] });
         expect((await w.others.describeTransitGateways()).TransitGateways).toEqual([]);
-        await ram.associateResourceShare({ resourceShareArn, principals: [OTHERS.account] });
+        await ram.associateResourceShare({ resourceShareArn, principals: [OTHER_IRELAND.account] });
         const { id, attachment: made } = await attached(w, "10.2.0.0/16", w.others, hub);
         expect(made.State).toBe("pendingAcceptance");
         const accept = { TransitGatewayAttachmentId: id };
@@ -216,4 +218,81 @@ keeps("tgw", {
         expect(await search(w.ec2, hub.AssociationDefaultRouteTableId)).toEqual([["10.2.0.0/16", "propagated", "active"]]);
         await refused(w.others.deleteTransitGateway(hub), "InvalidTransitGatewayID.NotFound");
     },
+});
+
+describe("transit gateways", () => {
+    async function hub() {
+        const w = createWorld();
+        const { TransitGateway } = await w.ec2.createTransitGateway();
+        const ref = { TransitGatewayId: TransitGateway.TransitGatewayId };
+        const early = w.ec2.modifyTransitGateway({ ...ref, Description: "too early" });
+        await refused(early, "IncorrectState");
+        w.minutes(2);
+        const VpcId = await w.vpc();
+        const zoned = async (CidrBlock: string) =>
+            (await w.ec2.createSubnet({ VpcId, CidrBlock, AvailabilityZone: "eu-west-1a" })).Subnet.SubnetId;
+        const SubnetIds = [await zoned("10.0.0.0/24"), await zoned("10.0.1.0/24")];
+        return { w, ref, VpcId, SubnetIds, table: TransitGateway.Options.AssociationDefaultRouteTableId ?? "" };
+    }
+
+    test("one subnet a zone, of the VPC itself, an attachment changed or deleted only when it is settled", async () => {
+        const { w, ref, VpcId, SubnetIds, table } = await hub();
+        const request = { ...ref, VpcId, SubnetIds };
+        await refused(w.ec2.createTransitGatewayVpcAttachment(request), "DuplicateSubnetsInSameZone", "Duplicate Subnets for same AZ");
+        const foreign = await w.subnet(await w.vpc("10.1.0.0/16"), "10.1.0.0/24");
+        await refused(w.ec2.createTransitGatewayVpcAttachment({ ...request, SubnetIds: [foreign] }), "InvalidSubnetID.NotFound");
+        const made = await w.ec2.createTransitGatewayVpcAttachment({ ...request, SubnetIds: SubnetIds.slice(1) });
+        const id = { TransitGatewayAttachmentId: made.TransitGatewayVpcAttachment.TransitGatewayAttachmentId };
+        await refused(w.ec2.acceptTransitGatewayVpcAttachment(id), "IncorrectState");
+        await refused(w.ec2.modifyTransitGatewayVpcAttachment({ ...id, AddSubnetIds: SubnetIds }), "IncorrectState");
+        await refused(w.ec2.deleteTransitGatewayVpcAttachment(id), "IncorrectState");
+        w.minutes(1);
+        await refused(w.ec2.deleteTransitGatewayRouteTable({ TransitGatewayRouteTableId: table }), "IncorrectState");
+        await w.ec2.modifyTransitGatewayVpcAttachment({ ...id, AddSubnetIds: SubnetIds.slice(0, 1), RemoveSubnetIds: SubnetIds.slice(1) });
+        await w.ec2.deleteSubnet({ SubnetId: SubnetIds[1] ?? "" });
+        await w.ec2.deleteTransitGatewayVpcAttachment(id);
+        await refused(w.ec2.deleteTransitGatewayVpcAttachment(id), "IncorrectState");
+    });
+
+    test("what is unknown, or was not there before", async () => {
+        const { w, ref, table } = await hub();
+        const id = { TransitGatewayAttachmentId: "tgw-attach-1" };
+        const inTable = { TransitGatewayRouteTableId: table };
+        const block = { DestinationCidrBlock: "10.9.0.0/16" };
+        await refused(w.ec2.deleteTransitGatewayVpcAttachment(id), "InvalidTransitGatewayAttachmentID.NotFound");
+        await refused(w.ec2.deleteTransitGatewayPeeringAttachment(id), "InvalidTransitGatewayAttachmentID.NotFound");
+        await refused(w.ec2.deleteTransitGateway({ TransitGatewayId: "tgw-1" }), "InvalidTransitGatewayID.NotFound");
+        await refused(w.ec2.disassociateTransitGatewayRouteTable({ ...inTable, ...id }), "InvalidAssociationID.NotFound");
+        await refused(w.ec2.deleteTransitGatewayRoute({ ...inTable, ...block }), "InvalidRoute.NotFound");
+        await refused(w.ec2.createTransitGatewayRoute({ ...inTable, DestinationCidrBlock: "x", Blackhole: true }), "InvalidParameterValue");
+        await refused(
+            w.ec2.createTransitGatewayRoute({ TransitGatewayRouteTableId: "tgw-rtb-1", ...block }),
+            "InvalidRouteTableID.NotFound",
+        );
+        await w.ec2.deleteTransitGateway(ref);
+        w.minutes(1);
+        expect((await w.ec2.describeTransitGateways()).TransitGateways[0]?.State).toBe("deleted");
+        w.minutes(60);
+        await refused(w.ec2.describeTransitGateways({ TransitGatewayIds: [ref.TransitGatewayId] }), "InvalidTransitGatewayID.NotFound");
+    });
+
+    test("one peering a pair", async () => {
+        const w = createWorld();
+        const [a, b] = [await w.ec2.createTransitGateway(), await w.virginia.createTransitGateway()].map(
+            ({ TransitGateway }) => TransitGateway.TransitGatewayId,
+        );
+        w.minutes(2);
+        const request = {
+            TransitGatewayId: a ?? "",
+            PeerTransitGatewayId: b ?? "",
+            PeerAccountId: IRELAND.account,
+            PeerRegion: "us-east-1",
+        };
+        const { TransitGatewayPeeringAttachment: made } = await w.ec2.createTransitGatewayPeeringAttachment(request);
+        await refused(w.ec2.createTransitGatewayPeeringAttachment(request), "DuplicateTransitGatewayAttachment");
+        await w.virginia.deleteTransitGatewayPeeringAttachment(made);
+        await refused(w.ec2.deleteTransitGatewayPeeringAttachment(made), "IncorrectState");
+        w.minutes(1);
+        await w.ec2.createTransitGatewayPeeringAttachment(request);
+    });
 });

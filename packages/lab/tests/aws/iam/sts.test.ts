@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { iam } from "../../aws/iam/iam.ts";
-import { sts } from "../../aws/iam/sts.ts";
-import { kms } from "../../aws/kms.ts";
-import { Simulation } from "../../aws/simulation.ts";
-import { HERE, keptRules, OTHERS, THERE } from "./places.ts";
+import { iam } from "../../../aws/iam/iam.ts";
+import { sts } from "../../../aws/iam/sts.ts";
+import { kms } from "../../../aws/kms.ts";
+import { Simulation } from "../../../aws/simulation.ts";
+import { keptRules } from "../kept-rules.ts";
+import { FRANKFURT, OTHER_FRANKFURT, VIRGINIA } from "../places.ts";
 
 const trust = (AWS: string, more: object = {}) =>
     JSON.stringify({ Version: "2012-10-17", Statement: { Effect: "Allow", Principal: { AWS }, Action: "sts:AssumeRole", ...more } });
@@ -13,15 +14,15 @@ const asked = { RoleArn, RoleSessionName: "clustermesh" };
 
 async function withRole(AssumeRolePolicyDocument: string) {
     const aws = simulation();
-    await aws.in(OTHERS).iam.createRole({ RoleName: "mesh", Path: "/deploy/", AssumeRolePolicyDocument });
+    await aws.in(OTHER_FRANKFURT).iam.createRole({ RoleName: "mesh", Path: "/deploy/", AssumeRolePolicyDocument });
     return aws;
 }
 
-describe("sts", () => {
-    const rule = keptRules("sts");
+describe("STS", () => {
+    const rule = keptRules("STS");
 
-    rule("caller identity", async () => {
-        expect(await simulation().in(HERE).sts.getCallerIdentity()).toEqual({
+    rule("returns the caller's identity", async () => {
+        expect(await simulation().in(FRANKFURT).sts.getCallerIdentity()).toEqual({
             Account: "111111111111",
             Arn: "arn:aws:iam::111111111111:root",
             UserId: "111111111111",
@@ -29,22 +30,22 @@ describe("sts", () => {
         expect(
             (
                 await simulation()
-                    .in({ ...HERE, region: "cn-north-1" })
+                    .in({ ...FRANKFURT, region: "cn-north-1" })
                     .sts.getCallerIdentity()
             ).Arn,
         ).toBe("arn:aws-cn:iam::111111111111:root");
     });
 
-    rule("region isolation", async () => {
+    rule("isolates regions", async () => {
         const aws = simulation();
-        await aws.in(HERE).kms.createKey();
-        expect((await aws.in(HERE).kms.listKeys()).Keys).toHaveLength(1);
-        for (const place of [THERE, OTHERS]) expect((await aws.in(place).kms.listKeys()).Keys).toEqual([]);
+        await aws.in(FRANKFURT).kms.createKey();
+        expect((await aws.in(FRANKFURT).kms.listKeys()).Keys).toHaveLength(1);
+        for (const place of [VIRGINIA, OTHER_FRANKFURT]) expect((await aws.in(place).kms.listKeys()).Keys).toEqual([]);
     });
 
-    rule("assume role in account 2", async () => {
+    rule("assumes a role in a second account", async () => {
         for (const AWS of ["111111111111", "arn:aws:iam::111111111111:root", "*"]) {
-            const { AssumedRoleUser, Credentials } = await (await withRole(trust(AWS))).in(HERE).sts.assumeRole(asked);
+            const { AssumedRoleUser, Credentials } = await (await withRole(trust(AWS))).in(FRANKFURT).sts.assumeRole(asked);
             expect(AssumedRoleUser.Arn).toBe("arn:aws:sts::222222222222:assumed-role/mesh/clustermesh");
             expect(Credentials.AccessKeyId).toMatch(/^ASIA/);
         }
@@ -62,11 +63,11 @@ describe("sts", () => {
             await withRole(trust("111111111111", { Effect: "Deny" })),
             await withRole(trust("111111111111", { Condition: { StringEquals: { "sts:ExternalId": "secret" } } })),
         ])
-            await expect(aws.in(HERE).sts.assumeRole(asked)).rejects.toMatchObject(refusal);
+            await expect(aws.in(FRANKFURT).sts.assumeRole(asked)).rejects.toMatchObject(refusal);
     });
 
     test("a role that is no ARN, and a session's name that AWS does not take, are refused", async () => {
-        const { sts } = (await withRole(trust("111111111111"))).in(HERE);
+        const { sts } = (await withRole(trust("111111111111"))).in(FRANKFURT);
         await expect(sts.assumeRole({ ...asked, RoleArn: "mesh" })).rejects.toMatchObject({
             code: "ValidationError",
             message: "mesh is invalid",
@@ -76,19 +77,21 @@ describe("sts", () => {
 
     test("an external id that the trust asks for must be given", async () => {
         const aws = await withRole(trust("111111111111", { Condition: { StringEquals: { "sts:ExternalId": "mesh" } } }));
-        await expect(aws.in(HERE).sts.assumeRole({ ...asked, ExternalId: "other" })).rejects.toMatchObject({ code: "AccessDenied" });
-        await aws.in(HERE).sts.assumeRole({ ...asked, ExternalId: "mesh" });
+        await expect(aws.in(FRANKFURT).sts.assumeRole({ ...asked, ExternalId: "other" })).rejects.toMatchObject({ code: "AccessDenied" });
+        await aws.in(FRANKFURT).sts.assumeRole({ ...asked, ExternalId: "mesh" });
     });
 
     test("a session longer than the role's is refused", async () => {
         const aws = await withRole(trust("111111111111"));
-        await expect(aws.in(HERE).sts.assumeRole({ ...asked, DurationSeconds: 7200 })).rejects.toMatchObject({ code: "ValidationError" });
+        await expect(aws.in(FRANKFURT).sts.assumeRole({ ...asked, DurationSeconds: 7200 })).rejects.toMatchObject({
+            code: "ValidationError",
+        });
     });
 
-    rule("identity of assumed role", async () => {
+    rule("returns the identity of an assumed role", async () => {
         const aws = await withRole(trust("111111111111"));
-        const { AssumedRoleUser } = await aws.in(HERE).sts.assumeRole(asked);
-        expect(await aws.in({ ...OTHERS, principal: AssumedRoleUser.Arn }).sts.getCallerIdentity()).toEqual({
+        const { AssumedRoleUser } = await aws.in(FRANKFURT).sts.assumeRole(asked);
+        expect(await aws.in({ ...OTHER_FRANKFURT, principal: AssumedRoleUser.Arn }).sts.getCallerIdentity()).toEqual({
             Account: "222222222222",
             Arn: "arn:aws:sts::222222222222:assumed-role/mesh/clustermesh",
             UserId: AssumedRoleUser.AssumedRoleId,
@@ -97,10 +100,10 @@ describe("sts", () => {
 
     test("a session may take on a role that trusts the role behind it", async () => {
         const aws = await withRole(trust("111111111111"));
-        await aws.in(HERE).iam.createRole({ RoleName: "back", AssumeRolePolicyDocument: trust(RoleArn) });
-        const { AssumedRoleUser } = await aws.in(HERE).sts.assumeRole(asked);
+        await aws.in(FRANKFURT).iam.createRole({ RoleName: "back", AssumeRolePolicyDocument: trust(RoleArn) });
+        const { AssumedRoleUser } = await aws.in(FRANKFURT).sts.assumeRole(asked);
         const back = { RoleArn: "arn:aws:iam::111111111111:role/back", RoleSessionName: "back" };
-        await aws.in({ ...OTHERS, principal: AssumedRoleUser.Arn }).sts.assumeRole(back);
-        await expect(aws.in(OTHERS).sts.assumeRole(back)).rejects.toMatchObject({ code: "AccessDenied" });
+        await aws.in({ ...OTHER_FRANKFURT, principal: AssumedRoleUser.Arn }).sts.assumeRole(back);
+        await expect(aws.in(OTHER_FRANKFURT).sts.assumeRole(back)).rejects.toMatchObject({ code: "AccessDenied" });
     });
 });

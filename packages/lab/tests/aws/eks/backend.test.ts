@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ALL_TABLES, simulatedAws } from "../../aws/aws.ts";
-import { type EksBackend, type Serving, serveEks } from "../../aws/eks/backend.ts";
-import { AwsError } from "../../aws/error.ts";
-import { HERE } from "./places.ts";
-import { type Site, site } from "./site.ts";
+import { ALL_TABLES, simulatedAws } from "../../../aws/aws.ts";
+import { type EksBackend, type Serving, serveEks } from "../../../aws/eks/backend.ts";
+import { AwsError } from "../../../aws/error.ts";
+import { FRANKFURT } from "../places.ts";
+import { createSite, type Site } from "../site.ts";
 
 /** A backend that notes what it is asked for, and fails where told. */
 function recorder(fails: string[] = []) {
@@ -36,7 +36,7 @@ const status = async (s: Site) => (await s.eks.describeCluster({ name: "one" }))
 
 describe("an EKS that someone serves", () => {
     test("a cluster is ACTIVE only once its backend says so, with the endpoint that that gives", async () => {
-        const s = await site({ backed: true });
+        const s = await createSite({ backed: true });
         await s.cluster();
         s.minutes(60);
         expect(await status(s)).toBe("CREATING");
@@ -62,7 +62,7 @@ describe("an EKS that someone serves", () => {
     });
 
     test("nodes join and leave, add-ons come and go, each with what it needs to know", async () => {
-        const s = await site({ backed: true, speed: Number.POSITIVE_INFINITY });
+        const s = await createSite({ backed: true, speed: Number.POSITIVE_INFINITY });
         const { backend, asked } = recorder();
         serving = serveEks(s.aws, backend, 1);
         const before = s.aws.remains(ALL_TABLES);
@@ -95,7 +95,7 @@ describe("an EKS that someone serves", () => {
     });
 
     test("what is preserved is not taken away", async () => {
-        const s = await site({ backed: true, speed: Number.POSITIVE_INFINITY });
+        const s = await createSite({ backed: true, speed: Number.POSITIVE_INFINITY });
         const { backend, asked } = recorder();
         serving = serveEks(s.aws, backend, 1);
         await s.cluster();
@@ -109,7 +109,7 @@ describe("an EKS that someone serves", () => {
     });
 
     test("what fails behind it fails in EKS, and says why", async () => {
-        const s = await site({ backed: true, speed: Number.POSITIVE_INFINITY });
+        const s = await createSite({ backed: true, speed: Number.POSITIVE_INFINITY });
         serving = serveEks(s.aws, recorder(["create one"]).backend, 1);
         await s.cluster();
         await serving.idle();
@@ -123,7 +123,7 @@ describe("an EKS that someone serves", () => {
     });
 
     test("nodes that do not join make their group CREATE_FAILED", async () => {
-        const s = await site({ backed: true, speed: Number.POSITIVE_INFINITY });
+        const s = await createSite({ backed: true, speed: Number.POSITIVE_INFINITY });
         serving = serveEks(s.aws, recorder(["add ip-10-0-0-5.eu-central-1.compute.internal one"]).backend, 1);
         await s.cluster();
         await serving.idle();
@@ -135,7 +135,7 @@ describe("an EKS that someone serves", () => {
     });
 
     test("a frozen creation is not handed on until it is thawed", async () => {
-        const s = await site({
+        const s = await createSite({
             backed: true,
             speed: Number.POSITIVE_INFINITY,
             hook: ({ action }) => (action === "createCluster" ? { freeze: true } : undefined),
@@ -151,7 +151,7 @@ describe("an EKS that someone serves", () => {
     });
 
     test("a call that failed hands nothing on", async () => {
-        const s = await site({
+        const s = await createSite({
             backed: true,
             speed: Number.POSITIVE_INFINITY,
             hook: ({ action }) =>
@@ -174,7 +174,7 @@ describe("after a restart", () => {
 
     test("what was begun is asked for again", async () => {
         const file = join(folder, "aws.json");
-        const s = await site({ file, backed: true, speed: Number.POSITIVE_INFINITY });
+        const s = await createSite({ file, backed: true, speed: Number.POSITIVE_INFINITY });
         const killed = serveEks(s.aws, { ...recorder().backend, createCluster: () => new Promise(() => {}) }, 1);
         await s.cluster();
         await new Promise((resolve) => setTimeout(resolve, 30));
@@ -185,14 +185,14 @@ describe("after a restart", () => {
         serving = serveEks(again, backend, 1);
         await serving.idle();
         expect(asked).toEqual(["create one"]);
-        expect((await again.in(HERE).eks.describeCluster({ name: "one" })).cluster.status).toBe("ACTIVE");
+        expect((await again.in(FRANKFURT).eks.describeCluster({ name: "one" })).cluster.status).toBe("ACTIVE");
     });
 
     test("a cluster without a backend goes on being made", async () => {
         const file = join(folder, "aws.json");
-        const s = await site({ file });
+        const s = await createSite({ file });
         await s.cluster();
         const later = simulatedAws({ file, clock: () => Date.UTC(2026, 0, 1, 1) });
-        expect((await later.in(HERE).eks.describeCluster({ name: "one" })).cluster.status).toBe("ACTIVE");
+        expect((await later.in(FRANKFURT).eks.describeCluster({ name: "one" })).cluster.status).toBe("ACTIVE");
     });
 });

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { simulatedAws } from "../../aws/aws.ts";
 import { serveAwsCli } from "../../aws-cli/aws-cli.ts";
-import { HERE, OTHERS } from "./places.ts";
+import { FRANKFURT, OTHER_FRANKFURT } from "../aws/places.ts";
 
 const AWS = resolve("packages/lab/aws-cli/bin/aws");
 const RoleArn = "arn:aws:iam::222222222222:role/mesh";
@@ -20,11 +20,11 @@ describe("the stand-in for the AWS command line", () => {
 
     beforeAll(async () => {
         folder = await mkdtemp(join(tmpdir(), "clustermesh-"));
-        served = await serveAwsCli(aws, { account: HERE.account, socket: join(folder, "aws.sock") });
-        const made = ["10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16"].map((CidrBlock) => aws.in(HERE).ec2.createVpc({ CidrBlock }));
+        served = await serveAwsCli(aws, { account: FRANKFURT.account, socket: join(folder, "aws.sock") });
+        const made = ["10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16"].map((CidrBlock) => aws.in(FRANKFURT).ec2.createVpc({ CidrBlock }));
         vpcs = (await Promise.all(made)).map(({ Vpc }) => Vpc.VpcId);
-        await aws.in(OTHERS).ec2.createVpc({ CidrBlock: "10.9.0.0/16" });
-        await aws.in(OTHERS).iam.createRole({ RoleName: "mesh", AssumeRolePolicyDocument: JSON.stringify(trust) });
+        await aws.in(OTHER_FRANKFURT).ec2.createVpc({ CidrBlock: "10.9.0.0/16" });
+        await aws.in(OTHER_FRANKFURT).iam.createRole({ RoleName: "mesh", AssumeRolePolicyDocument: JSON.stringify(trust) });
     });
     afterAll(async () => {
         await served.close();
@@ -39,7 +39,7 @@ describe("the stand-in for the AWS command line", () => {
             ({ stdout }) => ({ code: 0, answer: JSON.parse(stdout), said: "" }),
             ({ code, stderr }) => ({ code, answer: undefined, said: String(stderr) }),
         );
-    const here = `--region ${HERE.region} --output json`;
+    const here = `--region ${FRANKFURT.region} --output json`;
 
     test("lists, filters in the short form and in JSON, single values, region by option or environment", async () => {
         const ids = async (line: string, env?: Record<string, string>) =>
@@ -48,7 +48,7 @@ describe("the stand-in for the AWS command line", () => {
         expect(await ids(`ec2 describe-vpcs --vpc-ids ${two} ${one} ${here}`)).toEqual([two, one]);
         expect(await ids(`ec2 describe-vpcs --filters Name=vpc-id,Values=${one},${two} Name=cidr,Values=10.1.* ${here}`)).toEqual([two]);
         const json = JSON.stringify([{ Name: "vpc-id", Values: [one] }]);
-        expect(await ids(`ec2 describe-vpcs --filters ${json}`, { AWS_REGION: HERE.region })).toEqual([one]);
+        expect(await ids(`ec2 describe-vpcs --filters ${json}`, { AWS_REGION: FRANKFURT.region })).toEqual([one]);
         expect(await ids("ec2 describe-vpcs", { AWS_DEFAULT_REGION: "us-west-2" })).toEqual([]);
         const attribute = `ec2 describe-vpc-attribute --vpc-id ${one} --attribute enableDnsSupport ${here}`;
         expect((await run(attribute)).answer).toMatchObject({ EnableDnsSupport: { Value: true } });
@@ -73,11 +73,13 @@ describe("the stand-in for the AWS command line", () => {
         expect(answer.Credentials.Expiration).toBe("2026-11-24T17:33:57.120000+00:00");
         const session = { AWS_SESSION_TOKEN: answer.Credentials.SessionToken };
         expect((await run(`sts get-caller-identity ${here}`, session)).answer).toMatchObject({
-            Account: OTHERS.account,
+            Account: OTHER_FRANKFURT.account,
             Arn: "arn:aws:sts::222222222222:assumed-role/mesh/doctor",
         });
         expect((await run(`ec2 describe-vpcs ${here}`, session)).answer.Vpcs).toMatchObject([{ CidrBlock: "10.9.0.0/16" }]);
-        expect((await run(`sts get-caller-identity ${here}`, { AWS_SESSION_TOKEN: "the shell's own" })).answer.Account).toBe(HERE.account);
+        expect((await run(`sts get-caller-identity ${here}`, { AWS_SESSION_TOKEN: "the shell's own" })).answer.Account).toBe(
+            FRANKFURT.account,
+        );
         expect(await run(`sts assume-role --role-arn ${RoleArn}s --role-session-name doctor ${here}`)).toMatchObject({
             code: 254,
             said: expect.stringContaining("(AccessDenied) when calling the AssumeRole operation"),

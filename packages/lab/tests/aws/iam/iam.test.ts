@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { iam } from "../../aws/iam/iam.ts";
-import { POLICIES_PER_ROLE, ROLES_PER_ACCOUNT } from "../../aws/iam/roles.ts";
-import { Simulation } from "../../aws/simulation.ts";
-import { HERE, keptRules, OTHERS, THERE } from "./places.ts";
+import { iam } from "../../../aws/iam/iam.ts";
+import { POLICIES_PER_ROLE, ROLES_PER_ACCOUNT } from "../../../aws/iam/roles.ts";
+import { Simulation } from "../../../aws/simulation.ts";
+import { keptRules } from "../kept-rules.ts";
+import { FRANKFURT, OTHER_FRANKFURT, VIRGINIA } from "../places.ts";
 
 const trust = (Principal: object | string, Action = "sts:AssumeRole") =>
     JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Principal, Action }] });
@@ -11,11 +12,11 @@ const MAY = JSON.stringify({ Version: "2012-10-17", Statement: { Effect: "Allow"
 const CLUSTER_POLICY = "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy";
 const simulation = () => new Simulation({ iam });
 
-describe("iam", () => {
-    const rule = keptRules("iam");
+describe("IAM", () => {
+    const rule = keptRules("IAM");
 
-    rule("create role", async () => {
-        const { iam } = simulation().in(HERE);
+    rule("creates a role", async () => {
+        const { iam } = simulation().in(FRANKFURT);
         const { Role } = await iam.createRole({ RoleName: "control", AssumeRolePolicyDocument: TRUST, Tags: [{ Key: "a", Value: "b" }] });
         expect(Role).toMatchObject({
             Arn: "arn:aws:iam::111111111111:role/control",
@@ -28,8 +29,8 @@ describe("iam", () => {
         expect((await iam.getRole({ RoleName: "control" })).Role).toEqual(Role);
     });
 
-    rule("create node role", async () => {
-        const { iam } = simulation().in(HERE);
+    rule("creates a node role with its policies", async () => {
+        const { iam } = simulation().in(FRANKFURT);
         await iam.createRole({ RoleName: "node", AssumeRolePolicyDocument: trust({ Service: ["ec2.amazonaws.com"] }) });
         const names = ["AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly"];
         for (const name of names) await iam.attachRolePolicy({ RoleName: "node", PolicyArn: `arn:aws:iam::aws:policy/${name}` });
@@ -39,17 +40,17 @@ describe("iam", () => {
 
     test("roles are an account's, whatever the region", async () => {
         const aws = simulation();
-        await aws.in(HERE).iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
-        expect((await aws.in(THERE).iam.getRole({ RoleName: "r" })).Role.RoleName).toBe("r");
-        await expect(aws.in(OTHERS).iam.getRole({ RoleName: "r" })).rejects.toMatchObject({
+        await aws.in(FRANKFURT).iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
+        expect((await aws.in(VIRGINIA).iam.getRole({ RoleName: "r" })).Role.RoleName).toBe("r");
+        await expect(aws.in(OTHER_FRANKFURT).iam.getRole({ RoleName: "r" })).rejects.toMatchObject({
             code: "NoSuchEntity",
             message: "The role with name r cannot be found.",
             status: 404,
         });
     });
 
-    rule("duplicate role", async () => {
-        const { iam } = simulation().in(HERE);
+    rule("refuses a duplicate role, ignoring case", async () => {
+        const { iam } = simulation().in(FRANKFURT);
         await iam.createRole({ RoleName: "Control", AssumeRolePolicyDocument: TRUST });
         for (const RoleName of ["Control", "control"])
             await expect(iam.createRole({ RoleName, AssumeRolePolicyDocument: TRUST })).rejects.toMatchObject({
@@ -58,8 +59,8 @@ describe("iam", () => {
             });
     });
 
-    rule("malformed trust policy", async () => {
-        const { iam } = simulation().in(HERE);
+    rule("refuses a malformed trust policy", async () => {
+        const { iam } = simulation().in(FRANKFURT);
         const statement = { Effect: "Allow", Principal: { AWS: "*" }, Action: "sts:AssumeRole" };
         const document = (Statement: unknown) => JSON.stringify({ Version: "2012-10-17", Statement });
         const refused: [string, string][] = [
@@ -90,21 +91,21 @@ describe("iam", () => {
         expect((await iam.listRoles()).Roles).toEqual([]);
     });
 
-    rule("attach AWS managed policy", async () => {
-        const { iam } = simulation().in(HERE);
+    rule("attaches an AWS managed policy", async () => {
+        const { iam } = simulation().in(FRANKFURT);
         await iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
         await iam.attachRolePolicy({ RoleName: "r", PolicyArn: CLUSTER_POLICY });
         await iam.attachRolePolicy({ RoleName: "r", PolicyArn: CLUSTER_POLICY });
         expect((await iam.listAttachedRolePolicies({ RoleName: "r" })).AttachedPolicies).toEqual([
             { PolicyName: "AmazonEKSClusterPolicy", PolicyArn: CLUSTER_POLICY },
         ]);
-        const china = simulation().in({ account: HERE.account, region: "cn-north-1" }).iam;
+        const china = simulation().in({ account: FRANKFURT.account, region: "cn-north-1" }).iam;
         await china.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
         await expect(china.attachRolePolicy({ RoleName: "r", PolicyArn: CLUSTER_POLICY })).rejects.toMatchObject({ code: "NoSuchEntity" });
     });
 
-    rule("attach unknown policy", async () => {
-        const { iam } = simulation().in(HERE);
+    rule("refuses an unknown policy", async () => {
+        const { iam } = simulation().in(FRANKFURT);
         await iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
         for (const PolicyArn of ["arn:aws:iam::aws:policy/AmazonEKSClustersPolicy", "arn:aws:iam::111111111111:policy/mine"])
             await expect(iam.attachRolePolicy({ RoleName: "r", PolicyArn })).rejects.toMatchObject({
@@ -116,7 +117,7 @@ describe("iam", () => {
 
     test("names, sessions, numbers and sizes beyond IAM's bounds are refused", async () => {
         const aws = simulation();
-        const { iam } = aws.in(HERE);
+        const { iam } = aws.in(FRANKFURT);
         const role = (more: object) => iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST, ...more });
         await expect(role({ RoleName: "a b" })).rejects.toMatchObject({ code: "ValidationError" });
         await expect(role({ MaxSessionDuration: 60 })).rejects.toMatchObject({ code: "ValidationError" });
@@ -132,22 +133,22 @@ describe("iam", () => {
         await expect(iam.attachRolePolicy({ RoleName: "r", PolicyArn: "Admin" })).rejects.toMatchObject({ code: "ValidationError" });
         await iam.createPolicy({ PolicyName: "mine", PolicyDocument: MAY });
         await expect(iam.createPolicy({ PolicyName: "mine", PolicyDocument: MAY })).rejects.toMatchObject({ code: "EntityAlreadyExists" });
-        aws.setQuota(HERE, ROLES_PER_ACCOUNT, 1);
+        aws.setQuota(FRANKFURT, ROLES_PER_ACCOUNT, 1);
         await expect(role({ RoleName: "second" })).rejects.toMatchObject({ code: "LimitExceeded" });
     });
 
     test("more policies than a role may have", async () => {
         const aws = simulation();
-        aws.setQuota(HERE, POLICIES_PER_ROLE, 0);
-        await aws.in(HERE).iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
-        await expect(aws.in(HERE).iam.attachRolePolicy({ RoleName: "r", PolicyArn: CLUSTER_POLICY })).rejects.toMatchObject({
+        aws.setQuota(FRANKFURT, POLICIES_PER_ROLE, 0);
+        await aws.in(FRANKFURT).iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
+        await expect(aws.in(FRANKFURT).iam.attachRolePolicy({ RoleName: "r", PolicyArn: CLUSTER_POLICY })).rejects.toMatchObject({
             code: "LimitExceeded",
             message: "Cannot exceed quota for PoliciesPerRole: 0",
         });
     });
 
-    rule("delete role with policies", async () => {
-        const { iam } = simulation().in(HERE);
+    rule("refuses to delete a role with policies", async () => {
+        const { iam } = simulation().in(FRANKFURT);
         await iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
         await iam.attachRolePolicy({ RoleName: "r", PolicyArn: CLUSTER_POLICY });
         await iam.putRolePolicy({ RoleName: "r", PolicyName: "p", PolicyDocument: MAY });
@@ -166,7 +167,7 @@ describe("iam", () => {
     });
 
     test("inline policies are kept as they were sent, and name no principal", async () => {
-        const { iam } = simulation().in(HERE);
+        const { iam } = simulation().in(FRANKFURT);
         await iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
         await iam.putRolePolicy({ RoleName: "r", PolicyName: "p", PolicyDocument: MAY });
         expect((await iam.getRolePolicy({ RoleName: "r", PolicyName: "p" })).PolicyDocument).toBe(encodeURIComponent(MAY));
@@ -181,7 +182,7 @@ describe("iam", () => {
     });
 
     test("a customer's own policy goes only when nobody has it", async () => {
-        const { iam } = simulation().in(HERE);
+        const { iam } = simulation().in(FRANKFURT);
         await iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
         const { Policy } = await iam.createPolicy({ PolicyName: "mine", PolicyDocument: MAY });
         await iam.attachRolePolicy({ RoleName: "r", PolicyArn: Policy.Arn });
@@ -190,8 +191,8 @@ describe("iam", () => {
         await iam.deletePolicy({ PolicyArn: Policy.Arn });
     });
 
-    rule("OIDC provider", async () => {
-        const { iam } = simulation().in(HERE);
+    rule("creates and deletes an OIDC provider", async () => {
+        const { iam } = simulation().in(FRANKFURT);
         const { OpenIDConnectProviderArn } = await iam.createOpenIDConnectProvider({
             Url: "https://oidc.eks.eu-central-1.amazonaws.com/id/AB",
             ClientIDList: ["sts.amazonaws.com"],
@@ -206,14 +207,14 @@ describe("iam", () => {
     });
 
     test("an OIDC provider is reached by https", async () => {
-        const { iam } = simulation().in(HERE);
+        const { iam } = simulation().in(FRANKFURT);
         await expect(iam.createOpenIDConnectProvider({ Url: "http://oidc.example.com" })).rejects.toMatchObject({
             code: "ValidationError",
         });
     });
 
-    rule("OIDC duplicate", async () => {
-        const { iam } = simulation().in(HERE);
+    rule("refuses a duplicate OIDC provider", async () => {
+        const { iam } = simulation().in(FRANKFURT);
         await iam.createOpenIDConnectProvider({ Url: "https://oidc.example.com/id" });
         await expect(iam.createOpenIDConnectProvider({ Url: "https://oidc.example.com/id/" })).rejects.toMatchObject({
             code: "EntityAlreadyExists",
