@@ -12,7 +12,7 @@ const AWS = resolve("packages/lab/aws-cli/bin/aws");
 const RoleArn = "arn:aws:iam::222222222222:role/mesh";
 const trust = { Version: "2012-10-17", Statement: { Effect: "Allow", Principal: { AWS: "111111111111" }, Action: "sts:AssumeRole" } };
 
-describe("the stand-in for the AWS command line", () => {
+describe("the replacement for the AWS CLI", () => {
     const aws = simulatedAws({ speed: Number.POSITIVE_INFINITY, clock: () => Date.parse("2026-11-24T16:33:57.120Z") });
     let folder: string;
     let served: Awaited<ReturnType<typeof serveAwsCli>>;
@@ -31,44 +31,46 @@ describe("the stand-in for the AWS command line", () => {
         await rm(folder, { recursive: true });
     });
 
-    /** As `aws` on the PATH: what it wrote, and how it ended. */
+    /** Runs the replacement as `aws` on the PATH. Returns its exit code and output. */
     const run = (line: string, env: Record<string, string> = {}) =>
         promisify(execFile)(AWS, line.split(" "), {
             env: { PATH: process.env.PATH, CLUSTERMESH_LAB_AWS: join(folder, "aws.sock"), ...env },
         }).then(
-            ({ stdout }) => ({ code: 0, answer: JSON.parse(stdout), said: "" }),
-            ({ code, stderr }) => ({ code, answer: undefined, said: String(stderr) }),
+            ({ stdout }) => ({ code: 0, answer: JSON.parse(stdout), stderr: "" }),
+            ({ code, stderr }) => ({ code, answer: undefined, stderr: String(stderr) }),
         );
     const here = `--region ${FRANKFURT.region} --output json`;
 
-    test("lists, filters in the short form and in JSON, single values, region by option or environment", async () => {
+    test("accepts lists, filters in shorthand and JSON, single values, and the region by option or environment", async () => {
         const ids = async (line: string, env?: Record<string, string>) =>
             (await run(line, env)).answer?.Vpcs.map(({ VpcId }: { VpcId: string }) => VpcId);
-        const [one = "", two = ""] = vpcs;
-        expect(await ids(`ec2 describe-vpcs --vpc-ids ${two} ${one} ${here}`)).toEqual([two, one]);
-        expect(await ids(`ec2 describe-vpcs --filters Name=vpc-id,Values=${one},${two} Name=cidr,Values=10.1.* ${here}`)).toEqual([two]);
-        const json = JSON.stringify([{ Name: "vpc-id", Values: [one] }]);
-        expect(await ids(`ec2 describe-vpcs --filters ${json}`, { AWS_REGION: FRANKFURT.region })).toEqual([one]);
+        const [first = "", second = ""] = vpcs;
+        expect(await ids(`ec2 describe-vpcs --vpc-ids ${second} ${first} ${here}`)).toEqual([second, first]);
+        expect(await ids(`ec2 describe-vpcs --filters Name=vpc-id,Values=${first},${second} Name=cidr,Values=10.1.* ${here}`)).toEqual([
+            second,
+        ]);
+        const json = JSON.stringify([{ Name: "vpc-id", Values: [first] }]);
+        expect(await ids(`ec2 describe-vpcs --filters ${json}`, { AWS_REGION: FRANKFURT.region })).toEqual([first]);
         expect(await ids("ec2 describe-vpcs", { AWS_DEFAULT_REGION: "us-west-2" })).toEqual([]);
-        const attribute = `ec2 describe-vpc-attribute --vpc-id ${one} --attribute enableDnsSupport ${here}`;
+        const attribute = `ec2 describe-vpc-attribute --vpc-id ${first} --attribute enableDnsSupport ${here}`;
         expect((await run(attribute)).answer).toMatchObject({ EnableDnsSupport: { Value: true } });
     });
 
-    test("refusals in AWS's words with the command line's own exit codes", async () => {
+    test("reports errors in AWS's words with the AWS CLI's exit codes", async () => {
         expect(await run(`ec2 describe-vpcs --vpc-ids vpc-0 ${here}`)).toEqual({
             code: 254,
             answer: undefined,
-            said: "\nAn error occurred (InvalidVpcID.NotFound) when calling the DescribeVpcs operation: The vpc ID 'vpc-0' does not exist\n",
+            stderr: "\nAn error occurred (InvalidVpcID.NotFound) when calling the DescribeVpcs operation: The vpc ID 'vpc-0' does not exist\n",
         });
-        expect(await run("ec2 describe-vpcs")).toMatchObject({ code: 253, said: expect.stringContaining("You must specify a region") });
-        expect(await run(`ec2 describe-dreams ${here}`)).toMatchObject({ code: 252, said: expect.stringContaining("describe-dreams") });
-        expect(await run(`s3 ls ${here}`)).toMatchObject({ code: 252, said: expect.stringContaining("only reads") });
-        // Nothing is changed by it.
+        expect(await run("ec2 describe-vpcs")).toMatchObject({ code: 253, stderr: expect.stringContaining("You must specify a region") });
+        expect(await run(`ec2 describe-dreams ${here}`)).toMatchObject({ code: 252, stderr: expect.stringContaining("describe-dreams") });
+        expect(await run(`s3 ls ${here}`)).toMatchObject({ code: 252, stderr: expect.stringContaining("only reads") });
+        // It changes nothing.
         expect(await run(`ec2 delete-vpc --vpc-id ${vpcs[2]} ${here}`)).toMatchObject({ code: 252 });
         expect((await run(`ec2 describe-vpcs ${here}`)).answer.Vpcs).toHaveLength(3);
     });
 
-    test("a role that is assumed is the caller of what is asked with its session, and times are as Python writes them", async () => {
+    test("calls as an assumed role with its session token, and writes times as Python does", async () => {
         const { answer } = await run(`sts assume-role --role-arn ${RoleArn} --role-session-name doctor ${here}`);
         expect(answer.Credentials.Expiration).toBe("2026-11-24T17:33:57.120000+00:00");
         const session = { AWS_SESSION_TOKEN: answer.Credentials.SessionToken };
@@ -82,14 +84,14 @@ describe("the stand-in for the AWS command line", () => {
         );
         expect(await run(`sts assume-role --role-arn ${RoleArn}s --role-session-name doctor ${here}`)).toMatchObject({
             code: 254,
-            said: expect.stringContaining("(AccessDenied) when calling the AssumeRole operation"),
+            stderr: expect.stringContaining("(AccessDenied) when calling the AssumeRole operation"),
         });
     });
 
-    test("says that the lab is gone", async () => {
+    test("reports that the lab does not answer", async () => {
         expect(await run(`ec2 describe-vpcs ${here}`, { CLUSTERMESH_LAB_AWS: join(folder, "none") })).toMatchObject({
             code: 255,
-            said: expect.stringContaining("the lab does not answer"),
+            stderr: expect.stringContaining("the lab does not answer"),
         });
     });
 });

@@ -25,7 +25,7 @@ describe("Auto Scaling", () => {
         expect(LoadBalancerTargetGroups).toEqual([{ LoadBalancerTargetGroupARN: targets, State: "InService" }]);
     });
 
-    test("nodes that come and go are targets that come and go", async () => {
+    test("registers and drains targets as nodes join and leave", async () => {
         const AutoScalingGroupName = await s.nodes();
         const targets = await s.targetGroup();
         await s.autoscaling.attachLoadBalancerTargetGroups({ AutoScalingGroupName, TargetGroupARNs: [targets] });
@@ -41,7 +41,7 @@ describe("Auto Scaling", () => {
         expect(await s.health(targets)).toEqual(["healthy"]);
     });
 
-    test("a target in a zone where its balancer is not gets nothing", async () => {
+    test("leaves a target unused in a zone without the load balancer", async () => {
         const AutoScalingGroupName = await s.nodes();
         const targets = await s.targetGroup();
         await s.autoscaling.attachLoadBalancerTargetGroups({ AutoScalingGroupName, TargetGroupARNs: [targets] });
@@ -50,7 +50,7 @@ describe("Auto Scaling", () => {
         expect(await s.health(targets)).toEqual(["healthy", "unused"]);
     });
 
-    test("a target whose group does not admit its balancer is unhealthy", async () => {
+    test("reports a target as unhealthy if its security group does not admit the load balancer", async () => {
         const AutoScalingGroupName = await s.nodes();
         const targets = await s.targetGroup();
         await s.autoscaling.attachLoadBalancerTargetGroups({ AutoScalingGroupName, TargetGroupARNs: [targets] });
@@ -62,7 +62,7 @@ describe("Auto Scaling", () => {
         expect(TargetHealthDescriptions[0]?.TargetHealth).toMatchObject({ State: "unhealthy", Reason: "Target.FailedHealthChecks" });
     });
 
-    test("where health is measured, it is what was found", async () => {
+    test("reports measured health where it is measured", async () => {
         const AutoScalingGroupName = await s.nodes();
         const targets = await s.targetGroup();
         await s.autoscaling.attachLoadBalancerTargetGroups({ AutoScalingGroupName, TargetGroupARNs: [targets] });

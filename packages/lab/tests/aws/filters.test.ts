@@ -9,16 +9,16 @@ describe("filters", () => {
     ];
     const ids = (...filters: { Name: string; Values: string[] }[]) => filtered(rows, filters, { id: ({ Id }) => Id }).map(({ Id }) => Id);
 
-    test("each must pass, any of its values will do", () => {
+    test("a row must match every filter, by any of its values", () => {
         expect(ids({ Name: "id", Values: ["a", "b"] }, { Name: "tag:Name", Values: ["two.x"] })).toEqual(["b"]);
     });
-    test("wildcards are AWS's, not those of regular expressions", () => {
+    test("wildcards are AWS's, not regular expressions", () => {
         expect(ids({ Name: "tag:Name", Values: ["two?x"] })).toEqual(["b"]);
         expect(ids({ Name: "tag:Name", Values: ["tw.*"] })).toEqual([]);
         expect(ids({ Name: "tag:Name", Values: ["*o*"] })).toEqual(["a", "b"]);
     });
-    test("tag-key", () => expect(ids({ Name: "tag-key", Values: ["Name"] })).toEqual(["a", "b"]));
-    test("a name that AWS does not know is refused", () => {
+    test("tag-key matches rows that have the tag", () => expect(ids({ Name: "tag-key", Values: ["Name"] })).toEqual(["a", "b"]));
+    test("an unknown filter is refused", () => {
         expect(() => ids({ Name: "nonsense", Values: [] })).toThrow("The filter 'nonsense' is invalid");
     });
 });

@@ -61,7 +61,7 @@ describe("KMS", () => {
         expect((await kms.listResourceTags({ KeyId })).Tags).toEqual([{ TagKey: "b", TagValue: "2" }]);
     });
 
-    test("aliases of AWS's own or without their prefix, and rotations that KMS does not do, are refused", async () => {
+    test("refuses aliases with AWS's prefix or without alias/, and unsupported rotations", async () => {
         const { kms } = simulation().in(FRANKFURT);
         const { KeyId } = (await kms.createKey()).KeyMetadata;
         const alias = (AliasName: string) => kms.createAlias({ AliasName, TargetKeyId: KeyId });
@@ -77,7 +77,7 @@ describe("KMS", () => {
         await expect(kms.createKey({ Policy })).rejects.toMatchObject({ message: "Policy statement must contain principals." });
     });
 
-    test("a policy that its account could not change any more is refused", async () => {
+    test("refuses a policy that its account could not change again", async () => {
         const { kms } = simulation().in(FRANKFURT);
         const { KeyMetadata } = await kms.createKey();
         await expect(kms.putKeyPolicy({ KeyId: KeyMetadata.KeyId, Policy: keyPolicy(LOGS) })).rejects.toMatchObject({
@@ -87,7 +87,7 @@ describe("KMS", () => {
         await expect(kms.createKey({ Policy: "{" })).rejects.toMatchObject({ code: "MalformedPolicyDocumentException" });
     });
 
-    test("a key whose deletion is scheduled is shown, cannot be used, and goes in the end", async () => {
+    test("shows a key that is scheduled for deletion, refuses to use it, and deletes it in the end", async () => {
         const aws = simulation();
         const { kms } = aws.in(FRANKFURT);
         const { KeyId } = (await kms.createKey()).KeyMetadata;
@@ -103,7 +103,7 @@ describe("KMS", () => {
         await expect(kms.describeKey({ KeyId })).rejects.toMatchObject({ code: "NotFoundException" });
     });
 
-    test("a scheduled deletion can be cancelled: the key stays, disabled", async () => {
+    test("cancels a scheduled deletion: the key remains, disabled", async () => {
         const { kms } = simulation().in(FRANKFURT);
         const { KeyId } = (await kms.createKey()).KeyMetadata;
         await kms.scheduleKeyDeletion({ KeyId });

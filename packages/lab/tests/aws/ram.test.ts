@@ -4,7 +4,7 @@ import { IRELAND, OTHER_IRELAND } from "./places.ts";
 import { createWorld } from "./world.ts";
 
 describe("RAM", () => {
-    test("a share that is deleted shows nothing any more", async () => {
+    test("a deleted share no longer shows its resources", async () => {
         const w = createWorld();
         const { TransitGateway } = await w.ec2.createTransitGateway();
         const ram = w.aws.in(IRELAND).ram;
@@ -14,18 +14,18 @@ describe("RAM", () => {
             resourceArns: [TransitGateway.TransitGatewayArn],
             principals: [OTHER_IRELAND.account],
         });
-        const seen = async () => (await w.others.describeTransitGateways()).TransitGateways.length;
-        expect(await seen()).toBe(1);
+        const visibleGateways = async () => (await w.others.describeTransitGateways()).TransitGateways.length;
+        expect(await visibleGateways()).toBe(1);
         const associations = await ram.getResourceShareAssociations({
             associationType: "PRINCIPAL",
             resourceShareArns: [resourceShareArn],
         });
         expect(associations.resourceShareAssociations).toMatchObject([{ associatedEntity: OTHER_IRELAND.account, status: "ASSOCIATED" }]);
         await ram.disassociateResourceShare({ resourceShareArn, principals: [OTHER_IRELAND.account] });
-        expect(await seen()).toBe(0);
+        expect(await visibleGateways()).toBe(0);
         await ram.associateResourceShare({ resourceShareArn, principals: [OTHER_IRELAND.account] });
         await ram.deleteResourceShare({ resourceShareArn });
-        expect(await seen()).toBe(0);
+        expect(await visibleGateways()).toBe(0);
         await refused(ram.deleteResourceShare({ resourceShareArn }), "UnknownResourceException");
         expect((await ram.getResourceShares({ resourceOwner: "SELF" })).resourceShares).toMatchObject([{ status: "DELETED" }]);
     });

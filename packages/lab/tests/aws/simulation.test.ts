@@ -41,7 +41,7 @@ const toy = (scope: Scope) => ({
         names.in(scope).put(name, { name });
         links.in(scope).put(name, { name });
     },
-    seen: () => ({ names: names.in(scope).list().length, links: links.in(scope).list().length }),
+    count: () => ({ names: names.in(scope).list().length, links: links.in(scope).list().length }),
 });
 
 let now = 1_000_000;
@@ -53,7 +53,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test("ids look like AWS's, differ from each other, and are the same in a run like this one", async () => {
+test("IDs have AWS's format, are unique, and are the same for the same seed", async () => {
     const ids = async (seed: string) => {
         const { toy } = simulation({ seed }).in(IRELAND);
         return [(await toy.create({ Size: 1 })).Id, (await toy.create({ Size: 1 })).Id];
@@ -65,17 +65,17 @@ test("ids look like AWS's, differ from each other, and are the same in a run lik
     expect(await ids("b")).not.toContain(first);
 });
 
-test("regions and accounts are apart, unless a table is shared", async () => {
+test("regions and accounts are isolated unless a table is shared", async () => {
     const aws = simulation();
     await aws.in(IRELAND).toy.create({ Size: 1 });
     await aws.in(IRELAND).toy.name({ name: "n" });
-    const look = async (place: typeof IRELAND) => [(await aws.in(place).toy.describe()).Boxes.length, await aws.in(place).toy.seen()];
-    expect(await look(IRELAND)).toEqual([1, { names: 1, links: 1 }]);
-    expect(await look(VIRGINIA)).toEqual([0, { names: 1, links: 1 }]);
-    expect(await look(OTHER_IRELAND)).toEqual([0, { names: 0, links: 1 }]);
+    const counts = async (place: typeof IRELAND) => [(await aws.in(place).toy.describe()).Boxes.length, await aws.in(place).toy.count()];
+    expect(await counts(IRELAND)).toEqual([1, { names: 1, links: 1 }]);
+    expect(await counts(VIRGINIA)).toEqual([0, { names: 1, links: 1 }]);
+    expect(await counts(OTHER_IRELAND)).toEqual([0, { names: 0, links: 1 }]);
 });
 
-test("what takes time is due at a time, and not before", async () => {
+test("a change takes effect when it is due, not before", async () => {
     const { toy } = simulation().in(IRELAND);
     await toy.create({ Size: 1 });
     const state = async () => (await toy.describe()).Boxes[0]?.State;
@@ -86,7 +86,7 @@ test("what takes time is due at a time, and not before", async () => {
     expect(await state()).toBe("available");
 });
 
-test("a faster clock gets things ready sooner, but does not let fixed times pass", async () => {
+test("a higher speed shortens changes, except those of fixed duration", async () => {
     const { toy } = simulation({ speed: Number.POSITIVE_INFINITY }).in(IRELAND);
     const { Id } = await toy.create({ Size: 1 });
     expect((await toy.describe()).Boxes[0]?.State).toBe("available");
@@ -96,7 +96,7 @@ test("a faster clock gets things ready sooner, but does not let fixed times pass
     expect((await toy.describe()).Boxes).toEqual([]);
 });
 
-test("a deletion takes the place of what was still to come", async () => {
+test("a deletion replaces scheduled changes", async () => {
     const { toy } = simulation().in(IRELAND);
     const { Id } = await toy.create({ Size: 1 });
     now += 8_000;
@@ -105,8 +105,8 @@ test("a deletion takes the place of what was still to come", async () => {
     expect((await toy.describe()).Boxes[0]?.State).toBe("deleting");
 });
 
-describe("the file", () => {
-    test("is taken up after a restart, with what is still to come", async () => {
+describe("the state file", () => {
+    test("is loaded after a restart, with scheduled changes", async () => {
         const file = join(folder, "aws.json");
         const { Id } = await simulation({ file }).in(IRELAND).toy.create({ Size: 1 });
         const again = simulation({ file }).in(IRELAND);
@@ -116,7 +116,7 @@ describe("the file", () => {
         expect((await again.toy.create({ Size: 1 })).Id).not.toBe(Id);
     });
 
-    test("is written by each call that changes something, and leaves nothing beside it", async () => {
+    test("is written by each call that changes something, without leaving other files", async () => {
         const file = join(folder, "aws.json");
         const { toy } = simulation({ file }).in(IRELAND);
         await toy.create({ Size: 1 });
@@ -129,7 +129,7 @@ describe("the file", () => {
     });
 });
 
-test("a call that fails changes nothing, its ids and timers included", async () => {
+test("a call that fails changes nothing, including IDs and scheduled changes", async () => {
     const aws = simulation();
     const { toy } = aws.in(IRELAND);
     await toy.create({ Size: 1 });
@@ -139,7 +139,7 @@ test("a call that fails changes nothing, its ids and timers included", async () 
     expect(aws.edit(IRELAND, (scope) => scope.memory.state)).toEqual(before);
 });
 
-test("a quota can be raised in one place", async () => {
+test("a quota can be raised in one account and region", async () => {
     const aws = simulation();
     aws.setQuota(IRELAND, BOXES, 3);
     for (const Size of [1, 2, 3]) await aws.in(IRELAND).toy.create({ Size });
@@ -149,7 +149,7 @@ test("a quota can be raised in one place", async () => {
     await expect(aws.in(VIRGINIA).toy.create({ Size: 3 })).rejects.toMatchObject({ code: "BoxLimitExceeded" });
 });
 
-test("DryRun changes nothing and says so by an error", async () => {
+test("DryRun changes nothing and returns an error that says so", async () => {
     const { toy } = simulation().in(IRELAND);
     await expect(toy.create({ Size: 1, DryRun: true })).rejects.toMatchObject({
         code: "DryRunOperation",
@@ -158,14 +158,14 @@ test("DryRun changes nothing and says so by an error", async () => {
     expect((await toy.describe()).Boxes).toEqual([]);
 });
 
-test("who changes an answer does not change what is kept", async () => {
+test("changing a response does not change the state", async () => {
     const { toy } = simulation().in(IRELAND);
     await toy.create({ Size: 1 });
     for (const box of (await toy.describe()).Boxes) Object.assign(box, { Size: 99 });
     expect((await toy.describe()).Boxes[0]?.Size).toBe(1);
 });
 
-test("what a dry run takes away stays where it was", async () => {
+test("a deletion with DryRun keeps the order of the rows", async () => {
     const aws = simulation();
     const [first] = [await aws.in(IRELAND).toy.create({ Size: 1 }), await aws.in(IRELAND).toy.create({ Size: 2 })];
     await expect(aws.in(IRELAND).toy.drop({ ...first, DryRun: true })).rejects.toMatchObject({ code: "DryRunOperation" });
@@ -177,7 +177,7 @@ test("what a dry run takes away stays where it was", async () => {
 describe("the hook", () => {
     const throttled = new AwsError("RequestLimitExceeded", "Request limit exceeded.", 503);
 
-    test("fails one call, by its number", async () => {
+    test("fails a single call by its number", async () => {
         const { toy } = simulation({
             hook: ({ action, count }) => (action === "create" && count === 2 ? { error: throttled } : undefined),
         }).in(IRELAND);
@@ -187,7 +187,7 @@ describe("the hook", () => {
         expect((await toy.describe()).Boxes.map(({ Size }) => Size)).toEqual([1, 3]);
     });
 
-    test("loses an answer: the work is done", async () => {
+    test("loses the response of a call that succeeds", async () => {
         const { toy } = simulation({ hook: ({ action }) => (action === "create" ? { error: throttled, lost: true } : undefined) }).in(
             IRELAND,
         );
@@ -195,7 +195,7 @@ describe("the hook", () => {
         expect((await toy.describe()).Boxes).toHaveLength(1);
     });
 
-    test("freezes what a call starts, until it is thawed", async () => {
+    test("freezes what a call starts until it is thawed", async () => {
         const aws = simulation({ hook: () => ({ freeze: true }) });
         await aws.in(IRELAND).toy.create({ Size: 1 });
         now += 86_400_000;
@@ -212,20 +212,20 @@ describe("the hook", () => {
     });
 });
 
-test("watchers hear of calls that succeeded, with their answers", async () => {
+test("watchers receive successful calls and their responses", async () => {
     const aws = simulation();
-    const heard: unknown[] = [];
+    const calls: unknown[] = [];
     const stop = aws.watch(({ service, action, account, region, request }, response) =>
-        heard.push([service, action, account, region, request, response]),
+        calls.push([service, action, account, region, request, response]),
     );
     const { Id } = await aws.in(IRELAND).toy.create({ Size: 1 });
     await expect(aws.in(IRELAND).toy.remove({ Id: "box-0" })).rejects.toThrow("The box ID 'box-0' does not exist");
     stop();
     await aws.in(IRELAND).toy.describe();
-    expect(heard).toEqual([["toy", "create", IRELAND.account, IRELAND.region, { Size: 1 }, { Id }]]);
+    expect(calls).toEqual([["toy", "create", IRELAND.account, IRELAND.region, { Size: 1 }, { Id }]]);
 });
 
-test("what remains is told for every place, without what is only remembered", async () => {
+test("remains lists rows of every account and region, except those that are gone", async () => {
     const aws = simulation();
     const kept = await aws.in(IRELAND).toy.create({ Size: 1 });
     const { Id } = await aws.in(OTHER_IRELAND).toy.create({ Size: 1 });
@@ -235,7 +235,7 @@ test("what remains is told for every place, without what is only remembered", as
     expect(aws.remains([boxes])).toEqual([{ place: "111111111111/eu-west-1", table: "toy/box", id: kept.Id }]);
 });
 
-test("the revision grows with each change, those included whose time has come, and with nothing else", async () => {
+test("the revision grows with each change, including scheduled ones, and with nothing else", async () => {
     const aws = simulation();
     const start = aws.revision();
     await aws.in(IRELAND).toy.create({ Size: 1 });

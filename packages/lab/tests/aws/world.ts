@@ -40,7 +40,11 @@ export function createWorld(options: SimulationOptions = {}) {
 }
 export type World = ReturnType<typeof createWorld>;
 
-/** Defines a test for each rule of a section, in the order of the table and named after it. */
+/**
+ * Defines a test for each rule of a section, in the order of the table and named after it.
+ *
+ * Other refusals have ordinary tests: without them, a mistake in the program would pass in the lab and fail on AWS.
+ */
 export function keeps<S extends Section>(section: S, cases: Record<Rule<S>, (world: World) => Promise<void>>): void {
     describe(section, () => {
         const rule = keptRules(section);

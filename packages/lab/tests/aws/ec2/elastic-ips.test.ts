@@ -3,7 +3,7 @@ import { ADDRESSES_PER_REGION } from "../../../aws/ec2/elastic-ips.ts";
 import { refused } from "../kept-rules.ts";
 import { IRELAND } from "../places.ts";
 import { keeps } from "../world.ts";
-import { natGateway } from "./nat-gateway.ts";
+import { createNatGateway } from "./nat-gateway.ts";
 
 keeps("Elastic IPs", {
     "allocates and releases an address": async ({ ec2 }) => {
@@ -18,7 +18,7 @@ keeps("Elastic IPs", {
         );
     },
     "refuses to release an address that a NAT gateway uses": async (w) => {
-        const { AllocationId, PublicIp, NatGatewayId } = await natGateway(w);
+        const { AllocationId, PublicIp, NatGatewayId } = await createNatGateway(w);
         const release = () => w.ec2.releaseAddress({ AllocationId });
         await refused(release(), "InvalidIPAddress.InUse", `Address ${PublicIp} is in use.`);
         const [address] = (await w.ec2.describeAddresses()).Addresses;

@@ -6,7 +6,7 @@ describe("flow logs", () => {
     const ROLE = "arn:aws:iam::111111111111:role/flows";
     const LOGS = "arn:aws:logs:eu-west-1:111111111111:log-group:flows";
 
-    test("round trip, once for a VPC and a group", async () => {
+    test("are created once per VPC and log group, described and deleted", async () => {
         const { ec2, vpc } = createWorld();
         const VpcId = await vpc();
         const request = { ResourceIds: [VpcId], ResourceType: "VPC" as const, LogDestination: LOGS, DeliverLogsPermissionArn: ROLE };
@@ -26,7 +26,7 @@ describe("flow logs", () => {
         await refused(ec2.deleteFlowLogs({ FlowLogIds }), "InvalidFlowLogId.NotFound");
     });
 
-    test("need a role to write with, and a VPC", async () => {
+    test("need a role that delivers the logs, and an existing VPC", async () => {
         const { ec2, vpc } = createWorld();
         const request = { ResourceIds: [await vpc()], ResourceType: "VPC" as const, LogDestination: LOGS };
         await refused(ec2.createFlowLogs(request), "InvalidParameter");

@@ -3,7 +3,7 @@ import { refused } from "../kept-rules.ts";
 import { createWorld } from "../world.ts";
 
 describe("network interfaces", () => {
-    test("5 of them an interface, and of its own VPC", async () => {
+    test("allow 5 security groups per interface, all of its own VPC", async () => {
         const { ec2, vpc, subnet, group } = createWorld();
         const VpcId = await vpc();
         const SubnetId = await subnet(VpcId);
@@ -18,13 +18,13 @@ describe("network interfaces", () => {
         );
     });
 
-    test("an interface's address is one of its subnet's", async () => {
+    test("refuse an address outside the subnet", async () => {
         const { ec2, vpc, subnet } = createWorld();
         const SubnetId = await subnet(await vpc());
         await refused(ec2.createNetworkInterface({ SubnetId, PrivateIpAddress: "10.0.1.9" }), "InvalidParameterValue");
     });
 
-    test("a full subnet", async () => {
+    test("refuse a subnet without free addresses", async () => {
         const { ec2, vpc, subnet } = createWorld();
         const SubnetId = await subnet(await vpc(), "10.0.0.0/28");
         for (const _ of Array(11)) await ec2.createNetworkInterface({ SubnetId });

@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { refused } from "../kept-rules.ts";
 import { IRELAND } from "../places.ts";
 import { keeps } from "../world.ts";
-import { natGateway } from "./nat-gateway.ts";
+import { createNatGateway } from "./nat-gateway.ts";
 
 keeps("internet gateways", {
     "creates an internet gateway": async ({ ec2 }) => {
@@ -38,7 +38,7 @@ keeps("internet gateways", {
         await refused(ec2.detachInternetGateway({ InternetGatewayId, VpcId: other }), "Gateway.NotAttached");
     },
     "refuses to detach it while the VPC has mapped public addresses": async (w) => {
-        const { VpcId, InternetGatewayId, NatGatewayId } = await natGateway(w);
+        const { VpcId, InternetGatewayId, NatGatewayId } = await createNatGateway(w);
         const detach = () => w.ec2.detachInternetGateway({ InternetGatewayId, VpcId });
         await refused(
             detach(),

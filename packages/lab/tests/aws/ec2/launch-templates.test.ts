@@ -25,25 +25,25 @@ keeps("launch templates", {
         const { LaunchTemplate } = await ec2.createLaunchTemplate({ LaunchTemplateName: "nodes", LaunchTemplateData: data(1) });
         const ref = { LaunchTemplateId: LaunchTemplate.LaunchTemplateId };
         await ec2.createLaunchTemplateVersion({ ...ref, LaunchTemplateData: data(2) });
-        const look = async (Versions?: string[]) =>
-            (await ec2.describeLaunchTemplateVersions({ ...ref, ...(Versions && { Versions }) })).LaunchTemplateVersions.map((one) => [
-                one.VersionNumber,
-                one.LaunchTemplateData,
-                one.DefaultVersion,
+        const describeVersions = async (Versions?: string[]) =>
+            (await ec2.describeLaunchTemplateVersions({ ...ref, ...(Versions && { Versions }) })).LaunchTemplateVersions.map((version) => [
+                version.VersionNumber,
+                version.LaunchTemplateData,
+                version.DefaultVersion,
             ]);
-        expect(await look()).toEqual([
+        expect(await describeVersions()).toEqual([
             [1, data(1), true],
             [2, data(2), false],
         ]);
-        expect(await look(["$Latest"])).toEqual([[2, data(2), false]]);
+        expect(await describeVersions(["$Latest"])).toEqual([[2, data(2), false]]);
         await ec2.modifyLaunchTemplate({ ...ref, DefaultVersion: "2" });
-        expect(await look(["$Default"])).toEqual([[2, data(2), true]]);
-        await refused(look(["9"]), "InvalidLaunchTemplateId.VersionNotFound");
+        expect(await describeVersions(["$Default"])).toEqual([[2, data(2), true]]);
+        await refused(describeVersions(["9"]), "InvalidLaunchTemplateId.VersionNotFound");
     },
 });
 
-describe("launch templates", () => {
-    test("named by nothing, or by a name that there is not", async () => {
+describe("launch templates: further checks", () => {
+    test("refuses a request without ID and name, and an unknown name", async () => {
         const { ec2 } = createWorld();
         await refused(ec2.deleteLaunchTemplate({}), "MissingParameter");
         await refused(ec2.deleteLaunchTemplate({ LaunchTemplateName: "x" }), "InvalidLaunchTemplateName.NotFoundException");

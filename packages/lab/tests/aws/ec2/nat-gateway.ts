@@ -1,7 +1,7 @@
 import type { World } from "../world.ts";
 
-/** A subnet with a NAT gateway. */
-export async function natGateway({ ec2, vpc, subnet, gateway }: World) {
+/** Creates a NAT gateway with all that it needs. */
+export async function createNatGateway({ ec2, vpc, subnet, gateway }: World) {
     const VpcId = await vpc();
     const SubnetId = await subnet(VpcId);
     const InternetGatewayId = await gateway(VpcId);

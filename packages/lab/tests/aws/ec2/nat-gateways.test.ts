@@ -1,17 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { refused } from "../kept-rules.ts";
 import { createWorld, keeps } from "../world.ts";
-import { natGateway } from "./nat-gateway.ts";
+import { createNatGateway } from "./nat-gateway.ts";
 
 keeps("NAT gateways", {
     "creates a NAT gateway, which is pending": async (w) => {
-        const { NatGateway, SubnetId, VpcId, AllocationId, PublicIp } = await natGateway(w);
+        const { NatGateway, SubnetId, VpcId, AllocationId, PublicIp } = await createNatGateway(w);
         expect(NatGateway).toMatchObject({ State: "pending", SubnetId, VpcId, NatGatewayAddresses: [{ AllocationId, PublicIp }] });
         w.pass(99_000);
         expect((await w.ec2.describeNatGateways()).NatGateways[0]?.State).toBe("pending");
     },
     "becomes available, and is shown for an hour after its deletion": async (w) => {
-        const { NatGatewayId } = await natGateway(w);
+        const { NatGatewayId } = await createNatGateway(w);
         const state = async () => (await w.ec2.describeNatGateways({ NatGatewayIds: [NatGatewayId] })).NatGateways[0]?.State;
         w.pass(100_000);
         expect(await state()).toBe("available");
@@ -42,8 +42,8 @@ keeps("NAT gateways", {
     },
 });
 
-describe("NAT gateways", () => {
-    test("a public one needs an address that no other one has", async () => {
+describe("NAT gateways: further checks", () => {
+    test("need an address of their own to be public", async () => {
         const w = createWorld();
         const VpcId = await w.vpc();
         const [SubnetId] = [await w.subnet(VpcId), await w.gateway(VpcId)];
@@ -58,7 +58,7 @@ describe("NAT gateways", () => {
         });
     });
 
-    test("routes to one that is gone, or of another VPC", async () => {
+    test("refuse routes to a deleted gateway and to one of another VPC", async () => {
         const w = createWorld();
         const [VpcId, other] = [await w.vpc(), await w.vpc("10.1.0.0/16")];
         const { NatGatewayId } = (await w.ec2.createNatGateway({ SubnetId: await w.subnet(VpcId), ConnectivityType: "private" }))

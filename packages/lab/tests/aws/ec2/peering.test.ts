@@ -7,8 +7,8 @@ import { createWorld, keeps, type World } from "../world.ts";
 
 const DNS = { AllowDnsResolutionFromRemoteVpc: true };
 
-/** A request between two VPCs, settled. */
-async function requested(w: World, to: { ec2: World["ec2"]; account: string; region: string } = { ec2: w.ec2, ...IRELAND }) {
+/** Requests a connection between two VPCs, which is then pending-acceptance. */
+async function requestPeering(w: World, to: { ec2: World["ec2"]; account: string; region: string } = { ec2: w.ec2, ...IRELAND }) {
     const [VpcId, PeerVpcId] = [await w.vpc("10.0.0.0/16"), await w.vpc("10.1.0.0/16", to.ec2)];
     const request = { VpcId, PeerVpcId, PeerOwnerId: to.account, PeerRegion: to.region };
     const { VpcPeeringConnection } = await w.ec2.createVpcPeeringConnection(request);
@@ -16,8 +16,8 @@ async function requested(w: World, to: { ec2: World["ec2"]; account: string; reg
     return { ...request, VpcPeeringConnection, id: { VpcPeeringConnectionId: VpcPeeringConnection.VpcPeeringConnectionId } };
 }
 
-async function accepted(w: World) {
-    const made = await requested(w);
+async function acceptPeering(w: World) {
+    const made = await requestPeering(w);
     await w.ec2.acceptVpcPeeringConnection(made.id);
     w.pass(1_000);
     return made;
@@ -27,18 +27,18 @@ const described = async (ec2: World["ec2"], { VpcPeeringConnectionId }: { VpcPee
     (await ec2.describeVpcPeeringConnections({ VpcPeeringConnectionIds: [VpcPeeringConnectionId] })).VpcPeeringConnections[0];
 const code = async (ec2: World["ec2"], id: { VpcPeeringConnectionId: string }) => (await described(ec2, id))?.Status.Code;
 
-async function overlapping(w: World) {
+async function requestOverlapping(w: World) {
     const VpcPeeringConnection = (await w.ec2.createVpcPeeringConnection({ VpcId: await w.vpc(), PeerVpcId: await w.vpc() }))
         .VpcPeeringConnection;
     w.pass(1_000);
     return VpcPeeringConnection;
 }
 
-const elsewhere = (w: World) => ({ virginia: { ec2: w.virginia, ...VIRGINIA }, others: { ec2: w.others, ...OTHER_IRELAND } });
+const peers = (w: World) => ({ virginia: { ec2: w.virginia, ...VIRGINIA }, others: { ec2: w.others, ...OTHER_IRELAND } });
 
 keeps("peering connections", {
     "fails if the CIDRs overlap": async (w) => {
-        const made = await overlapping(w);
+        const made = await requestOverlapping(w);
         expect(made.Status.Code).toBe("initiating-request");
         expect((await described(w.ec2, made))?.Status).toEqual({
             Code: "failed",
@@ -53,7 +53,7 @@ keeps("peering connections", {
         expect(await code(w.ec2, VpcPeeringConnection)).toBe("failed");
     },
     "refuses to accept a failed connection": async (w) => {
-        const made = await overlapping(w);
+        const made = await requestOverlapping(w);
         await refused(
             w.ec2.acceptVpcPeeringConnection(made),
             "InvalidStateTransition",
@@ -62,7 +62,7 @@ keeps("peering connections", {
         await refused(w.ec2.deleteVpcPeeringConnection(made), "InvalidStateTransition");
     },
     "creates a connection, which is initiating-request": async (w) => {
-        const { VpcPeeringConnection } = await requested(w);
+        const { VpcPeeringConnection } = await requestPeering(w);
         expect(VpcPeeringConnection.Status).toEqual({ Code: "initiating-request", Message: "Initiating Request to 111111111111" });
         expect(VpcPeeringConnection.VpcPeeringConnectionId).toMatch(/^pcx-0[0-9a-f]{16}$/);
     },
@@ -75,9 +75,9 @@ keeps("peering connections", {
         const Filters = [{ Name: "tag:Name", Values: ["a.b"] }];
         expect((await ec2.describeVpcPeeringConnections({ Filters })).VpcPeeringConnections[0]?.Tags).toEqual(Tags);
     },
-    "becomes pending-acceptance": async (w) => expect(await code(w.ec2, (await requested(w)).id)).toBe("pending-acceptance"),
+    "becomes pending-acceptance": async (w) => expect(await code(w.ec2, (await requestPeering(w)).id)).toBe("pending-acceptance"),
     "returns the existing connection for a repeated request": async (w) => {
-        const { id, VpcId, PeerVpcId } = await requested(w);
+        const { id, VpcId, PeerVpcId } = await requestPeering(w);
         const again = async () =>
             (await w.ec2.createVpcPeeringConnection({ VpcId, PeerVpcId })).VpcPeeringConnection.VpcPeeringConnectionId;
         expect(await again()).toBe(id.VpcPeeringConnectionId);
@@ -94,7 +94,7 @@ keeps("peering connections", {
         );
     },
     "refuses options before it is active": async (w) => {
-        const { id } = await requested(w);
+        const { id } = await requestPeering(w);
         await refused(
             w.ec2.modifyVpcPeeringConnectionOptions({ ...id, RequesterPeeringConnectionOptions: DNS }),
             "OperationNotPermitted",
@@ -102,12 +102,12 @@ keeps("peering connections", {
         );
     },
     "accepts a connection, which is provisioning": async (w) => {
-        const { id } = await requested(w);
+        const { id } = await requestPeering(w);
         expect((await w.ec2.acceptVpcPeeringConnection(id)).VpcPeeringConnection.Status.Code).toBe("provisioning");
     },
-    "becomes active": async (w) => expect(await code(w.ec2, (await accepted(w)).id)).toBe("active"),
+    "becomes active": async (w) => expect(await code(w.ec2, (await acceptPeering(w)).id)).toBe("active"),
     "describes CIDRs, owner and region of both sides": async (w) => {
-        const { id, VpcId, PeerVpcId } = await requested(w);
+        const { id, VpcId, PeerVpcId } = await requestPeering(w);
         expect((await described(w.ec2, id))?.AccepterVpcInfo).toEqual({
             OwnerId: IRELAND.account,
             Region: IRELAND.region,
@@ -127,7 +127,7 @@ keeps("peering connections", {
         });
     },
     "refuses to accept twice": async (w) => {
-        const { id } = await accepted(w);
+        const { id } = await acceptPeering(w);
         await refused(
             w.ec2.acceptVpcPeeringConnection(id),
             "InvalidStateTransition",
@@ -135,7 +135,7 @@ keeps("peering connections", {
         );
     },
     "keeps options once it is active": async (w) => {
-        const { id } = await accepted(w);
+        const { id } = await acceptPeering(w);
         await w.ec2.modifyVpcPeeringConnectionOptions({ ...id, RequesterPeeringConnectionOptions: DNS });
         expect(await described(w.ec2, id)).toMatchObject({
             RequesterVpcInfo: { PeeringOptions: { AllowDnsResolutionFromRemoteVpc: true } },
@@ -157,7 +157,7 @@ keeps("peering connections", {
         expect(await code(w.ec2, VpcPeeringConnection)).toBe("failed");
     },
     "deletes a connection, whose routes become blackholes": async (w) => {
-        const { id, VpcId } = await accepted(w);
+        const { id, VpcId } = await acceptPeering(w);
         const RouteTableId = await w.table(VpcId);
         await w.ec2.createRoute({ RouteTableId, DestinationCidrBlock: "10.1.0.0/16", ...id });
         const route = async () => (await w.ec2.describeRouteTables({ RouteTableIds: [RouteTableId] })).RouteTables[0]?.Routes[1]?.State;
@@ -179,15 +179,15 @@ keeps("peering connections", {
         await refused(described(w.ec2, id), "InvalidVpcPeeringConnectionID.NotFound");
     },
     "creates a connection across regions": async (w) =>
-        expect((await requested(w, elsewhere(w).virginia)).VpcPeeringConnection.AccepterVpcInfo.Region).toBe("us-east-1"),
+        expect((await requestPeering(w, peers(w).virginia)).VpcPeeringConnection.AccepterVpcInfo.Region).toBe("us-east-1"),
     "shows a connection across regions in the peer region": async (w) => {
-        const { id } = await requested(w, elsewhere(w).virginia);
+        const { id } = await requestPeering(w, peers(w).virginia);
         expect(await code(w.virginia, id)).toBe("pending-acceptance");
         await refused(described(w.others, id), "InvalidVpcPeeringConnectionID.NotFound");
         await refused(described(w.aws.in({ ...IRELAND, region: "eu-west-2" }).ec2, id), "InvalidVpcPeeringConnectionID.NotFound");
     },
     "refuses to accept it in the requester's region": async (w) => {
-        const { id } = await requested(w, elsewhere(w).virginia);
+        const { id } = await requestPeering(w, peers(w).virginia);
         await refused(
             w.ec2.acceptVpcPeeringConnection(id),
             "OperationNotPermitted",
@@ -195,7 +195,7 @@ keeps("peering connections", {
         );
     },
     "is active in both regions once accepted in the peer region": async (w) => {
-        const { id } = await requested(w, elsewhere(w).virginia);
+        const { id } = await requestPeering(w, peers(w).virginia);
         await w.virginia.acceptVpcPeeringConnection(id);
         w.pass(1_000);
         expect([await code(w.ec2, id), await code(w.virginia, id)]).toEqual(["active", "active"]);
@@ -207,12 +207,12 @@ keeps("peering connections", {
         );
     },
     "creates a connection across accounts": async (w) =>
-        expect((await requested(w, elsewhere(w).others)).VpcPeeringConnection).toMatchObject({
+        expect((await requestPeering(w, peers(w).others)).VpcPeeringConnection).toMatchObject({
             AccepterVpcInfo: { OwnerId: OTHER_IRELAND.account },
             Status: { Message: "Initiating Request to 222222222222" },
         }),
     "refuses to let the requester accept it across accounts": async (w) => {
-        const { id } = await requested(w, elsewhere(w).others);
+        const { id } = await requestPeering(w, peers(w).others);
         await refused(
             w.ec2.acceptVpcPeeringConnection(id),
             "OperationNotPermitted",
@@ -220,11 +220,11 @@ keeps("peering connections", {
         );
     },
     "is active in both accounts once the accepter has accepted it": async (w) => {
-        const { id } = await requested(w, elsewhere(w).others);
+        const { id } = await requestPeering(w, peers(w).others);
         await w.others.acceptVpcPeeringConnection(id);
         w.pass(1_000);
         expect([await code(w.ec2, id), await code(w.others, id)]).toEqual(["active", "active"]);
-        const Tags = [{ Key: "Name", Value: "theirs" }];
+        const Tags = [{ Key: "Name", Value: "other" }];
         await w.others.createTags({ Resources: [id.VpcPeeringConnectionId], Tags });
         expect([(await described(w.ec2, id))?.Tags, (await described(w.others, id))?.Tags]).toEqual([[], Tags]);
         await refused(
@@ -233,7 +233,7 @@ keeps("peering connections", {
         );
     },
     "expires after 7 days": async (w) => {
-        const { id } = await requested(w);
+        const { id } = await requestPeering(w);
         w.minutes(7 * 24 * 60);
         expect(await code(w.ec2, id)).toBe("expired");
         await refused(w.ec2.acceptVpcPeeringConnection(id), "InvalidStateTransition");
@@ -242,7 +242,7 @@ keeps("peering connections", {
         expect(ACTIVE_PEERINGS_PER_VPC).toMatchObject({ default: 50, max: 125 });
         expect(() => w.aws.setQuota(IRELAND, ACTIVE_PEERINGS_PER_VPC, 126)).toThrow("125");
         w.aws.setQuota(IRELAND, ACTIVE_PEERINGS_PER_VPC, 1);
-        const { VpcId } = await accepted(w);
+        const { VpcId } = await acceptPeering(w);
         const { VpcPeeringConnection } = await w.ec2.createVpcPeeringConnection({ VpcId, PeerVpcId: await w.vpc("10.2.0.0/16") });
         w.pass(1_000);
         await refused(w.ec2.acceptVpcPeeringConnection(VpcPeeringConnection), "ActiveVpcPeeringConnectionPerVpcLimitExceeded");
@@ -263,8 +263,8 @@ keeps("peering connections", {
     },
 });
 
-describe("peerings", () => {
-    test("blocks that came to overlap since the request cannot be joined", async () => {
+describe("peering connections: further checks", () => {
+    test("refuses to accept when CIDRs overlap since the request", async () => {
         const { ec2, vpc, pass } = createWorld();
         const [VpcId, PeerVpcId] = [await vpc("10.0.0.0/16"), await vpc("10.1.0.0/16")];
         const { VpcPeeringConnection } = await ec2.createVpcPeeringConnection({ VpcId, PeerVpcId });
@@ -274,7 +274,7 @@ describe("peerings", () => {
         await refused(ec2.acceptVpcPeeringConnection(VpcPeeringConnection), "InvalidStateTransition");
     });
 
-    test("a rejected one stays rejected", async () => {
+    test("keeps a rejected connection rejected", async () => {
         const { ec2, vpc, pass } = createWorld();
         const request = { VpcId: await vpc("10.0.0.0/16"), PeerVpcId: await vpc("10.1.0.0/16") };
         const { VpcPeeringConnection } = await ec2.createVpcPeeringConnection(request);

@@ -10,8 +10,8 @@ import { refused } from "../kept-rules.ts";
 import { IRELAND } from "../places.ts";
 import { createWorld } from "../world.ts";
 
-describe("limits", () => {
-    test("internet gateways, NAT gateways of a zone, route tables and subnets of a VPC", async () => {
+describe("quotas", () => {
+    test("of internet gateways, NAT gateways per zone, route tables, subnets and CIDRs per VPC, security groups and transit gateways", async () => {
         const w = createWorld();
         const VpcId = await w.vpc();
         await w.gateway(VpcId);
@@ -35,7 +35,7 @@ describe("limits", () => {
         await refused(w.ec2.createTransitGateway(), "TransitGatewayLimitExceeded");
     });
 
-    test("routes of a table", async () => {
+    test("of routes per table", async () => {
         const w = createWorld();
         const VpcId = await w.vpc();
         const route = { RouteTableId: await w.table(VpcId), GatewayId: await w.gateway(VpcId) };

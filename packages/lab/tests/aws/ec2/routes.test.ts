@@ -1,18 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { refused } from "../kept-rules.ts";
 import { createWorld, keeps, type World } from "../world.ts";
-import { natGateway } from "./nat-gateway.ts";
+import { createNatGateway } from "./nat-gateway.ts";
 
-/** Two VPCs, a connection that nobody has accepted yet, and a table of the first one. */
-async function peered({ ec2, vpc, table, pass }: World) {
+/** Creates two VPCs, a connection that is pending acceptance, and a route table of the first VPC. */
+async function requestPeering({ ec2, vpc, table, pass }: World) {
     const [VpcId, PeerVpcId] = [await vpc("10.0.0.0/16"), await vpc("10.1.0.0/16")];
     const { VpcPeeringConnectionId } = (await ec2.createVpcPeeringConnection({ VpcId, PeerVpcId })).VpcPeeringConnection;
     pass(1_000);
     return { VpcId, PeerVpcId, VpcPeeringConnectionId, RouteTableId: await table(VpcId) };
 }
 
-/** What a table says of the routes that were made in it. */
-async function routes({ ec2 }: World, RouteTableId: string) {
+/** Destination and state of the routes that were created in a table. */
+async function createdRoutes({ ec2 }: World, RouteTableId: string) {
     const { Routes = [] } = (await ec2.describeRouteTables({ RouteTableIds: [RouteTableId] })).RouteTables[0] ?? {};
     return Routes.filter(({ Origin }) => Origin === "CreateRoute").map(({ DestinationCidrBlock, State }) => [DestinationCidrBlock, State]);
 }
@@ -81,12 +81,12 @@ keeps("routes", {
         const VpcId = await w.vpc();
         const [RouteTableId, GatewayId] = [await w.table(VpcId), await w.gateway(VpcId)];
         await w.ec2.createRoute({ RouteTableId, DestinationCidrBlock: "0.0.0.0/0", GatewayId });
-        expect(await routes(w, RouteTableId)).toEqual([["0.0.0.0/0", "active"]]);
+        expect(await createdRoutes(w, RouteTableId)).toEqual([["0.0.0.0/0", "active"]]);
         await w.ec2.detachInternetGateway({ InternetGatewayId: GatewayId, VpcId });
-        expect(await routes(w, RouteTableId)).toEqual([["0.0.0.0/0", "blackhole"]]);
+        expect(await createdRoutes(w, RouteTableId)).toEqual([["0.0.0.0/0", "blackhole"]]);
     },
     "refuses a second route to the same destination": async (w) => {
-        const { VpcId, InternetGatewayId, NatGatewayId } = await natGateway(w);
+        const { VpcId, InternetGatewayId, NatGatewayId } = await createNatGateway(w);
         const route = { RouteTableId: await w.table(VpcId), DestinationCidrBlock: "0.0.0.0/0" };
         await w.ec2.createRoute({ ...route, GatewayId: InternetGatewayId });
         await refused(
@@ -141,21 +141,21 @@ keeps("routes", {
         await refused(ec2.deleteRoute({ RouteTableId, DestinationCidrBlock: "10.0.0.0/16" }), "InvalidParameterValue");
     },
     "shows a route to a pending peering as blackhole": async (w) => {
-        const { RouteTableId, VpcPeeringConnectionId } = await peered(w);
+        const { RouteTableId, VpcPeeringConnectionId } = await requestPeering(w);
         await w.ec2.createRoute({ RouteTableId, DestinationCidrBlock: "10.1.0.0/16", VpcPeeringConnectionId });
-        expect(await routes(w, RouteTableId)).toEqual([["10.1.0.0/16", "blackhole"]]);
+        expect(await createdRoutes(w, RouteTableId)).toEqual([["10.1.0.0/16", "blackhole"]]);
     },
     "shows a route to an active peering as active": async (w) => {
-        const { RouteTableId, VpcPeeringConnectionId } = await peered(w);
+        const { RouteTableId, VpcPeeringConnectionId } = await requestPeering(w);
         await w.ec2.acceptVpcPeeringConnection({ VpcPeeringConnectionId });
         w.pass(1_000);
         await w.ec2.createRoute({ RouteTableId, DestinationCidrBlock: "10.1.0.0/16", VpcPeeringConnectionId });
-        expect(await routes(w, RouteTableId)).toEqual([["10.1.0.0/16", "active"]]);
+        expect(await createdRoutes(w, RouteTableId)).toEqual([["10.1.0.0/16", "active"]]);
         await w.ec2.deleteRoute({ RouteTableId, DestinationCidrBlock: "10.1.0.0/16" });
-        expect(await routes(w, RouteTableId)).toEqual([]);
+        expect(await createdRoutes(w, RouteTableId)).toEqual([]);
     },
     "refuses a peering connection of other VPCs": async (w) => {
-        const { VpcPeeringConnectionId } = await peered(w);
+        const { VpcPeeringConnectionId } = await requestPeering(w);
         const RouteTableId = await w.table(await w.vpc("10.2.0.0/16"));
         await refused(
             w.ec2.createRoute({ RouteTableId, DestinationCidrBlock: "10.1.0.0/16", VpcPeeringConnectionId }),
@@ -164,8 +164,8 @@ keeps("routes", {
     },
 });
 
-describe("routes", () => {
-    test("replaced only where there is one, to one target, to a block", async () => {
+describe("routes: further checks", () => {
+    test("refuses to replace a missing route, and anything but one target and a CIDR", async () => {
         const w = createWorld();
         const VpcId = await w.vpc();
         const [RouteTableId, GatewayId] = [await w.table(VpcId), await w.gateway(VpcId)];
@@ -180,7 +180,7 @@ describe("routes", () => {
         await refused(w.ec2.createRoute({ ...route, GatewayId, DestinationCidrBlock: "0.0.0.0" }), "InvalidParameterValue");
     });
 
-    test("the main table stays associated", async () => {
+    test("keeps the main table associated", async () => {
         const { ec2, vpc } = createWorld();
         await vpc();
         const [main] = (await ec2.describeRouteTables()).RouteTables;
@@ -188,7 +188,7 @@ describe("routes", () => {
         await refused(ec2.disassociateRouteTable({ AssociationId }), "InvalidParameterValue");
     });
 
-    test("a subnet is moved from one table to another in one step", async () => {
+    test("moves a subnet to another table in one step", async () => {
         const w = createWorld();
         const VpcId = await w.vpc();
         const [SubnetId, first, second] = [await w.subnet(VpcId), await w.table(VpcId), await w.table(VpcId)];

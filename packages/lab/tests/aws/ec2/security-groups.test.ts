@@ -184,20 +184,19 @@ keeps("security groups", {
     },
 });
 
-// Refusals that are no rule of the list: without them a mistake of the program's would pass here and fail at AWS.
-describe("security groups", () => {
+describe("security groups: further checks", () => {
     test.each([
-        ["without a description", { Description: undefined }, "MissingParameter"],
-        ["with one beyond ASCII", { Description: "größe" }, "InvalidParameterValue"],
-        ["named like an id", { GroupName: "sg-nodes" }, "InvalidParameterValue"],
-        ["named default", { GroupName: "default" }, "InvalidGroup.Reserved"],
-        ["in no VPC", { VpcId: "vpc-1" }, "InvalidVpcID.NotFound"],
-    ])("%s", async (_, wrong, code) => {
+        ["a group without a description", { Description: undefined }, "MissingParameter"],
+        ["a description beyond ASCII", { Description: "größe" }, "InvalidParameterValue"],
+        ["a name like an ID", { GroupName: "sg-nodes" }, "InvalidParameterValue"],
+        ["the name default", { GroupName: "default" }, "InvalidGroup.Reserved"],
+        ["an unknown VPC", { VpcId: "vpc-1" }, "InvalidVpcID.NotFound"],
+    ])("refuses %s", async (_, wrong, code) => {
         const { ec2, vpc } = createWorld();
         await refused(ec2.createSecurityGroup({ GroupName: "nodes", Description: "nodes", VpcId: await vpc(), ...wrong }), code);
     });
 
-    test("a rule of an unknown protocol, of nobody, or changed into another one", async () => {
+    test("refuses a rule with an unknown protocol or without a peer, and a change into an existing rule", async () => {
         const { ec2, vpc, group } = createWorld();
         const GroupId = await group(await vpc());
         const rule = (IpProtocol: string, port: number) => ({
@@ -208,7 +207,7 @@ describe("security groups", () => {
         });
         await refused(ec2.authorizeSecurityGroupIngress({ GroupId, IpPermissions: [rule("tpc", 1)] }), "InvalidParameterValue");
         const { SecurityGroupRules } = await ec2.authorizeSecurityGroupIngress({ GroupId, IpPermissions: [rule("tcp", 1), rule("6", 2)] });
-        expect(SecurityGroupRules.map((one) => one.IpProtocol)).toEqual(["tcp", "tcp"]);
+        expect(SecurityGroupRules.map(({ IpProtocol }) => IpProtocol)).toEqual(["tcp", "tcp"]);
         const SecurityGroupRuleId = SecurityGroupRules[1]?.SecurityGroupRuleId ?? "";
         const change = (
             SecurityGroupRule: { IpProtocol: string; FromPort: number; ToPort: number; CidrIpv4?: string },

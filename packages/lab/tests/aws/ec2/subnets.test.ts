@@ -20,7 +20,7 @@ keeps("subnets", {
         await ec2.createSubnet({ VpcId, CidrBlock: "10.0.1.0/24", AvailabilityZone: "eu-west-1b" });
         const zones = (await ec2.describeAvailabilityZones({ Filters: [{ Name: "state", Values: ["available"] }] })).AvailabilityZones;
         expect(zones.map(({ ZoneName }) => ZoneName)).toEqual(["eu-west-1a", "eu-west-1b", "eu-west-1c"]);
-        expect((await ec2.describeSubnets()).Subnets.map((one) => one.AvailabilityZone)).toEqual(["eu-west-1a", "eu-west-1b"]);
+        expect((await ec2.describeSubnets()).Subnets.map(({ AvailabilityZone }) => AvailabilityZone)).toEqual(["eu-west-1a", "eu-west-1b"]);
     },
     "refuses a CIDR outside the VPC's": async ({ ec2, vpc }) =>
         refused(

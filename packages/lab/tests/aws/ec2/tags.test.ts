@@ -7,7 +7,7 @@ import { createWorld } from "../world.ts";
 describe("tags", () => {
     const aws = [{ Key: "aws:eks:cluster-name", Value: "a" }];
 
-    test("AWS's own are for its services", async () => {
+    test("reserve aws: keys for AWS's services", async () => {
         const w = createWorld();
         const VpcId = await w.vpc();
         await refused(w.ec2.createTags({ Resources: [VpcId], Tags: aws }), "InvalidParameterValue");
@@ -15,7 +15,7 @@ describe("tags", () => {
         expect((await w.ec2.describeTags()).Tags).toEqual([{ ...aws[0], ResourceId: VpcId, ResourceType: "vpc" }]);
     });
 
-    test("only on what is there, of the right kind, 50 at most", async () => {
+    test("need an existing resource of the right kind, at most 50 each", async () => {
         const { ec2, vpc } = createWorld();
         const VpcId = await vpc();
         const tag = (i: number) => ({ Key: `k${i}`, Value: "v" });

@@ -3,14 +3,14 @@ import { refused } from "../kept-rules.ts";
 import { IRELAND, OTHER_IRELAND, VIRGINIA } from "../places.ts";
 import { createWorld, keeps, type World } from "../world.ts";
 
-async function gateway(w: World, ec2: World["ec2"] = w.ec2) {
+async function createGateway(w: World, ec2: World["ec2"] = w.ec2) {
     const { TransitGateway } = await ec2.createTransitGateway({ Description: "hub" });
     w.minutes(2);
     return { TransitGatewayId: TransitGateway.TransitGatewayId, arn: TransitGateway.TransitGatewayArn, ...TransitGateway.Options };
 }
 
-async function attached(w: World, CidrBlock = "10.0.0.0/16", ec2: World["ec2"] = w.ec2, hub?: Awaited<ReturnType<typeof gateway>>) {
-    const to = hub ?? (await gateway(w, ec2));
+async function attachVpc(w: World, CidrBlock = "10.0.0.0/16", ec2: World["ec2"] = w.ec2, hub?: Awaited<ReturnType<typeof createGateway>>) {
+    const to = hub ?? (await createGateway(w, ec2));
     const { TransitGatewayId } = to;
     const VpcId = await w.vpc(CidrBlock, ec2);
     const SubnetIds = [await w.subnet(VpcId, CidrBlock.replace("/16", "/24"), ec2)];
@@ -19,14 +19,14 @@ async function attached(w: World, CidrBlock = "10.0.0.0/16", ec2: World["ec2"] =
     return { ...to, VpcId, SubnetIds, attachment: TransitGatewayVpcAttachment, id: TransitGatewayVpcAttachment.TransitGatewayAttachmentId };
 }
 
-const attachment = async (ec2: World["ec2"], TransitGatewayAttachmentId: string) =>
+const describeAttachment = async (ec2: World["ec2"], TransitGatewayAttachmentId: string) =>
     (await ec2.describeTransitGatewayVpcAttachments({ TransitGatewayAttachmentIds: [TransitGatewayAttachmentId] }))
         .TransitGatewayVpcAttachments[0];
 const search = async (ec2: World["ec2"], TransitGatewayRouteTableId: string | undefined) =>
     (await ec2.searchTransitGatewayRoutes({ TransitGatewayRouteTableId: TransitGatewayRouteTableId ?? "", Filters: [] })).Routes.map(
         ({ DestinationCidrBlock, Type, State }) => [DestinationCidrBlock, Type, State],
     );
-const table = async (w: World, TransitGatewayId: string) =>
+const createTable = async (w: World, TransitGatewayId: string) =>
     (await w.ec2.createTransitGatewayRouteTable({ TransitGatewayId })).TransitGatewayRouteTable.TransitGatewayRouteTableId;
 
 keeps("transit gateways", {
@@ -40,13 +40,13 @@ keeps("transit gateways", {
         expect(TransitGateway.TransitGatewayId).toMatch(/^tgw-0[0-9a-f]{16}$/);
     },
     "becomes available": async (w) => {
-        const { TransitGatewayId } = await gateway(w);
+        const { TransitGatewayId } = await createGateway(w);
         expect((await w.ec2.describeTransitGateways({ TransitGatewayIds: [TransitGatewayId] })).TransitGateways[0]?.State).toBe(
             "available",
         );
     },
     "attaches a VPC": async (w) => {
-        const { attachment, SubnetIds } = await attached(w);
+        const { attachment, SubnetIds } = await attachVpc(w);
         expect(attachment.State).toBe("pending");
         expect(attachment).not.toHaveProperty("interfaceIds");
         await refused(w.ec2.deleteSubnet({ SubnetId: SubnetIds[0] ?? "" }), "DependencyViolation");
@@ -57,9 +57,10 @@ keeps("transit gateways", {
             `${TransitGatewayId} is in invalid state`,
         );
     },
-    "makes the attachment available": async (w) => expect((await attachment(w.ec2, (await attached(w)).id))?.State).toBe("available"),
+    "makes the attachment available": async (w) =>
+        expect((await describeAttachment(w.ec2, (await attachVpc(w)).id))?.State).toBe("available"),
     "refuses a second attachment of the same VPC": async (w) => {
-        const { TransitGatewayId, VpcId, SubnetIds } = await attached(w);
+        const { TransitGatewayId, VpcId, SubnetIds } = await attachVpc(w);
         await refused(
             w.ec2.createTransitGatewayVpcAttachment({ TransitGatewayId, VpcId, SubnetIds }),
             "DuplicateTransitGatewayAttachment",
@@ -67,13 +68,13 @@ keeps("transit gateways", {
         );
     },
     "creates a route table": async (w) => {
-        const id = await table(w, (await gateway(w)).TransitGatewayId);
+        const id = await createTable(w, (await createGateway(w)).TransitGatewayId);
         expect(id).toMatch(/^tgw-rtb-0[0-9a-f]{16}$/);
         expect(await search(w.ec2, id)).toEqual([]);
     },
     "creates a static route": async (w) => {
-        const { TransitGatewayId, id } = await attached(w);
-        const TransitGatewayRouteTableId = await table(w, TransitGatewayId);
+        const { TransitGatewayId, id } = await attachVpc(w);
+        const TransitGatewayRouteTableId = await createTable(w, TransitGatewayId);
         const route = { TransitGatewayRouteTableId, DestinationCidrBlock: "10.9.0.0/16", TransitGatewayAttachmentId: id };
         expect((await w.ec2.createTransitGatewayRoute(route)).Route).toMatchObject({ Type: "static", State: "active" });
         await refused(
@@ -82,14 +83,14 @@ keeps("transit gateways", {
         );
     },
     "refuses a duplicate route": async (w) => {
-        const { TransitGatewayId, id } = await attached(w);
-        const TransitGatewayRouteTableId = await table(w, TransitGatewayId);
+        const { TransitGatewayId, id } = await attachVpc(w);
+        const TransitGatewayRouteTableId = await createTable(w, TransitGatewayId);
         const route = { TransitGatewayRouteTableId, DestinationCidrBlock: "10.9.0.0/16", TransitGatewayAttachmentId: id };
         await w.ec2.createTransitGatewayRoute(route);
         await refused(w.ec2.createTransitGatewayRoute(route), "RouteAlreadyExists");
     },
     "searches routes": async (w) => {
-        const { id, AssociationDefaultRouteTableId = "", VpcId } = await attached(w);
+        const { id, AssociationDefaultRouteTableId = "", VpcId } = await attachVpc(w);
         const route = { TransitGatewayRouteTableId: AssociationDefaultRouteTableId, DestinationCidrBlock: "10.9.0.0/16" };
         await w.ec2.createTransitGatewayRoute({ ...route, Blackhole: true });
         const { Routes } = await w.ec2.searchTransitGatewayRoutes({
@@ -107,8 +108,8 @@ keeps("transit gateways", {
         expect(await search(w.ec2, AssociationDefaultRouteTableId)).toContainEqual(["10.9.0.0/16", "static", "blackhole"]);
     },
     "associates and propagates an attachment": async (w) => {
-        const { TransitGatewayId, id, AssociationDefaultRouteTableId = "" } = await attached(w);
-        const pair = { TransitGatewayRouteTableId: await table(w, TransitGatewayId), TransitGatewayAttachmentId: id };
+        const { TransitGatewayId, id, AssociationDefaultRouteTableId = "" } = await attachVpc(w);
+        const pair = { TransitGatewayRouteTableId: await createTable(w, TransitGatewayId), TransitGatewayAttachmentId: id };
         await refused(w.ec2.associateTransitGatewayRouteTable(pair), "Resource.AlreadyAssociated");
         await w.ec2.disassociateTransitGatewayRouteTable({ ...pair, TransitGatewayRouteTableId: AssociationDefaultRouteTableId });
         await w.ec2.associateTransitGatewayRouteTable(pair);
@@ -120,7 +121,7 @@ keeps("transit gateways", {
         expect(await search(w.ec2, pair.TransitGatewayRouteTableId)).toEqual([["10.0.0.0/16", "propagated", "active"]]);
     },
     "allows a VPC's route to the gateway": async (w) => {
-        const { TransitGatewayId, VpcId, id } = await attached(w);
+        const { TransitGatewayId, VpcId, id } = await attachVpc(w);
         const RouteTableId = await w.table(VpcId);
         await w.ec2.createRoute({ RouteTableId, DestinationCidrBlock: "10.1.0.0/16", TransitGatewayId });
         const state = async () => (await w.ec2.describeRouteTables({ RouteTableIds: [RouteTableId] })).RouteTables[0]?.Routes[1]?.State;
@@ -129,7 +130,7 @@ keeps("transit gateways", {
         expect(await state()).toBe("blackhole");
     },
     "refuses a VPC's route before the VPC is attached": async (w) => {
-        const { TransitGatewayId } = await gateway(w);
+        const { TransitGatewayId } = await createGateway(w);
         const RouteTableId = await w.table(await w.vpc());
         await refused(
             w.ec2.createRoute({ RouteTableId, DestinationCidrBlock: "10.1.0.0/16", TransitGatewayId }),
@@ -138,7 +139,7 @@ keeps("transit gateways", {
         );
     },
     "refuses to delete a gateway with attachments": async (w) => {
-        const { TransitGatewayId, VpcId, SubnetIds, id } = await attached(w);
+        const { TransitGatewayId, VpcId, SubnetIds, id } = await attachVpc(w);
         const remove = () => w.ec2.deleteTransitGateway({ TransitGatewayId });
         await refused(remove(), "IncorrectState", `${TransitGatewayId} has non-deleted VPC Attachments: ${id}.`);
         await w.ec2.deleteTransitGatewayVpcAttachment({ TransitGatewayAttachmentId: id });
@@ -150,8 +151,8 @@ keeps("transit gateways", {
         await w.ec2.deleteVpc({ VpcId });
     },
     "accepts a peering attachment only in the peer region": async (w) => {
-        const { TransitGatewayId } = await gateway(w);
-        const { TransitGatewayId: PeerTransitGatewayId } = await gateway(w, w.virginia);
+        const { TransitGatewayId } = await createGateway(w);
+        const { TransitGatewayId: PeerTransitGatewayId } = await createGateway(w, w.virginia);
         const peer = { PeerTransitGatewayId, PeerAccountId: VIRGINIA.account, PeerRegion: VIRGINIA.region };
         await refused(
             w.ec2.createTransitGatewayPeeringAttachment({ TransitGatewayId, ...peer, PeerRegion: "eu-west-2" }),
@@ -178,8 +179,8 @@ keeps("transit gateways", {
         );
     },
     "does not propagate across a peering, which static routes can use": async (w) => {
-        const here = await attached(w);
-        const there = await attached(w, "10.1.0.0/16", w.virginia);
+        const here = await attachVpc(w);
+        const there = await attachVpc(w, "10.1.0.0/16", w.virginia);
         const { TransitGatewayPeeringAttachment } = await w.ec2.createTransitGatewayPeeringAttachment({
             TransitGatewayId: here.TransitGatewayId,
             PeerTransitGatewayId: there.TransitGatewayId,
@@ -201,27 +202,27 @@ keeps("transit gateways", {
         expect(await search(w.ec2, here.AssociationDefaultRouteTableId)).toContainEqual(["10.1.0.0/16", "static", "active"]);
     },
     "shows another account only a shared gateway, whose owner accepts its attachment": async (w) => {
-        const hub = await gateway(w);
-        await refused(attached(w, "10.1.0.0/16", w.others, hub), "InvalidTransitGatewayID.NotFound");
+        const hub = await createGateway(w);
+        await refused(attachVpc(w, "10.1.0.0/16", w.others, hub), "InvalidTransitGatewayID.NotFound");
         const ram = w.aws.in(IRELAND).ram;
         const { resourceShareArn } = (await ram.createResourceShare({ name: "mesh", allowExternalPrincipals: false })).resourceShare;
         await ram.associateResourceShare({ resourceShareArn, resourceArns: [hub.arn] });
         expect((await w.others.describeTransitGateways()).TransitGateways).toEqual([]);
         await ram.associateResourceShare({ resourceShareArn, principals: [OTHER_IRELAND.account] });
-        const { id, attachment: made } = await attached(w, "10.2.0.0/16", w.others, hub);
+        const { id, attachment: made } = await attachVpc(w, "10.2.0.0/16", w.others, hub);
         expect(made.State).toBe("pendingAcceptance");
         const accept = { TransitGatewayAttachmentId: id };
         await refused(w.others.acceptTransitGatewayVpcAttachment(accept), "OperationNotPermitted");
         await w.ec2.acceptTransitGatewayVpcAttachment(accept);
         w.minutes(1);
-        expect((await attachment(w.others, id))?.State).toBe("available");
+        expect((await describeAttachment(w.others, id))?.State).toBe("available");
         expect(await search(w.ec2, hub.AssociationDefaultRouteTableId)).toEqual([["10.2.0.0/16", "propagated", "active"]]);
         await refused(w.others.deleteTransitGateway(hub), "InvalidTransitGatewayID.NotFound");
     },
 });
 
-describe("transit gateways", () => {
-    async function hub() {
+describe("transit gateways: further checks", () => {
+    async function createHub() {
         const w = createWorld();
         const { TransitGateway } = await w.ec2.createTransitGateway();
         const ref = { TransitGatewayId: TransitGateway.TransitGatewayId };
@@ -235,8 +236,8 @@ describe("transit gateways", () => {
         return { w, ref, VpcId, SubnetIds, table: TransitGateway.Options.AssociationDefaultRouteTableId ?? "" };
     }
 
-    test("one subnet a zone, of the VPC itself, an attachment changed or deleted only when it is settled", async () => {
-        const { w, ref, VpcId, SubnetIds, table } = await hub();
+    test("allows one subnet per zone, only of the VPC, and changes an attachment only once it is available", async () => {
+        const { w, ref, VpcId, SubnetIds, table } = await createHub();
         const request = { ...ref, VpcId, SubnetIds };
         await refused(w.ec2.createTransitGatewayVpcAttachment(request), "DuplicateSubnetsInSameZone", "Duplicate Subnets for same AZ");
         const foreign = await w.subnet(await w.vpc("10.1.0.0/16"), "10.1.0.0/24");
@@ -254,8 +255,8 @@ describe("transit gateways", () => {
         await refused(w.ec2.deleteTransitGatewayVpcAttachment(id), "IncorrectState");
     });
 
-    test("what is unknown, or was not there before", async () => {
-        const { w, ref, table } = await hub();
+    test("refuses unknown IDs, associations and routes", async () => {
+        const { w, ref, table } = await createHub();
         const id = { TransitGatewayAttachmentId: "tgw-attach-1" };
         const inTable = { TransitGatewayRouteTableId: table };
         const block = { DestinationCidrBlock: "10.9.0.0/16" };
@@ -276,7 +277,7 @@ describe("transit gateways", () => {
         await refused(w.ec2.describeTransitGateways({ TransitGatewayIds: [ref.TransitGatewayId] }), "InvalidTransitGatewayID.NotFound");
     });
 
-    test("one peering a pair", async () => {
+    test("allows one peering per pair of gateways", async () => {
         const w = createWorld();
         const [a, b] = [await w.ec2.createTransitGateway(), await w.virginia.createTransitGateway()].map(
             ({ TransitGateway }) => TransitGateway.TransitGatewayId,

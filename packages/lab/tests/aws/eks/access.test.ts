@@ -6,12 +6,12 @@ let s: Site;
 beforeEach(async () => {
     s = await createSite();
 });
-const one = { clusterName: "one" };
+const clusterRef = { clusterName: "one" };
 const invalid = "InvalidParameterException";
 
 describe("EKS access", () => {
     const rule = keptRules("EKS access");
-    const ref = () => ({ ...one, principalArn: s.nodeRole });
+    const ref = () => ({ ...clusterRef, principalArn: s.nodeRole });
     const policyArn = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy";
 
     rule("creates and deletes an access entry", async () => {
@@ -23,12 +23,12 @@ describe("EKS access", () => {
         await refused(s.eks.describeAccessEntry(ref()), "ResourceNotFoundException");
     });
 
-    test("the cluster's maker and the nodes have theirs from the start", async () => {
+    test("creates the entries of the cluster's creator and of the nodes", async () => {
         await s.active();
         await s.nodegroup();
         const root = "arn:aws:iam::111111111111:root";
-        expect((await s.eks.listAccessEntries(one)).accessEntries).toEqual([root, s.nodeRole]);
-        const { associatedAccessPolicies } = await s.eks.listAssociatedAccessPolicies({ ...one, principalArn: root });
+        expect((await s.eks.listAccessEntries(clusterRef)).accessEntries).toEqual([root, s.nodeRole]);
+        const { associatedAccessPolicies } = await s.eks.listAssociatedAccessPolicies({ ...clusterRef, principalArn: root });
         expect(associatedAccessPolicies).toMatchObject([{ policyArn }]);
         expect((await s.eks.describeAccessEntry(ref())).accessEntry.type).toBe("EC2_LINUX");
     });
@@ -43,11 +43,11 @@ describe("EKS access", () => {
         );
     });
 
-    test("a principal that is not there, and groups of Kubernetes itself, are refused", async () => {
+    test("refuses an unknown principal and system: groups", async () => {
         await s.active();
         for (const principalArn of ["arn:aws:iam::111111111111:role/nobody", "nobody"])
             await refused(
-                s.eks.createAccessEntry({ ...one, principalArn }),
+                s.eks.createAccessEntry({ ...clusterRef, principalArn }),
                 invalid,
                 "The specified principalArn is invalid: invalid principal.",
             );
@@ -58,7 +58,7 @@ describe("EKS access", () => {
         );
     });
 
-    test("nodes' entries have neither groups nor policies, and a kind must be one of EKS's", async () => {
+    test("refuses groups and policies for entries of nodes, and an unknown type", async () => {
         await s.active();
         const type = "EC2_LINUX";
         await refused(s.eks.createAccessEntry({ ...ref(), type, kubernetesGroups: ["viewers"] }), invalid);
@@ -67,10 +67,10 @@ describe("EKS access", () => {
         await refused(s.eks.associateAccessPolicy({ ...ref(), policyArn, accessScope: { type: "cluster" } }), invalid);
     });
 
-    test("a cluster that knows only its own map has no access entries", async () => {
+    test("refuses access entries in mode CONFIG_MAP", async () => {
         await s.active({ accessConfig: { authenticationMode: "CONFIG_MAP" } });
         await refused(s.eks.createAccessEntry(ref()), "InvalidRequestException");
-        await refused(s.eks.listAccessEntries(one), "InvalidRequestException");
+        await refused(s.eks.listAccessEntries(clusterRef), "InvalidRequestException");
     });
 
     rule("associates an access policy", async () => {
@@ -96,7 +96,7 @@ describe("EKS access", () => {
         await refused(s.eks.disassociateAccessPolicy({ ...ref(), policyArn }), "ResourceNotFoundException");
     });
 
-    const pod = () => ({ ...one, namespace: "kube-system", serviceAccount: "ebs", roleArn: s.nodeRole });
+    const pod = () => ({ ...clusterRef, namespace: "kube-system", serviceAccount: "ebs", roleArn: s.nodeRole });
 
     rule("creates a pod identity association", async () => {
         await s.active();
@@ -120,9 +120,9 @@ describe("EKS access", () => {
         await s.active();
         const { association } = await s.eks.createPodIdentityAssociation(pod());
         const { associationId } = association;
-        expect((await s.eks.describePodIdentityAssociation({ ...one, associationId })).association).toEqual(association);
-        expect((await s.eks.listPodIdentityAssociations({ ...one, namespace: "other" })).associations).toEqual([]);
-        await s.eks.deletePodIdentityAssociation({ ...one, associationId });
-        await refused(s.eks.describePodIdentityAssociation({ ...one, associationId }), "ResourceNotFoundException");
+        expect((await s.eks.describePodIdentityAssociation({ ...clusterRef, associationId })).association).toEqual(association);
+        expect((await s.eks.listPodIdentityAssociations({ ...clusterRef, namespace: "other" })).associations).toEqual([]);
+        await s.eks.deletePodIdentityAssociation({ ...clusterRef, associationId });
+        await refused(s.eks.describePodIdentityAssociation({ ...clusterRef, associationId }), "ResourceNotFoundException");
     });
 });

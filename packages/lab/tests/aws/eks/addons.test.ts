@@ -6,13 +6,13 @@ let s: Site;
 beforeEach(async () => {
     s = await createSite();
 });
-const one = { clusterName: "one" };
+const clusterRef = { clusterName: "one" };
 const nodes = { clusterName: "one", nodegroupName: "nodes" };
 const invalid = "InvalidParameterException";
 
 describe("EKS add-ons", () => {
     const rule = keptRules("EKS add-ons");
-    const cni = { ...one, addonName: "vpc-cni" };
+    const cni = { ...clusterRef, addonName: "vpc-cni" };
     const configurationValues = JSON.stringify({ env: { ENABLE_PREFIX_DELEGATION: "true", WARM_PREFIX_TARGET: "1" } });
 
     rule("creates an add-on with configuration values", async () => {
@@ -26,7 +26,7 @@ describe("EKS add-ons", () => {
         await s.eks.createAddon({ ...cni, configurationValues });
         s.minutes(1);
         expect((await s.eks.describeAddon(cni)).addon).toMatchObject({ status: "ACTIVE", configurationValues });
-        expect((await s.eks.listAddons(one)).addons).toEqual(["vpc-cni"]);
+        expect((await s.eks.listAddons(clusterRef)).addons).toEqual(["vpc-cni"]);
     });
 
     rule("refuses invalid configuration values", async () => {
@@ -48,7 +48,7 @@ describe("EKS add-ons", () => {
     rule("refuses an unknown add-on or version", async () => {
         await s.active();
         await refused(
-            s.eks.createAddon({ ...one, addonName: "cni" }),
+            s.eks.createAddon({ ...clusterRef, addonName: "cni" }),
             invalid,
             "Addon cni specified is not supported in 1.34 kubernetes version",
         );
@@ -60,7 +60,7 @@ describe("EKS add-ons", () => {
         await refused(s.eks.describeAddon(cni), "ResourceNotFoundException", "No addon: vpc-cni found in cluster: one");
     });
 
-    test("a role that an add-on's pods cannot have is refused", async () => {
+    test("refuses an unknown role", async () => {
         await s.active();
         const serviceAccountRoleArn = `${s.nodeRole}x`;
         await refused(s.eks.createAddon({ ...cni, serviceAccountRoleArn }), invalid, `The role ${serviceAccountRoleArn} cannot be found.`);
@@ -85,7 +85,7 @@ describe("EKS add-ons", () => {
         expect(described.update.status).toBe("Successful");
     });
 
-    test("delete addon", async () => {
+    test("deletes an add-on", async () => {
         await s.active();
         await s.eks.createAddon(cni);
         await s.eks.deleteAddon({ ...cni, preserve: true });
@@ -95,9 +95,9 @@ describe("EKS add-ons", () => {
         await refused(s.eks.describeAddon(cni), "ResourceNotFoundException");
     });
 
-    test("CoreDNS is not ready before there is a node", async () => {
+    test("keeps CoreDNS in CREATING until there is a node", async () => {
         await s.active();
-        const coredns = { ...one, addonName: "coredns" };
+        const coredns = { ...clusterRef, addonName: "coredns" };
         await s.eks.createAddon(coredns);
         s.minutes(30);
         expect((await s.eks.describeAddon(coredns)).addon.status).toBe("CREATING");

@@ -8,40 +8,40 @@ import { AwsError } from "../../../aws/error.ts";
 import { FRANKFURT } from "../places.ts";
 import { createSite, type Site } from "../site.ts";
 
-/** A backend that notes what it is asked for, and fails where told. */
-function recorder(fails: string[] = []) {
-    const asked: string[] = [];
-    const note = async (what: string) => {
-        asked.push(what);
-        if (fails.includes(what)) throw new Error(`no ${what}`);
+/** A backend that records its calls, and fails those in `failing`. */
+function recordingBackend(failing: string[] = []) {
+    const calls: string[] = [];
+    const record = async (call: string) => {
+        calls.push(call);
+        if (failing.includes(call)) throw new Error(`no ${call}`);
     };
     const backend: EksBackend = {
         createCluster: async ({ name }) => {
-            await note(`create ${name}`);
+            await record(`create ${name}`);
             return { endpoint: "https://127.0.0.1:6443", certificateAuthority: "Y2E=" };
         },
-        updateCluster: ({ name, version }) => note(`update ${name} ${version}`),
-        deleteCluster: ({ name }) => note(`delete ${name}`),
-        addNode: ({ name, cluster }) => note(`add ${name} ${cluster}`),
-        removeNode: ({ name }) => note(`remove ${name}`),
-        putAddon: ({ name, configurationValues }) => note(`put ${name} ${configurationValues ?? ""}`),
-        deleteAddon: ({ name }) => note(`drop ${name}`),
+        updateCluster: ({ name, version }) => record(`update ${name} ${version}`),
+        deleteCluster: ({ name }) => record(`delete ${name}`),
+        addNode: ({ name, cluster }) => record(`add ${name} ${cluster}`),
+        removeNode: ({ name }) => record(`remove ${name}`),
+        putAddon: ({ name, configurationValues }) => record(`put ${name} ${configurationValues ?? ""}`),
+        deleteAddon: ({ name }) => record(`drop ${name}`),
     };
-    return { asked, backend };
+    return { calls, backend };
 }
 
 let serving: Serving | undefined;
 afterEach(() => serving?.stop());
 const status = async (s: Site) => (await s.eks.describeCluster({ name: "one" })).cluster.status;
 
-describe("an EKS that someone serves", () => {
-    test("a cluster is ACTIVE only once its backend says so, with the endpoint that that gives", async () => {
+describe("EKS with a backend", () => {
+    test("makes a cluster ACTIVE once the backend has created it, with the backend's endpoint", async () => {
         const s = await createSite({ backed: true });
         await s.cluster();
         s.minutes(60);
         expect(await status(s)).toBe("CREATING");
         let ready = () => {};
-        const { backend, asked } = recorder();
+        const { backend, calls } = recordingBackend();
         const createCluster: EksBackend["createCluster"] = async (cluster) => {
             await new Promise<void>((resolve) => {
                 ready = resolve;
@@ -58,12 +58,12 @@ describe("an EKS that someone serves", () => {
             endpoint: "https://127.0.0.1:6443",
             certificateAuthority: { data: "Y2E=" },
         });
-        expect(asked).toEqual(["create one"]);
+        expect(calls).toEqual(["create one"]);
     });
 
-    test("nodes join and leave, add-ons come and go, each with what it needs to know", async () => {
+    test("adds and removes nodes and add-ons on the backend", async () => {
         const s = await createSite({ backed: true, speed: Number.POSITIVE_INFINITY });
-        const { backend, asked } = recorder();
+        const { backend, calls } = recordingBackend();
         serving = serveEks(s.aws, backend, 1);
         const before = s.aws.remains(ALL_TABLES);
         await s.cluster();
@@ -82,7 +82,7 @@ describe("an EKS that someone serves", () => {
         await s.eks.deleteCluster({ name: "one" });
         await serving.idle();
         const node = "ip-10-0-0-5.eu-central-1.compute.internal";
-        expect(asked).toEqual([
+        expect(calls).toEqual([
             "create one",
             "put vpc-cni {}",
             `add ${node} one`,
@@ -94,9 +94,9 @@ describe("an EKS that someone serves", () => {
         expect(s.aws.remains(ALL_TABLES)).toEqual(before);
     });
 
-    test("what is preserved is not taken away", async () => {
+    test("does not delete a preserved add-on on the backend", async () => {
         const s = await createSite({ backed: true, speed: Number.POSITIVE_INFINITY });
-        const { backend, asked } = recorder();
+        const { backend, calls } = recordingBackend();
         serving = serveEks(s.aws, backend, 1);
         await s.cluster();
         await serving.idle();
@@ -104,13 +104,13 @@ describe("an EKS that someone serves", () => {
         await serving.idle();
         await s.eks.deleteAddon({ clusterName: "one", addonName: "vpc-cni", preserve: true });
         await serving.idle();
-        expect(asked).not.toContain("drop vpc-cni");
+        expect(calls).not.toContain("drop vpc-cni");
         expect((await s.eks.listAddons({ clusterName: "one" })).addons).toEqual([]);
     });
 
-    test("what fails behind it fails in EKS, and says why", async () => {
+    test("reports the backend's error when a cluster fails", async () => {
         const s = await createSite({ backed: true, speed: Number.POSITIVE_INFINITY });
-        serving = serveEks(s.aws, recorder(["create one"]).backend, 1);
+        serving = serveEks(s.aws, recordingBackend(["create one"]).backend, 1);
         await s.cluster();
         await serving.idle();
         expect((await s.eks.describeCluster({ name: "one" })).cluster).toMatchObject({
@@ -122,9 +122,9 @@ describe("an EKS that someone serves", () => {
         await expect(status(s)).rejects.toMatchObject({ code: "ResourceNotFoundException" });
     });
 
-    test("nodes that do not join make their group CREATE_FAILED", async () => {
+    test("makes a node group CREATE_FAILED if its nodes do not join", async () => {
         const s = await createSite({ backed: true, speed: Number.POSITIVE_INFINITY });
-        serving = serveEks(s.aws, recorder(["add ip-10-0-0-5.eu-central-1.compute.internal one"]).backend, 1);
+        serving = serveEks(s.aws, recordingBackend(["add ip-10-0-0-5.eu-central-1.compute.internal one"]).backend, 1);
         await s.cluster();
         await serving.idle();
         await s.nodegroup();
@@ -134,61 +134,61 @@ describe("an EKS that someone serves", () => {
         await s.eks.deleteNodegroup({ clusterName: "one", nodegroupName: "nodes" });
     });
 
-    test("a frozen creation is not handed on until it is thawed", async () => {
+    test("does not pass a frozen creation to the backend until it is thawed", async () => {
         const s = await createSite({
             backed: true,
             speed: Number.POSITIVE_INFINITY,
             hook: ({ action }) => (action === "createCluster" ? { freeze: true } : undefined),
         });
-        const { backend, asked } = recorder();
+        const { backend, calls } = recordingBackend();
         serving = serveEks(s.aws, backend, 1);
         await s.cluster();
         await serving.idle();
-        expect(asked).toEqual([]);
+        expect(calls).toEqual([]);
         s.aws.thaw();
         await serving.idle();
         expect(await status(s)).toBe("ACTIVE");
     });
 
-    test("a call that failed hands nothing on", async () => {
+    test("passes nothing to the backend if the call fails", async () => {
         const s = await createSite({
             backed: true,
             speed: Number.POSITIVE_INFINITY,
             hook: ({ action }) =>
                 action === "createCluster" ? { error: new AwsError("ThrottlingException", "Rate exceeded", 429) } : undefined,
         });
-        const { backend, asked } = recorder();
+        const { backend, calls } = recordingBackend();
         serving = serveEks(s.aws, backend, 1);
         await expect(s.cluster()).rejects.toThrow("Rate exceeded");
         await serving.idle();
-        expect(asked).toEqual([]);
+        expect(calls).toEqual([]);
     });
 });
 
-describe("after a restart", () => {
+describe("EKS after a restart", () => {
     let folder: string;
     beforeEach(() => {
         folder = mkdtempSync(join(tmpdir(), "eks-"));
     });
     afterEach(() => rmSync(folder, { recursive: true }));
 
-    test("what was begun is asked for again", async () => {
+    test("repeats unfinished jobs on the backend", async () => {
         const file = join(folder, "aws.json");
         const s = await createSite({ file, backed: true, speed: Number.POSITIVE_INFINITY });
-        const killed = serveEks(s.aws, { ...recorder().backend, createCluster: () => new Promise(() => {}) }, 1);
+        const killed = serveEks(s.aws, { ...recordingBackend().backend, createCluster: () => new Promise(() => {}) }, 1);
         await s.cluster();
         await new Promise((resolve) => setTimeout(resolve, 30));
         void killed.stop();
 
         const again = simulatedAws({ file, backed: true, speed: Number.POSITIVE_INFINITY });
-        const { backend, asked } = recorder();
+        const { backend, calls } = recordingBackend();
         serving = serveEks(again, backend, 1);
         await serving.idle();
-        expect(asked).toEqual(["create one"]);
+        expect(calls).toEqual(["create one"]);
         expect((await again.in(FRANKFURT).eks.describeCluster({ name: "one" })).cluster.status).toBe("ACTIVE");
     });
 
-    test("a cluster without a backend goes on being made", async () => {
+    test("finishes creating a cluster without a backend", async () => {
         const file = join(folder, "aws.json");
         const s = await createSite({ file });
         await s.cluster();

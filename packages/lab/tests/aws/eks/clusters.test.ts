@@ -10,7 +10,7 @@ let s: Site;
 beforeEach(async () => {
     s = await createSite();
 });
-const one = { clusterName: "one" };
+const clusterRef = { clusterName: "one" };
 const nodes = { clusterName: "one", nodegroupName: "nodes" };
 const invalid = "InvalidParameterException";
 
@@ -82,7 +82,7 @@ describe("EKS clusters", () => {
         expect(NetworkInterfaces.every(({ Groups }) => Groups.some(({ GroupId }) => GroupId === GroupIds[0]))).toBe(true);
     });
 
-    test("names that EKS does not take, and more than the quota", async () => {
+    test("refuses invalid names and more than the quota", async () => {
         await refused(s.cluster({ name: "-one" }), invalid);
         s.aws.setQuota(FRANKFURT, CLUSTERS_PER_REGION, 1);
         s.aws.setQuota(FRANKFURT, NODEGROUPS_PER_CLUSTER, 1);
@@ -129,7 +129,7 @@ describe("EKS clusters", () => {
         await refused(s.nodegroup({ clusterName: "two" }), "ResourceNotFoundException", "No cluster found for name: two.");
     });
 
-    test("subnets of two VPCs, groups of another, and zones that EKS cannot use are refused", async () => {
+    test("refuses subnets of two VPCs, groups of another VPC, and unsupported zones", async () => {
         const { VpcId } = (await s.ec2.createVpc({ CidrBlock: "10.1.0.0/16" })).Vpc;
         const far = (await s.ec2.createSubnet({ VpcId, CidrBlock: "10.1.0.0/24", AvailabilityZone: `${FRANKFURT.region}b` })).Subnet
             .SubnetId;
@@ -155,15 +155,15 @@ describe("EKS clusters", () => {
         ["100.64.0.0/16", "must be within 10.0.0.0/8"],
         ["172.16.0.0/11", "a prefix between /12 and /24"],
         ["172.20.0.0/25", "a prefix between /12 and /24"],
-    ])("services in %s are refused", async (serviceIpv4Cidr, why) => {
+    ])("refuses the service CIDR %s", async (serviceIpv4Cidr, why) => {
         await expect(s.cluster({ kubernetesNetworkConfig: { serviceIpv4Cidr } })).rejects.toThrow(why);
     });
 
-    test("services get the one of EKS's ranges that is apart from the VPC's", async () => {
+    test("chooses the service CIDR that does not overlap the VPC", async () => {
         expect((await s.cluster()).kubernetesNetworkConfig.serviceIpv4Cidr).toBe("172.20.0.0/16");
     });
 
-    test("an endpoint that nothing reaches, or private ranges as public ones, are refused", async () => {
+    test("refuses an endpoint without access, and private or invalid public access CIDRs", async () => {
         const subnetIds = [s.a, s.b];
         await refused(
             s.cluster({ resourcesVpcConfig: { subnetIds, endpointPublicAccess: false } }),
@@ -175,7 +175,7 @@ describe("EKS clusters", () => {
         await refused(wrong("10.0.0.0/16"), invalid, "The following CIDRs are not allowed in publicAccessCidrs: [10.0.0.0/16]");
     });
 
-    test("a key that is not there and an unknown kind of log are refused", async () => {
+    test("refuses an unknown key, other encrypted resources, and an unknown log type", async () => {
         const keyArn = "arn:aws:kms:eu-central-1:111111111111:key/none";
         await refused(s.cluster({ encryptionConfig: [{ resources: ["secrets"], provider: { keyArn } }] }), invalid);
         const { Arn } = (await s.aws.in(FRANKFURT).kms.createKey()).KeyMetadata;
@@ -200,7 +200,7 @@ describe("EKS clusters", () => {
         await refused(s.eks.deleteCluster({ name: "one" }), "ResourceInUseException", "Cluster has nodegroups attached");
     });
 
-    test("a cluster that is being made, or is protected, is not deleted", async () => {
+    test("refuses to delete a cluster that is being created or deleted, or is protected", async () => {
         await s.cluster({ deletionProtection: true });
         await refused(s.eks.deleteCluster({ name: "one" }), "InvalidRequestException");
         s.minutes(8);
@@ -227,7 +227,7 @@ describe("EKS clusters", () => {
     rule("leaves nothing behind after its deletion", async () => {
         const before = s.aws.remains(ALL_TABLES);
         await s.active();
-        await s.eks.createAddon({ ...one, addonName: "vpc-cni" });
+        await s.eks.createAddon({ ...clusterRef, addonName: "vpc-cni" });
         await s.nodegroup();
         s.minutes(2);
         await s.eks.deleteNodegroup(nodes);
@@ -239,7 +239,7 @@ describe("EKS clusters", () => {
         await s.ec2.deleteSubnet({ SubnetId: s.a });
     });
 
-    test("a cluster's group to which others refer stays behind", async () => {
+    test("leaves a cluster security group that other groups refer to", async () => {
         const { resourcesVpcConfig } = await s.active();
         const GroupId = resourcesVpcConfig.clusterSecurityGroupId;
         const other = (await s.ec2.createSecurityGroup({ GroupName: "other", Description: "d", VpcId: s.VpcId })).GroupId;

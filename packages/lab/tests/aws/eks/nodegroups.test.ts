@@ -6,7 +6,7 @@ let s: Site;
 beforeEach(async () => {
     s = await createSite();
 });
-const one = { clusterName: "one" };
+const clusterRef = { clusterName: "one" };
 const nodes = { clusterName: "one", nodegroupName: "nodes" };
 const invalid = "InvalidParameterException";
 
@@ -16,7 +16,7 @@ describe("EKS node groups", () => {
     rule("refuses a node group while the cluster is CREATING", async () => {
         await s.cluster();
         await refused(s.nodegroup(), "InvalidRequestException", "Cluster 'one' is not in ACTIVE status; it is CREATING");
-        await refused(s.eks.createAddon({ ...one, addonName: "vpc-cni" }), "InvalidRequestException");
+        await refused(s.eks.createAddon({ ...clusterRef, addonName: "vpc-cni" }), "InvalidRequestException");
     });
 
     rule("creates a node group, which is CREATING", async () => {
@@ -61,7 +61,7 @@ describe("EKS node groups", () => {
         await refused(scaled(1, 4, 3), invalid, "desired capacity 4 can't be greater than max size 3");
     });
 
-    test("images and instances for different processors are refused, and so are unknown effects of taints", async () => {
+    test("refuses AMI and instance types of different architectures, and unknown taint effects", async () => {
         await s.active();
         await refused(
             s.nodegroup({ amiType: "AL2023_x86_64_STANDARD", instanceTypes: ["m7g.large"] }),
@@ -77,7 +77,7 @@ describe("EKS node groups", () => {
         await s.nodegroup({ amiType: "AL2023_ARM_64_STANDARD", instanceTypes: ["m7g.large"] });
     });
 
-    test("nodes newer than their cluster, or in another VPC, are refused", async () => {
+    test("refuses nodes newer than the cluster, or in another VPC", async () => {
         await s.active();
         await refused(
             s.nodegroup({ version: "1.35" }),
@@ -89,7 +89,7 @@ describe("EKS node groups", () => {
         await refused(s.nodegroup({ subnets: [s.a, SubnetId] }), invalid);
     });
 
-    test("a launch template must be there, and what it says is not said again", async () => {
+    test("refuses an unknown launch template, and settings that repeat it", async () => {
         await s.active();
         await refused(s.nodegroup({ launchTemplate: { id: "lt-00000000000000000", version: "1" } }), invalid);
         const made = await s.ec2.createLaunchTemplate({ LaunchTemplateName: "t", LaunchTemplateData: { InstanceType: "m7i.large" } });
@@ -101,11 +101,11 @@ describe("EKS node groups", () => {
         expect(await s.nodegroup({ launchTemplate })).toMatchObject({ launchTemplate, instanceTypes: ["m7i.large"] });
     });
 
-    test("nodes get a block of addresses for pods when the VPC CNI delegates prefixes, beside reserved ones", async () => {
+    test("assigns each node a prefix outside CIDR reservations if prefix delegation is enabled", async () => {
         await s.active();
         await s.ec2.createSubnetCidrReservation({ SubnetId: s.a, Cidr: "10.0.0.16/28", ReservationType: "explicit" });
         const configurationValues = JSON.stringify({ env: { ENABLE_PREFIX_DELEGATION: "true" } });
-        await s.eks.createAddon({ ...one, addonName: "vpc-cni", configurationValues });
+        await s.eks.createAddon({ ...clusterRef, addonName: "vpc-cni", configurationValues });
         await s.nodegroup({ subnets: [s.a] });
         const { NetworkInterfaces } = await s.ec2.describeNetworkInterfaces({ Filters: [{ Name: "subnet-id", Values: [s.a] }] });
         expect(NetworkInterfaces.flatMap(({ Ipv4Prefixes }) => Ipv4Prefixes.map(({ Ipv4Prefix }) => Ipv4Prefix))).toEqual([
@@ -114,14 +114,14 @@ describe("EKS node groups", () => {
         ]);
     });
 
-    test("a subnet without room for a block of addresses is refused", async () => {
+    test("refuses a subnet without a free prefix", async () => {
         await s.active();
         const configurationValues = JSON.stringify({ env: { ENABLE_PREFIX_DELEGATION: "true" } });
-        await s.eks.createAddon({ ...one, addonName: "vpc-cni", configurationValues });
+        await s.eks.createAddon({ ...clusterRef, addonName: "vpc-cni", configurationValues });
         await refused(s.nodegroup({ subnets: [await s.subnet("10.0.2.0/27", "a")] }), "InsufficientCidrBlocks");
     });
 
-    test("a node group neither gets a launch template later nor loses it", async () => {
+    test("refuses to add or remove a launch template later", async () => {
         await s.active();
         await s.nodegroup();
         s.minutes(2);
@@ -157,7 +157,7 @@ describe("EKS node groups", () => {
         expect((await s.eks.describeNodegroup(nodes)).nodegroup).toMatchObject({ labels: { a: "1" }, taints: [{ key: "k" }] });
     });
 
-    test("a node group's new version replaces its nodes", async () => {
+    test("replaces the nodes for a new version", async () => {
         await s.active();
         const { resources } = await s.nodegroup({ version: "1.33" });
         s.minutes(2);

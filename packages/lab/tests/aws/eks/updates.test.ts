@@ -66,7 +66,7 @@ describe("EKS updates", () => {
         );
     });
 
-    test("a cluster does not move to another VPC", async () => {
+    test("refuses to move a cluster to another VPC", async () => {
         await s.active();
         const { VpcId } = (await s.ec2.createVpc({ CidrBlock: "10.1.0.0/16" })).Vpc;
         const made = async (CidrBlock: string, zone: string) =>
@@ -75,7 +75,7 @@ describe("EKS updates", () => {
         await refused(s.eks.updateClusterConfig({ name: "one", resourcesVpcConfig: { subnetIds } }), invalid);
     });
 
-    test("one thing at a time, and an authentication mode never back", async () => {
+    test("allows one change at a time, and never an earlier authentication mode", async () => {
         await s.active();
         const accessConfig = { authenticationMode: "API_AND_CONFIG_MAP" as const };
         await refused(

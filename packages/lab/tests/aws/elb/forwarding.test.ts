@@ -9,9 +9,9 @@ beforeEach(async () => {
     s = await createBalancerSite();
 });
 
-describe("a packet to a balancer", () => {
-    /** What a packet from an interface of its own meets at the balancer's address in the first zone. */
-    async function client() {
+describe("a packet to a load balancer", () => {
+    /** Creates a client. Returns a function that follows a connection from it to the load balancer's address in the first zone. */
+    async function createClient() {
         const { GroupId } = await s.ec2.createSecurityGroup({ GroupName: "client", Description: "d", VpcId: s.VpcId });
         const SubnetId = await s.subnet("10.0.4.0/24", "b");
         const { NetworkInterface } = await s.ec2.createNetworkInterface({ SubnetId, Groups: [GroupId] });
@@ -23,7 +23,7 @@ describe("a packet to a balancer", () => {
                 pathBetween(scope, at(NetworkInterface.PrivateIpAddress), at("10.0.0.16"), { protocol: "tcp", port }, findBalancerTargets),
             );
     }
-    async function served(subnets: string[]) {
+    async function createServed(subnets: string[]) {
         const AutoScalingGroupName = await s.nodes({ subnets });
         const targets = await s.targetGroup();
         await s.autoscaling.attachLoadBalancerTargetGroups({ AutoScalingGroupName, TargetGroupARNs: [targets] });
@@ -32,18 +32,18 @@ describe("a packet to a balancer", () => {
         return LoadBalancerArn;
     }
 
-    test("goes on to a healthy node, once the balancer is active", async () => {
-        await served([s.a, s.b]);
-        const path = await client();
+    test("is forwarded to a healthy node once the load balancer is active", async () => {
+        await createServed([s.a, s.b]);
+        const path = await createClient();
         expect(path()).toMatchObject({ open: false, drop: { reason: "no-target" } });
         s.minutes(2);
         expect(path().summary).toContain("is open");
         expect(path(2380)).toMatchObject({ open: false, drop: { reason: "ingress-rule" } });
     });
 
-    test("goes on to another zone's node only when zones are crossed", async () => {
-        const LoadBalancerArn = await served([s.b]);
-        const path = await client();
+    test("is forwarded to a node in another zone only with cross-zone load balancing", async () => {
+        const LoadBalancerArn = await createServed([s.b]);
+        const path = await createClient();
         s.minutes(2);
         expect(path()).toMatchObject({ open: false, drop: { reason: "no-target" } });
         const Attributes = [{ Key: "load_balancing.cross_zone.enabled", Value: "true" }];
@@ -51,9 +51,9 @@ describe("a packet to a balancer", () => {
         expect(path().open).toBe(true);
     });
 
-    test("is dropped where there is no listener, or no node", async () => {
-        const LoadBalancerArn = await served([s.a, s.b]);
-        const path = await client();
+    test("is dropped without a listener or without nodes", async () => {
+        const LoadBalancerArn = await createServed([s.a, s.b]);
+        const path = await createClient();
         s.minutes(2);
         const { Listeners } = await s.elb.describeListeners({ LoadBalancerArn });
         await s.elb.deleteListener({ ListenerArn: Listeners[0]?.ListenerArn ?? "" });

@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 
 describe("listeners", () => {
-    test("are one for each port, and name what is there", async () => {
+    test("are unique per port and need an existing load balancer and target group", async () => {
         const arn = (await s.balancer()).LoadBalancerArn;
         const targets = await s.targetGroup();
         const { Listeners } = await s.listener(arn, targets);
@@ -31,7 +31,7 @@ describe("listeners", () => {
         await refused(s.listener(arn, targets, 1), "TooManyListeners");
     });
 
-    test("may be changed and deleted", async () => {
+    test("can be changed and deleted", async () => {
         const LoadBalancerArn = (await s.balancer()).LoadBalancerArn;
         const ListenerArn = (await s.listener(LoadBalancerArn, await s.targetGroup())).Listeners[0]?.ListenerArn ?? "";
         await s.elb.modifyListener({ ListenerArn, Port: 2380 });
@@ -43,7 +43,7 @@ describe("listeners", () => {
         await refused(s.elb.describeListeners({ ListenerArns: [ListenerArn] }), "ListenerNotFound");
     });
 
-    test("of two balancers do not share a target group, nor is it of another VPC", async () => {
+    test("cannot forward to the target group of another load balancer or VPC", async () => {
         const targets = await s.targetGroup();
         await s.listener((await s.balancer()).LoadBalancerArn, targets);
         const second = await s.balancer({ Name: "second", SubnetMappings: [{ SubnetId: s.a }] });

@@ -38,7 +38,7 @@ describe("load balancers", () => {
         const ResourceArns = [LoadBalancerArn];
         await s.elb.addTags({ ResourceArns, Tags: [{ Key: "a", Value: "1" }] });
         await s.elb.removeTags({ ResourceArns, TagKeys: ["a"] });
-        const all = (await s.elb.describeLoadBalancers()).LoadBalancers.map((one) => one.LoadBalancerArn);
+        const all = (await s.elb.describeLoadBalancers()).LoadBalancers.map((balancer) => balancer.LoadBalancerArn);
         expect((await s.elb.describeTags({ ResourceArns: all })).TagDescriptions).toEqual([
             { ResourceArn: LoadBalancerArn, Tags: [{ Key: "Name", Value: "one-etcd" }] },
         ]);
@@ -83,7 +83,7 @@ describe("load balancers", () => {
         await s.ec2.deleteSubnet({ SubnetId: s.a });
     });
 
-    test("the same request again gets the same balancer", async () => {
+    test("returns the existing load balancer for the same request", async () => {
         expect((await s.balancer()).LoadBalancerArn).toBe((await s.balancer()).LoadBalancerArn);
         expect(await s.interfacesOf("etcd-1")).toHaveLength(2);
     });
@@ -93,11 +93,11 @@ describe("load balancers", () => {
         ["a_b", "The load balancer name '%' can only contain characters that are alphanumeric characters and hyphens(-)"],
         ["-a", "The load balancer name '%' cannot begin or end with a hyphen(-)"],
         ["internal-a", "The load balancer name '%' cannot begin with 'internal-'"],
-    ])("the name %s is refused", async (Name, message) => {
+    ])("refuses the name %s", async (Name, message) => {
         await refused(s.balancer({ Name }), "ValidationError", message.replace("%", Name));
     });
 
-    test("an address outside its subnet, taken or AWS's own is refused", async () => {
+    test("refuses an address that is outside the subnet, in use or reserved by AWS", async () => {
         const at = (PrivateIPv4Address: string) => s.balancer({ Name: "other", SubnetMappings: [{ SubnetId: s.a, PrivateIPv4Address }] });
         await s.balancer();
         for (const address of ["10.0.1.16", "10.0.0.16", "10.0.0.2", "10.0.0.255"])
@@ -105,7 +105,7 @@ describe("load balancers", () => {
         await at("10.0.0.17");
     });
 
-    test("two subnets of one zone, a group of another VPC, and internet-facing without a gateway are refused", async () => {
+    test("refuses two subnets in one zone, an unknown group, and internet-facing without an internet gateway", async () => {
         const second = await s.subnet("10.0.2.0/24", "a");
         await refused(
             s.balancer({ SubnetMappings: [{ SubnetId: s.a }, { SubnetId: second }] }),
@@ -121,7 +121,7 @@ describe("load balancers", () => {
         await refused(s.balancer({ Scheme: "internet-facing" }), "InvalidConfigurationRequest");
     });
 
-    test("no subnet, subnets of two VPCs or said twice, another kind of balancer, and more than the quota are refused", async () => {
+    test("refuses no subnets, subnets of two VPCs or given twice, another type, and more than the quota", async () => {
         await refused(s.balancer({ SubnetMappings: [] }), "ValidationError", "At least one subnet must be specified");
         await refused(s.balancer({ Subnets: [s.a] }), "ValidationError", "Only one of subnets or subnet mappings can be specified");
         await refused(s.balancer({ Type: "application" }), "ValidationError");
@@ -134,13 +134,13 @@ describe("load balancers", () => {
         await refused(s.balancer(), "TooManyLoadBalancers");
     });
 
-    test("a subnet needs eight free addresses", async () => {
+    test("needs 8 free addresses in each subnet", async () => {
         const small = await s.subnet("10.0.3.0/28", "a");
         for (let i = 0; i < 4; i++) await s.ec2.createNetworkInterface({ SubnetId: small });
         await refused(s.balancer({ SubnetMappings: [{ SubnetId: small }] }), "InvalidSubnet");
     });
 
-    test("attributes are kept; unknown ones are refused", async () => {
+    test("keeps attributes and refuses unknown ones", async () => {
         const { LoadBalancerArn } = await s.balancer();
         const attribute = (Key: string, Value: string) =>
             s.elb.modifyLoadBalancerAttributes({ LoadBalancerArn, Attributes: [{ Key, Value }] });
@@ -153,18 +153,18 @@ describe("load balancers", () => {
         await refused(attribute("load_balancing.cross_zone.enabled", "yes"), "ValidationError");
     });
 
-    test("a protected balancer is not deleted; one that is not there, without an error", async () => {
+    test("refuses to delete a protected load balancer, and ignores one that does not exist", async () => {
         const { LoadBalancerArn } = await s.balancer();
         await s.elb.modifyLoadBalancerAttributes({ LoadBalancerArn, Attributes: [{ Key: "deletion_protection.enabled", Value: "true" }] });
         await refused(s.elb.deleteLoadBalancer({ LoadBalancerArn }), "OperationNotPermitted");
         await s.elb.deleteLoadBalancer({ LoadBalancerArn: `${LoadBalancerArn}0` });
     });
 
-    test("groups may change, but not be added to a balancer that began without", async () => {
+    test("changes security groups, but not of a load balancer that was created without", async () => {
         const { LoadBalancerArn } = await s.balancer();
         const { GroupId } = await s.ec2.createSecurityGroup({ GroupName: "g", Description: "d", VpcId: s.VpcId });
         await s.elb.setSecurityGroups({ LoadBalancerArn, SecurityGroups: [GroupId] });
-        expect((await s.interfacesOf("etcd-1")).flatMap(({ Groups }) => Groups.map((one) => one.GroupId))).toEqual([GroupId, GroupId]);
+        expect((await s.interfacesOf("etcd-1")).flatMap(({ Groups }) => Groups.map(({ GroupId: id }) => id))).toEqual([GroupId, GroupId]);
         await refused(s.elb.setSecurityGroups({ LoadBalancerArn, SecurityGroups: ["sg-00000000000000000"] }), "InvalidSecurityGroup");
         const bare = await s.balancer({ Name: "bare", SecurityGroups: [], SubnetMappings: [{ SubnetId: s.a }] });
         await refused(

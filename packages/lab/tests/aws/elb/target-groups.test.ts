@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 
 describe("target groups", () => {
-    test("are kept as asked for, and their attributes too", async () => {
+    test("keep their settings and attributes", async () => {
         const TargetGroupArn = await s.targetGroup();
         const [made] = (await s.elb.describeTargetGroups({ TargetGroupArns: [TargetGroupArn] })).TargetGroups;
         expect(made).toMatchObject({ Port: 32379, TargetType: "instance", HealthCheckIntervalSeconds: 10, LoadBalancerArns: [] });
@@ -24,7 +24,7 @@ describe("target groups", () => {
         await refused(set("deregistration_delay.timeout_seconds", "3601"), "ValidationError");
     });
 
-    test("of one name and other settings are refused", async () => {
+    test("refuse the same name with other settings", async () => {
         expect(await s.targetGroup()).toBe(await s.targetGroup());
         await refused(
             s.targetGroup({ Port: 2379 }),
@@ -33,7 +33,7 @@ describe("target groups", () => {
         );
     });
 
-    test("of no VPC, of a protocol for another kind of balancer, or with hasty checks are refused", async () => {
+    test("refuse an unknown VPC, an unsupported protocol, and health checks out of bounds", async () => {
         await refused(
             s.targetGroup({ VpcId: "vpc-00000000000000000" }),
             "ValidationError",
@@ -52,7 +52,7 @@ describe("target groups", () => {
         await refused(s.targetGroup({ HealthyThresholdCount: 1 }), "ValidationError");
     });
 
-    test("are not deleted while a listener forwards to them", async () => {
+    test("cannot be deleted while a listener forwards to them", async () => {
         const TargetGroupArn = await s.targetGroup();
         const { LoadBalancerArn } = await s.balancer();
         await s.listener(LoadBalancerArn, TargetGroupArn);
@@ -66,7 +66,7 @@ describe("target groups", () => {
         await refused(s.elb.describeTargetGroups({ TargetGroupArns: [TargetGroupArn] }), "TargetGroupNotFound");
     });
 
-    test("take only instances of their VPC", async () => {
+    test("accept only instances of their VPC", async () => {
         const TargetGroupArn = await s.targetGroup();
         await refused(s.elb.registerTargets({ TargetGroupArn, Targets: [{ Id: "i-00000000000000000" }] }), "InvalidTarget");
     });

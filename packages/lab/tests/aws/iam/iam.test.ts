@@ -38,7 +38,7 @@ describe("IAM", () => {
         expect(AttachedPolicies.map(({ PolicyName }) => PolicyName)).toEqual(names);
     });
 
-    test("roles are an account's, whatever the region", async () => {
+    test("shares roles between the regions of an account", async () => {
         const aws = simulation();
         await aws.in(FRANKFURT).iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
         expect((await aws.in(VIRGINIA).iam.getRole({ RoleName: "r" })).Role.RoleName).toBe("r");
@@ -115,7 +115,7 @@ describe("IAM", () => {
         await expect(iam.detachRolePolicy({ RoleName: "r", PolicyArn: CLUSTER_POLICY })).rejects.toMatchObject({ code: "NoSuchEntity" });
     });
 
-    test("names, sessions, numbers and sizes beyond IAM's bounds are refused", async () => {
+    test("refuses invalid names, sessions and policies, and more than the quota", async () => {
         const aws = simulation();
         const { iam } = aws.in(FRANKFURT);
         const role = (more: object) => iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST, ...more });
@@ -137,7 +137,7 @@ describe("IAM", () => {
         await expect(role({ RoleName: "second" })).rejects.toMatchObject({ code: "LimitExceeded" });
     });
 
-    test("more policies than a role may have", async () => {
+    test("refuses more policies than the quota of a role", async () => {
         const aws = simulation();
         aws.setQuota(FRANKFURT, POLICIES_PER_ROLE, 0);
         await aws.in(FRANKFURT).iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
@@ -166,7 +166,7 @@ describe("IAM", () => {
         expect((await iam.listRoles()).Roles).toEqual([]);
     });
 
-    test("inline policies are kept as they were sent, and name no principal", async () => {
+    test("keeps inline policies as sent, and refuses a principal in them", async () => {
         const { iam } = simulation().in(FRANKFURT);
         await iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
         await iam.putRolePolicy({ RoleName: "r", PolicyName: "p", PolicyDocument: MAY });
@@ -181,7 +181,7 @@ describe("IAM", () => {
         });
     });
 
-    test("a customer's own policy goes only when nobody has it", async () => {
+    test("refuses to delete a customer managed policy while it is attached", async () => {
         const { iam } = simulation().in(FRANKFURT);
         await iam.createRole({ RoleName: "r", AssumeRolePolicyDocument: TRUST });
         const { Policy } = await iam.createPolicy({ PolicyName: "mine", PolicyDocument: MAY });
@@ -206,7 +206,7 @@ describe("IAM", () => {
         expect((await iam.listOpenIDConnectProviders()).OpenIDConnectProviderList).toEqual([]);
     });
 
-    test("an OIDC provider is reached by https", async () => {
+    test("refuses an OIDC provider without https", async () => {
         const { iam } = simulation().in(FRANKFURT);
         await expect(iam.createOpenIDConnectProvider({ Url: "http://oidc.example.com" })).rejects.toMatchObject({
             code: "ValidationError",

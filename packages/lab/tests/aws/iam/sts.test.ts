@@ -51,7 +51,7 @@ describe("STS", () => {
         }
     });
 
-    test("a role that does not trust the caller is refused, and so is one that is not there", async () => {
+    test("refuses a role that does not trust the caller, and an unknown role", async () => {
         const refusal = {
             code: "AccessDenied",
             message: `User: arn:aws:iam::111111111111:root is not authorized to perform: sts:AssumeRole on resource: ${RoleArn}`,
@@ -66,7 +66,7 @@ describe("STS", () => {
             await expect(aws.in(FRANKFURT).sts.assumeRole(asked)).rejects.toMatchObject(refusal);
     });
 
-    test("a role that is no ARN, and a session's name that AWS does not take, are refused", async () => {
+    test("refuses an invalid role ARN and an invalid session name", async () => {
         const { sts } = (await withRole(trust("111111111111"))).in(FRANKFURT);
         await expect(sts.assumeRole({ ...asked, RoleArn: "mesh" })).rejects.toMatchObject({
             code: "ValidationError",
@@ -75,13 +75,13 @@ describe("STS", () => {
         await expect(sts.assumeRole({ ...asked, RoleSessionName: "a b" })).rejects.toMatchObject({ code: "ValidationError" });
     });
 
-    test("an external id that the trust asks for must be given", async () => {
+    test("requires the external ID of the trust policy", async () => {
         const aws = await withRole(trust("111111111111", { Condition: { StringEquals: { "sts:ExternalId": "mesh" } } }));
         await expect(aws.in(FRANKFURT).sts.assumeRole({ ...asked, ExternalId: "other" })).rejects.toMatchObject({ code: "AccessDenied" });
         await aws.in(FRANKFURT).sts.assumeRole({ ...asked, ExternalId: "mesh" });
     });
 
-    test("a session longer than the role's is refused", async () => {
+    test("refuses a session longer than the role's maximum", async () => {
         const aws = await withRole(trust("111111111111"));
         await expect(aws.in(FRANKFURT).sts.assumeRole({ ...asked, DurationSeconds: 7200 })).rejects.toMatchObject({
             code: "ValidationError",
@@ -98,7 +98,7 @@ describe("STS", () => {
         });
     });
 
-    test("a session may take on a role that trusts the role behind it", async () => {
+    test("lets a session assume a role that trusts the session's role", async () => {
         const aws = await withRole(trust("111111111111"));
         await aws.in(FRANKFURT).iam.createRole({ RoleName: "back", AssumeRolePolicyDocument: trust(RoleArn) });
         const { AssumedRoleUser } = await aws.in(FRANKFURT).sts.assumeRole(asked);

@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import { makeInterface } from "../../../aws/ec2/interfaces.ts";
 import type { Endpoint, FindTargets } from "../../../aws/path/path.ts";
 import { IRELAND } from "../places.ts";
-import { admit, ETCD, follow, peered, SAME } from "./members.ts";
+import { admit, createPeered, ETCD, follow, SAME } from "./members.ts";
 
-describe("a load balancer", () => {
+describe("a path to a load balancer", () => {
     async function balanced() {
-        const made = await peered(SAME);
+        const made = await createPeered(SAME);
         const { w, b } = made;
         const group = await w.group(b.vpcId, "etcd");
         const address = "10.1.0.16";
@@ -24,12 +24,12 @@ describe("a load balancer", () => {
         return { ...made, nodes, behind, etcd: { ...b.node, address } as Endpoint };
     }
 
-    test("hands on to a healthy target", async () => {
+    test("continues to a healthy target", async () => {
         const { w, a, etcd, behind, b } = await balanced();
         expect(follow(w, a.node, etcd, ETCD, behind(true))).toMatchObject({ open: true, forward: expect.arrayContaining([b.vpcId]) });
     });
 
-    test("without groups lets everything in", async () => {
+    test("is open if the load balancer has no security groups", async () => {
         const { w, a, b } = await balanced();
         const bare = "10.1.0.17";
         w.aws.edit(IRELAND, (scope) => makeInterface(scope, { SubnetId: b.subnetId, PrivateIpAddress: bare, RequesterId: "amazon-elb" }));
@@ -39,14 +39,14 @@ describe("a load balancer", () => {
         });
     });
 
-    test("says so when none is healthy", async () => {
+    test("is dropped if no target is healthy", async () => {
         const { w, a, etcd, behind } = await balanced();
         expect(follow(w, a.node, etcd, ETCD, behind(false))).toMatchObject({
             drop: { reason: "no-target", because: "none of its 1 targets is healthy" },
         });
     });
 
-    test("says so when its target does not admit it", async () => {
+    test("is dropped if the target does not admit the load balancer", async () => {
         const { w, a, b, etcd, behind, nodes } = await balanced();
         await w.ec2.revokeSecurityGroupIngress(nodes);
         const path = follow(w, a.node, etcd, ETCD, behind(true));

@@ -34,7 +34,7 @@ export const follow = ({ aws }: World, from: Endpoint, to: Endpoint | { address:
     aws.edit(from, (scope) => pathBetween(scope, from, to, traffic, findTargets));
 
 /** Two members joined by a peering, with routes and rules in both directions. */
-export async function peered(far: { ec2: (w: World) => Ec2; place: typeof IRELAND }) {
+export async function createPeered(far: { ec2: (w: World) => Ec2; place: typeof IRELAND }) {
     const w = createWorld();
     const [a, b] = [await createMember(w, w.ec2, IRELAND, 0), await createMember(w, far.ec2(w), far.place, 1)];
     const request = { VpcId: a.vpcId, PeerVpcId: b.vpcId, PeerOwnerId: far.place.account, PeerRegion: far.place.region };

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { IRELAND } from "../places.ts";
 import { createWorld } from "../world.ts";
-import { admit, createMember, follow, peered, SAME, unroute } from "./members.ts";
+import { admit, createMember, createPeered, follow, SAME, unroute } from "./members.ts";
 
-describe("the internet", () => {
+describe("a path to the internet", () => {
     async function behindNat() {
         const w = createWorld();
         const a = await createMember(w, w.ec2, IRELAND, 0);
@@ -20,20 +20,20 @@ describe("the internet", () => {
     }
     const OUTSIDE = { address: "198.51.100.1" };
 
-    test("through a NAT gateway and the internet gateway", async () => {
+    test("passes a NAT gateway and the internet gateway", async () => {
         const { w, a, NatGatewayId, GatewayId } = await behindNat();
         const path = follow(w, a.node, OUTSIDE);
         expect(path.open).toBe(true);
         expect(path.forward).toEqual(expect.arrayContaining([NatGatewayId, GatewayId]));
     });
 
-    test("not while the NAT gateway is being deleted", async () => {
+    test("is dropped while the NAT gateway is being deleted", async () => {
         const { w, a, NatGatewayId } = await behindNat();
         await w.ec2.deleteNatGateway({ NatGatewayId });
         expect(follow(w, a.node, OUTSIDE)).toMatchObject({ drop: { reason: "blackhole", at: a.tableId } });
     });
 
-    test("not while the NAT gateway is pending", async () => {
+    test("is dropped while the NAT gateway is pending", async () => {
         const { w, a, GatewayId, publicTable } = await behindNat();
         const SubnetId = await w.subnet(a.vpcId, "10.0.2.0/24");
         await w.ec2.associateRouteTable({ SubnetId, RouteTableId: publicTable });
@@ -47,29 +47,29 @@ describe("the internet", () => {
         expect(follow(w, a.node, OUTSIDE).forward).toContain(GatewayId);
     });
 
-    test("not when the NAT gateway's own subnet leads back to it", async () => {
+    test("is dropped if the NAT gateway's own subnet routes back to it", async () => {
         const { w, a, NatGatewayId, publicTable } = await behindNat();
         await w.ec2.replaceRoute({ RouteTableId: publicTable, DestinationCidrBlock: "0.0.0.0/0", NatGatewayId });
         expect(follow(w, a.node, OUTSIDE)).toMatchObject({ drop: { reason: "nat-unusable", at: NatGatewayId } });
     });
 
-    test("not when the NAT gateway's own subnet has no way out", async () => {
+    test("is dropped if the NAT gateway's own subnet has no route out", async () => {
         const { w, a, publicTable } = await behindNat();
         await w.ec2.deleteRoute({ RouteTableId: publicTable, DestinationCidrBlock: "0.0.0.0/0" });
         expect(follow(w, a.node, OUTSIDE)).toMatchObject({ drop: { reason: "no-route", at: publicTable } });
     });
 
-    test("a private address of another VPC is not found there", async () => {
+    test("does not reach a private address of another VPC", async () => {
         const { w, a } = await behindNat();
         const b = await createMember(w, w.ec2, IRELAND, 1);
         expect(follow(w, a.node, b.node)).toMatchObject({ drop: { reason: "internet" } });
     });
 });
 
-describe("a NAT gateway before a peering", () => {
-    /** a's own table leads to a private NAT gateway, whose subnet's table leads to b. */
-    async function translated() {
-        const made = await peered(SAME);
+describe("a NAT gateway in front of a peering", () => {
+    /** The route table of a leads to a private NAT gateway, and the table of the gateway's subnet leads to b. */
+    async function createTranslated() {
+        const made = await createPeered(SAME);
         const { w, a, b, VpcPeeringConnectionId } = made;
         const SubnetId = await w.subnet(a.vpcId, "10.0.1.0/24");
         const RouteTableId = await w.table(a.vpcId);
@@ -83,8 +83,8 @@ describe("a NAT gateway before a peering", () => {
         return { ...made, NatGatewayId };
     }
 
-    test("is whom the other side admits and answers", async () => {
-        const { w, a, b } = await translated();
+    test("is the source that the other side admits and answers", async () => {
+        const { w, a, b } = await createTranslated();
         expect(follow(w, a.node, b.node).open).toBe(true);
         await w.ec2.revokeSecurityGroupIngress({
             GroupId: b.groupId,
@@ -96,8 +96,8 @@ describe("a NAT gateway before a peering", () => {
         expect(follow(w, a.node, b.node).open).toBe(true);
     });
 
-    test("answers for nobody who has not come through it", async () => {
-        const { w, a, b, NatGatewayId } = await translated();
+    test("drops the answer to a packet that did not pass it", async () => {
+        const { w, a, b, NatGatewayId } = await createTranslated();
         expect(follow(w, b.node, a.node)).toMatchObject({
             open: false,
             drop: { reason: "nat-answer", at: NatGatewayId, direction: "return" },

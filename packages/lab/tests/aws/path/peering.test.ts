@@ -3,15 +3,15 @@ import { makeInterface } from "../../../aws/ec2/interfaces.ts";
 import type { Endpoint, Traffic } from "../../../aws/path/path.ts";
 import { IRELAND, OTHER_IRELAND, VIRGINIA } from "../places.ts";
 import { createWorld, type World } from "../world.ts";
-import { admit, createMember, follow, peered, route, SAME, unroute } from "./members.ts";
+import { admit, createMember, createPeered, follow, route, SAME, unroute } from "./members.ts";
 
-describe("peering", () => {
+describe("a path across a peering", () => {
     test.each([
         ["in one region", SAME],
         ["across regions", { ec2: (w: World) => w.virginia, place: VIRGINIA }],
         ["across accounts", { ec2: (w: World) => w.others, place: OTHER_IRELAND }],
-    ])("open both ways %s", async (_, far) => {
-        const { w, a, b, VpcPeeringConnectionId } = await peered(far);
+    ])("is open in both directions %s", async (_, far) => {
+        const { w, a, b, VpcPeeringConnectionId } = await createPeered(far);
         expect(follow(w, a.node, b.node)).toEqual({
             open: true,
             forward: [a.subnetId, a.tableId, VpcPeeringConnectionId, b.vpcId],
@@ -21,14 +21,14 @@ describe("peering", () => {
         expect(follow(w, b.node, a.node).open).toBe(true);
     });
 
-    test("dropped before anything joins the two", async () => {
+    test("is dropped without a peering and routes", async () => {
         const w = createWorld();
         const [a, b] = [await createMember(w, w.ec2, IRELAND, 0), await createMember(w, w.ec2, IRELAND, 1)];
         expect(follow(w, a.node, b.node)).toMatchObject({ open: false, drop: { reason: "no-route", at: a.tableId, direction: "forward" } });
     });
 
-    test("without the route there", async () => {
-        const { w, a, b } = await peered(SAME);
+    test("is dropped without the forward route", async () => {
+        const { w, a, b } = await createPeered(SAME);
         await unroute(a, b);
         expect(follow(w, a.node, b.node)).toMatchObject({
             drop: { reason: "no-route", at: a.tableId, direction: "forward" },
@@ -36,8 +36,8 @@ describe("peering", () => {
         });
     });
 
-    test("without the route back", async () => {
-        const { w, a, b } = await peered(SAME);
+    test("is dropped without the return route", async () => {
+        const { w, a, b } = await createPeered(SAME);
         await unroute(b, a);
         expect(follow(w, a.node, b.node)).toMatchObject({
             drop: { reason: "no-route", at: b.tableId, direction: "return" },
@@ -45,8 +45,8 @@ describe("peering", () => {
         });
     });
 
-    test("without the peering", async () => {
-        const { w, a, b, VpcPeeringConnectionId } = await peered(SAME);
+    test("is dropped when the peering has been deleted", async () => {
+        const { w, a, b, VpcPeeringConnectionId } = await createPeered(SAME);
         await a.ec2.deleteVpcPeeringConnection({ VpcPeeringConnectionId });
         expect(follow(w, a.node, b.node)).toMatchObject({
             drop: { reason: "blackhole", at: a.tableId, direction: "forward" },
@@ -54,8 +54,8 @@ describe("peering", () => {
         });
     });
 
-    test("without the ingress rule, or with one for another port", async () => {
-        const { w, a, b } = await peered(SAME);
+    test("is dropped without an ingress rule for its port", async () => {
+        const { w, a, b } = await createPeered(SAME);
         const summary = (port: number) =>
             `10.0.0.10 → 10.1.0.10 tcp/${port} is dropped at ${b.groupId}: no ingress rule allows tcp/${port} from 10.0.0.10`;
         expect(follow(w, a.node, b.node, { protocol: "tcp", port: 2380 })).toMatchObject({
@@ -66,12 +66,12 @@ describe("peering", () => {
         const ids = SecurityGroupRules.filter(({ IsEgress }) => !IsEgress).map(({ SecurityGroupRuleId }) => SecurityGroupRuleId);
         await b.ec2.revokeSecurityGroupIngress({ GroupId: b.groupId, SecurityGroupRuleIds: ids });
         expect(follow(w, a.node, b.node)).toMatchObject({ drop: { reason: "ingress-rule", at: b.groupId }, summary: summary(2379) });
-        // Groups are stateful: what b starts is answered all the same.
+        // Security groups are stateful: answers to connections from b are still allowed.
         expect(follow(w, b.node, a.node).open).toBe(true);
     });
 
-    test("without an egress rule", async () => {
-        const { w, a, b } = await peered(SAME);
+    test("is dropped without an egress rule", async () => {
+        const { w, a, b } = await createPeered(SAME);
         const everything = [{ IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] }];
         await a.ec2.revokeSecurityGroupEgress({ GroupId: a.groupId, IpPermissions: everything });
         expect(follow(w, a.node, b.node)).toMatchObject({
@@ -82,14 +82,14 @@ describe("peering", () => {
     });
 
     test("is not transitive", async () => {
-        const { w, a, b, VpcPeeringConnectionId } = await peered(SAME);
+        const { w, a, b, VpcPeeringConnectionId } = await createPeered(SAME);
         const c = await createMember(w, w.ec2, IRELAND, 2);
         await route(a, c, { VpcPeeringConnectionId });
         expect(follow(w, a.node, c.node)).toMatchObject({ drop: { reason: "wrong-vpc", at: b.vpcId } });
     });
 
-    test("the longest prefix decides", async () => {
-        const { w, a, b } = await peered(SAME);
+    test("follows the route with the longest prefix", async () => {
+        const { w, a, b } = await createPeered(SAME);
         const GatewayId = await w.gateway(a.vpcId);
         await a.ec2.createRoute({ RouteTableId: a.tableId, DestinationCidrBlock: "0.0.0.0/0", GatewayId });
         expect(follow(w, a.node, b.node).open).toBe(true);
@@ -97,8 +97,8 @@ describe("peering", () => {
         expect(follow(w, a.node, b.node)).toMatchObject({ drop: { reason: "no-public-address" } });
     });
 
-    test("a rule may name a group across it, and means nobody else", async () => {
-        const { w, a, b } = await peered(SAME);
+    test("is open by a rule that refers to the sender's group, and for no other group", async () => {
+        const { w, a, b } = await createPeered(SAME);
         await b.ec2.authorizeSecurityGroupIngress({
             GroupId: b.groupId,
             IpPermissions: [{ IpProtocol: "tcp", FromPort: 443, ToPort: 443, UserIdGroupPairs: [{ GroupId: a.groupId }] }],
@@ -110,9 +110,9 @@ describe("peering", () => {
     });
 });
 
-describe("addresses", () => {
-    test("a pod has its node's groups, a free address none unless they are given", async () => {
-        const { w, a, b } = await peered(SAME);
+describe("the ends of a path", () => {
+    test("an unused address has no security groups unless they are given", async () => {
+        const { w, a, b } = await createPeered(SAME);
         w.aws.edit(IRELAND, (scope) => {
             makeInterface(scope, { SubnetId: a.subnetId, Groups: [a.groupId], PrivateIpAddress: "10.0.0.20", RequesterId: "eks" });
         });
@@ -121,12 +121,12 @@ describe("addresses", () => {
         expect(follow(w, { ...pod, securityGroupIds: [a.groupId] }, b.node).open).toBe(true);
     });
 
-    test("outside every subnet there is nobody", async () => {
-        const { w, a, b } = await peered(SAME);
+    test("an address outside every subnet does not exist", async () => {
+        const { w, a, b } = await createPeered(SAME);
         expect(follow(w, a.node, { ...b.node, address: "10.1.200.1" })).toMatchObject({ drop: { reason: "no-subnet", at: b.vpcId } });
     });
 
-    test("within one VPC, the local route leads there", async () => {
+    test("the local route leads to addresses of the same VPC", async () => {
         const w = createWorld();
         const a = await createMember(w, w.ec2, IRELAND, 0);
         await admit(a, "10.0.0.0/24");

@@ -3,10 +3,10 @@ import { IRELAND, VIRGINIA } from "../places.ts";
 import { createWorld, type World } from "../world.ts";
 import { admit, createMember, type Ec2, follow, type Member, route } from "./members.ts";
 
-describe("transit gateways", () => {
-    async function attach(w: World, one: Member, TransitGatewayId: string) {
-        const request = { TransitGatewayId, VpcId: one.vpcId, SubnetIds: [one.subnetId] };
-        const { TransitGatewayVpcAttachment } = await one.ec2.createTransitGatewayVpcAttachment(request);
+describe("a path across transit gateways", () => {
+    async function attach(w: World, member: Member, TransitGatewayId: string) {
+        const request = { TransitGatewayId, VpcId: member.vpcId, SubnetIds: [member.subnetId] };
+        const { TransitGatewayVpcAttachment } = await member.ec2.createTransitGatewayVpcAttachment(request);
         w.minutes(1);
         return TransitGatewayVpcAttachment.TransitGatewayAttachmentId;
     }
@@ -15,45 +15,45 @@ describe("transit gateways", () => {
         w.minutes(2);
         return { id: TransitGateway.TransitGatewayId, table: TransitGateway.Options.AssociationDefaultRouteTableId ?? "" };
     }
-    async function joined() {
+    async function createAttachedPair() {
         const w = createWorld();
         const [a, b] = [await createMember(w, w.ec2, IRELAND, 0), await createMember(w, w.ec2, IRELAND, 1)];
         const { id: TransitGatewayId, table } = await hub(w, w.ec2);
-        const [of, to] = [await attach(w, a, TransitGatewayId), await attach(w, b, TransitGatewayId)];
+        const [fromAttachment, toAttachment] = [await attach(w, a, TransitGatewayId), await attach(w, b, TransitGatewayId)];
         await Promise.all([route(a, b, { TransitGatewayId }), route(b, a, { TransitGatewayId }), admit(b, a.cidr)]);
-        return { w, a, b, TransitGatewayId, table, of, to };
+        return { w, a, b, TransitGatewayId, table, fromAttachment, toAttachment };
     }
 
-    test("open within a region", async () => {
-        const { w, a, b, TransitGatewayId, table, to } = await joined();
+    test("is open within a region", async () => {
+        const { w, a, b, TransitGatewayId, table, toAttachment } = await createAttachedPair();
         expect(follow(w, a.node, b.node)).toMatchObject({
             open: true,
-            forward: [a.subnetId, a.tableId, TransitGatewayId, table, to, b.vpcId],
+            forward: [a.subnetId, a.tableId, TransitGatewayId, table, toAttachment, b.vpcId],
         });
     });
 
-    test("without the attachment of the other side", async () => {
-        const { w, a, b, table, to } = await joined();
-        await w.ec2.deleteTransitGatewayVpcAttachment({ TransitGatewayAttachmentId: to });
+    test("is dropped without the attachment of the other side", async () => {
+        const { w, a, b, table, toAttachment } = await createAttachedPair();
+        await w.ec2.deleteTransitGatewayVpcAttachment({ TransitGatewayAttachmentId: toAttachment });
         expect(follow(w, a.node, b.node)).toMatchObject({ drop: { reason: "no-gateway-route", at: table, direction: "forward" } });
     });
 
-    test("without the association of its own attachment", async () => {
-        const { w, a, b, table, of } = await joined();
-        await w.ec2.disassociateTransitGatewayRouteTable({ TransitGatewayRouteTableId: table, TransitGatewayAttachmentId: of });
-        expect(follow(w, a.node, b.node)).toMatchObject({ drop: { reason: "no-association", at: of } });
+    test("is dropped without the association of the sender's attachment", async () => {
+        const { w, a, b, table, fromAttachment } = await createAttachedPair();
+        await w.ec2.disassociateTransitGatewayRouteTable({ TransitGatewayRouteTableId: table, TransitGatewayAttachmentId: fromAttachment });
+        expect(follow(w, a.node, b.node)).toMatchObject({ drop: { reason: "no-association", at: fromAttachment } });
     });
 
-    test("where the gateway's route leads nowhere", async () => {
-        const { w, a, b, table } = await joined();
+    test("is dropped by a blackhole route", async () => {
+        const { w, a, b, table } = await createAttachedPair();
         await w.ec2.createTransitGatewayRoute({ TransitGatewayRouteTableId: table, DestinationCidrBlock: "10.1.0.0/24", Blackhole: true });
         expect(follow(w, a.node, b.node)).toMatchObject({
             drop: { reason: "gateway-blackhole", at: table, because: "its route for 10.1.0.0/24 leads nowhere" },
         });
     });
 
-    test("from a zone in which the VPC is not attached", async () => {
-        const { w, a, b, TransitGatewayId } = await joined();
+    test("is dropped from a zone without an attachment", async () => {
+        const { w, a, b, TransitGatewayId } = await createAttachedPair();
         const { SubnetId } = (await w.ec2.createSubnet({ VpcId: a.vpcId, CidrBlock: "10.0.7.0/24", AvailabilityZone: "eu-west-1b" }))
             .Subnet;
         await w.ec2.associateRouteTable({ SubnetId, RouteTableId: a.tableId });
@@ -61,7 +61,7 @@ describe("transit gateways", () => {
         expect(follow(w, node, b.node)).toMatchObject({ drop: { reason: "no-attachment-in-zone", at: TransitGatewayId } });
     });
 
-    test("across regions, by static routes, and not without the one back", async () => {
+    test("is open across regions with static routes in both directions", async () => {
         const w = createWorld();
         const [a, b] = [await createMember(w, w.ec2, IRELAND, 0), await createMember(w, w.virginia, VIRGINIA, 1)];
         const [east, west] = [await hub(w, w.ec2), await hub(w, w.virginia)];
