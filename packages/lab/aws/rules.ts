@@ -122,11 +122,7 @@ export const KEPT_RULES = {
         "refuses to delete the default group",
         "allows 60 rules per group by default",
     ],
-    "launch templates": [
-        "creates and deletes a template",
-        "refuses a duplicate name",
-        "returns the data of each version",
-    ],
+    "launch templates": ["creates and deletes a template", "refuses a duplicate name", "returns the data of each version"],
     "transit gateways": [
         "creates a gateway, which is pending",
         "becomes available",
@@ -145,10 +141,7 @@ export const KEPT_RULES = {
         "does not propagate across a peering, which static routes can use",
         "shows another account only a shared gateway, whose owner accepts its attachment",
     ],
-    accounts: [
-        "creates a VPC in a second account",
-        "hides it from the first account",
-    ],
+    accounts: ["creates a VPC in a second account", "hides it from the first account"],
     IAM: [
         "creates a role",
         "creates a node role with its policies",
@@ -160,12 +153,7 @@ export const KEPT_RULES = {
         "creates and deletes an OIDC provider",
         "refuses a duplicate OIDC provider",
     ],
-    KMS: [
-        "creates a key",
-        "creates and deletes an alias",
-        "refuses a duplicate alias",
-        "returns rotation, policy and tags of a key",
-    ],
+    KMS: ["creates a key", "creates and deletes an alias", "refuses a duplicate alias", "returns rotation, policy and tags of a key"],
     STS: [
         "returns the caller's identity",
         "isolates regions",

@@ -1,4 +1,5 @@
 import type { Scope } from "../scope.ts";
+import { cidrReservationActions } from "./cidr-reservations.ts";
 import { elasticIpActions } from "./elastic-ips.ts";
 import { flowLogActions, flowLogs } from "./flow-logs.ts";
 import { interfaceActions } from "./interfaces.ts";
@@ -30,9 +31,11 @@ import { type Taggable, tagActions } from "./tags.ts";
 import { vpcAttachmentActions } from "./transit/attachments.ts";
 import { transitGatewayActions } from "./transit/gateways.ts";
 import { transitPeeringActions } from "./transit/peering.ts";
+import { transitRouteActions } from "./transit/route-actions.ts";
 import { transitRouteTableActions } from "./transit/route-tables.ts";
 import { peeringAttachments, transitGateways, transitRouteTables, vpcAttachments } from "./transit/tables.ts";
 import { vpcActions } from "./vpc.ts";
+import { vpcCidrActions } from "./vpc-cidrs.ts";
 import { zoneActions } from "./zones.ts";
 
 /** The tables of EC2: what can be tagged, and what must be empty after the last destroy. */
@@ -60,8 +63,10 @@ export const EC2_TABLES: readonly Taggable[] = [
 /** Simulated EC2: networking, launch templates and tags. There are no actions on instances: EKS node groups create them. */
 export const ec2 = (scope: Scope) => ({
     ...vpcActions(scope),
+    ...vpcCidrActions(scope),
     ...aclActions(scope),
     ...subnetActions(scope),
+    ...cidrReservationActions(scope),
     ...zoneActions(scope),
     ...internetGatewayActions(scope),
     ...elasticIpActions(scope),
@@ -78,5 +83,6 @@ export const ec2 = (scope: Scope) => ({
     ...vpcAttachmentActions(scope),
     ...transitPeeringActions(scope),
     ...transitRouteTableActions(scope),
+    ...transitRouteActions(scope),
     ...tagActions(EC2_TABLES)(scope),
 });

@@ -3,7 +3,17 @@ import { type Filter, filtered } from "../filters.ts";
 import type { Quota, Scope } from "../scope.ts";
 import { missing } from "./errors.ts";
 import { makeInterface } from "./interfaces.ts";
-import { type Address, addresses, interfaces, internetGateways, type NatGateway, natGateways, shown, subnets } from "./tables.ts";
+import {
+    type Address,
+    addresses,
+    interfaces,
+    internetGateways,
+    type NatGateway,
+    type NetworkInterface,
+    natGateways,
+    shown,
+    subnets,
+} from "./tables.ts";
 import { type TagSpecification, tagNew, tagsOf } from "./tags.ts";
 
 export const NAT_GATEWAYS_PER_ZONE: Quota = { code: "L-FE5A380F", default: 5 };
@@ -53,19 +63,7 @@ export const natGatewayActions = (scope: Scope) => {
                 InterfaceType: "nat_gateway",
                 RequesterId: "amazon-nat-gateway",
             });
-            const AssociationId = address && scope.id("eipassoc");
-            if (address) {
-                const { PublicIp } = address;
-                interfaces.in(scope).update(eni.NetworkInterfaceId, {
-                    Association: { PublicIp, AllocationId, AssociationId, IpOwnerId: scope.account },
-                });
-                addresses.in(scope).update(address.AllocationId, {
-                    AssociationId,
-                    NetworkInterfaceId: eni.NetworkInterfaceId,
-                    NetworkInterfaceOwnerId: scope.account,
-                    PrivateIpAddress: eni.PrivateIpAddress,
-                });
-            }
+            const AssociationId = address && associateAddress(scope, address, eni);
             const made = rows.put(NatGatewayId, {
                 ...nat,
                 NatGatewayAddresses: [
@@ -113,6 +111,17 @@ export const natGatewayActions = (scope: Scope) => {
         },
     };
 };
+
+/** Associates an Elastic IP with an interface. Returns the ID of the association. */
+function associateAddress(scope: Scope, { AllocationId, PublicIp }: Readonly<Address>, eni: Readonly<NetworkInterface>): string {
+    const { NetworkInterfaceId, PrivateIpAddress } = eni;
+    const AssociationId = scope.id("eipassoc");
+    const Association = { PublicIp, AllocationId, AssociationId, IpOwnerId: scope.account };
+    interfaces.in(scope).update(NetworkInterfaceId, { Association });
+    const association = { AssociationId, NetworkInterfaceId, NetworkInterfaceOwnerId: scope.account, PrivateIpAddress };
+    addresses.in(scope).update(AllocationId, association);
+    return AssociationId;
+}
 
 /** Failures that AWS only reports after the call has succeeded. */
 function failureOf(address: Readonly<Address> | undefined, vpcWithoutInternet: string | undefined) {

@@ -14,7 +14,7 @@ export const SUBNETS_PER_VPC: Quota = { code: "L-407747CB", default: 200 };
 /** Number of addresses that AWS reserves in each subnet: the first four and the last. */
 const RESERVED = 5;
 
-/** The actions on subnets and on their CIDR reservations. */
+/** The actions on subnets. */
 export const subnetActions = (scope: Scope) => {
     const rows = subnets.in(scope);
     const need = (id: string) => rows.need(id, () => missing("subnet", id));
@@ -108,58 +108,6 @@ export const subnetActions = (scope: Scope) => {
                     });
             rows.delete(SubnetId);
             forgetTags(scope, SubnetId);
-        },
-
-        createSubnetCidrReservation: (request: {
-            SubnetId: string;
-            Cidr: string;
-            ReservationType: "explicit" | "prefix";
-            Description?: string;
-            TagSpecifications?: TagSpecification[];
-        }) => {
-            const { SubnetId, ReservationType, Description } = request;
-            const subnet = need(SubnetId);
-            const cidr = parseCidr(request.Cidr);
-            if (!cidr) throw invalidCidr(request.Cidr, "cidr");
-            if (!contains(subnet.CidrBlock, cidr))
-                throw invalidValue(`The CIDR '${cidr}' is not within the CIDR range of the subnet '${SubnetId}'`);
-            const others = reservations
-                .in(scope)
-                .list()
-                .filter((reservation) => reservation.SubnetId === SubnetId);
-            if (others.some((reservation) => overlap(reservation.Cidr, cidr)))
-                throw invalidValue(`The CIDR '${cidr}' overlaps with an existing CIDR reservation in the subnet '${SubnetId}'`);
-            const SubnetCidrReservationId = scope.id("scr");
-            const made = reservations.in(scope).put(SubnetCidrReservationId, {
-                SubnetCidrReservationId,
-                SubnetId,
-                Cidr: cidr,
-                ReservationType,
-                OwnerId: scope.account,
-                ...(Description !== undefined && { Description }),
-            });
-            tagNew(scope, "subnet-cidr-reservation", SubnetCidrReservationId, request.TagSpecifications);
-            return { SubnetCidrReservation: shown(made, tagsOf(scope, SubnetCidrReservationId)) };
-        },
-
-        getSubnetCidrReservations: ({ SubnetId, Filters }: { SubnetId: string; Filters?: Filter[] }) => {
-            need(SubnetId);
-            const all = reservations
-                .in(scope)
-                .list()
-                .filter((reservation) => reservation.SubnetId === SubnetId);
-            const withTags = all.map((reservation) => shown(reservation, tagsOf(scope, reservation.SubnetCidrReservationId)));
-            return {
-                SubnetIpv4CidrReservations: filtered(withTags, Filters, { reservationType: ({ ReservationType }) => ReservationType }),
-                SubnetIpv6CidrReservations: [],
-            };
-        },
-
-        deleteSubnetCidrReservation: ({ SubnetCidrReservationId: id }: { SubnetCidrReservationId: string }) => {
-            const deleted = reservations.in(scope).need(id, () => missing("reservation", id));
-            reservations.in(scope).delete(id);
-            forgetTags(scope, id);
-            return { DeletedSubnetCidrReservation: shown(deleted, []) };
         },
     };
 };

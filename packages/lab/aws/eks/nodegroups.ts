@@ -1,4 +1,5 @@
 import { groups, instancesOf } from "../autoscaling.ts";
+import type { Subnet } from "../ec2/tables.ts";
 import type { Quota, Scope } from "../scope.ts";
 import { putEntry } from "./access.ts";
 import { checkRole, knownSubnets } from "./cluster-checks.ts";
@@ -84,10 +85,7 @@ export const nodegroupActions = (scope: Scope) => {
             const version = request.version ?? clusterVersion;
             checkSkew(version, clusterVersion);
             checkRole(scope, nodeRole, "ec2.amazonaws.com");
-            const subnets = knownSubnets(scope, request.subnets);
-            const foreign = subnets.find(({ VpcId }) => VpcId !== resourcesVpcConfig.vpcId);
-            if (subnets.length === 0 || foreign)
-                throw invalid(`Subnets [${request.subnets.join(", ")}] are not all in VPC ${resourcesVpcConfig.vpcId} of the cluster`);
+            const subnets = subnetsInVpc(scope, request.subnets, resourcesVpcConfig.vpcId);
             const data = launchTemplate && templateData(scope, launchTemplate);
             if (launchTemplate && data) checkTemplateUse(data, request, launchTemplate);
             const types = instanceTypes ?? [String(data?.InstanceType ?? "t3.medium")];
@@ -96,7 +94,6 @@ export const nodegroupActions = (scope: Scope) => {
             checkTaints(taints);
 
             const id = scope.hex(32);
-            const group = `eks-${nodegroupName}-${id}`;
             const now = scope.now.toISOString();
             const nodegroup = rows.put(keyOf(request), {
                 nodegroupName,
@@ -115,25 +112,13 @@ export const nodegroupActions = (scope: Scope) => {
                 nodeRole,
                 labels: request.labels ?? {},
                 taints,
-                resources: { autoScalingGroups: [{ name: group }] },
+                resources: { autoScalingGroups: [{ name: `eks-${nodegroupName}-${id}` }] },
                 ...(launchTemplate ? { launchTemplate } : { diskSize: request.diskSize ?? 20 }),
                 updateConfig: request.updateConfig ?? { maxUnavailable: 1 },
                 health: { issues: [] },
                 tags,
             });
-            groups.in(scope).put(group, {
-                AutoScalingGroupName: group,
-                AutoScalingGroupARN: scope.arn("autoscaling", `autoScalingGroup:${id}:autoScalingGroupName/${group}`),
-                MinSize: scalingConfig.minSize,
-                MaxSize: scalingConfig.maxSize,
-                DesiredCapacity: scalingConfig.desiredSize,
-                AvailabilityZones: [...new Set(subnets.map(({ AvailabilityZone }) => AvailabilityZone))],
-                VPCZoneIdentifier: request.subnets.join(","),
-                HealthCheckType: "EC2",
-                CreatedTime: now,
-                TargetGroupARNs: [],
-                Tags: groupTags(group, clusterName, nodegroupName),
-            });
+            putAutoScalingGroup(scope, nodegroup, id, subnets);
             // EKS creates the access entry for the nodes of managed node groups itself.
             if (accessConfig.authenticationMode !== "CONFIG_MAP" && !accessEntries.in(scope).get(`${clusterName}/${nodeRole}`))
                 putEntry(scope, { clusterName, principalArn: nodeRole, type: "EC2_LINUX" });
@@ -216,6 +201,31 @@ export const nodegroupActions = (scope: Scope) => {
         },
     };
 };
+
+function subnetsInVpc(scope: Scope, ids: readonly string[], vpcId: string): Readonly<Subnet>[] {
+    const subnets = knownSubnets(scope, ids);
+    if (subnets.length === 0 || subnets.some((subnet) => subnet.VpcId !== vpcId))
+        throw invalid(`Subnets [${ids.join(", ")}] are not all in VPC ${vpcId} of the cluster`);
+    return subnets;
+}
+
+function putAutoScalingGroup(scope: Scope, nodegroup: Readonly<Nodegroup>, id: string, subnets: readonly Readonly<Subnet>[]): void {
+    const { clusterName, nodegroupName, scalingConfig, createdAt } = nodegroup;
+    const group = `eks-${nodegroupName}-${id}`;
+    groups.in(scope).put(group, {
+        AutoScalingGroupName: group,
+        AutoScalingGroupARN: scope.arn("autoscaling", `autoScalingGroup:${id}:autoScalingGroupName/${group}`),
+        MinSize: scalingConfig.minSize,
+        MaxSize: scalingConfig.maxSize,
+        DesiredCapacity: scalingConfig.desiredSize,
+        AvailabilityZones: [...new Set(subnets.map(({ AvailabilityZone }) => AvailabilityZone))],
+        VPCZoneIdentifier: nodegroup.subnets.join(","),
+        HealthCheckType: "EC2",
+        CreatedTime: createdAt,
+        TargetGroupARNs: [],
+        Tags: groupTags(group, clusterName, nodegroupName),
+    });
+}
 
 function groupTags(group: string, clusterName: string, nodegroupName: string) {
     const tags = {

@@ -19,6 +19,11 @@ import {
     withAttributes,
 } from "./tables.ts";
 
+interface Placement {
+    subnet: Readonly<Subnet>;
+    address: string | undefined;
+}
+
 interface SubnetMapping {
     SubnetId: string;
     PrivateIPv4Address?: string;
@@ -74,35 +79,7 @@ export const loadBalancerActions = (scope: Scope) => {
             if (rows.list().length >= scope.quota(NETWORK_LOAD_BALANCERS))
                 throw new AwsError("TooManyLoadBalancers", "The maximum number of load balancers has been reached");
 
-            const id = scope.hex(16);
-            const made = placements.map(({ subnet, address }) => ({
-                subnet,
-                eni: balancerInterface(scope, subnet, address, `${Name}/${id}`, SecurityGroups),
-            }));
-            const LoadBalancerArn = scope.arn("elasticloadbalancing", `loadbalancer/net/${Name}/${id}`);
-            const balancer = rows.put(LoadBalancerArn, {
-                LoadBalancerArn,
-                LoadBalancerName: Name,
-                DNSName: `${Name}-${id}.elb.${scope.region}.amazonaws.com`,
-                CanonicalHostedZoneId: "Z3F0SRJ5LGBH90",
-                CreatedTime: scope.now.toISOString(),
-                Scheme,
-                VpcId,
-                State: { Code: "provisioning" },
-                Type: "network",
-                AvailabilityZones: made.map(({ subnet, eni }) => ({
-                    ZoneName: subnet.AvailabilityZone,
-                    SubnetId: subnet.SubnetId,
-                    LoadBalancerAddresses: [{ PrivateIPv4Address: eni.PrivateIpAddress }],
-                })),
-                SecurityGroups,
-                IpAddressType,
-                attributes: ATTRIBUTES,
-                tags: Tags,
-                interfaces: made.map(({ eni }) => eni.NetworkInterfaceId),
-                request: settings,
-            });
-            scope.schedule(loadBalancers, LoadBalancerArn, [{ after: 120_000, set: { State: { Code: "active" } } }]);
+            const balancer = putBalancer(scope, placements, { Name, Scheme, SecurityGroups, IpAddressType, tags: Tags, request: settings });
             return { LoadBalancers: [show(balancer)] };
         },
 
@@ -158,7 +135,7 @@ function bySubnet(a: SubnetMapping, b: SubnetMapping): number {
 }
 
 /** The subnets of a load balancer, one per zone, and the address requested in each. */
-function placementsOf(scope: Scope, mappings: readonly SubnetMapping[], scheme: LoadBalancer["Scheme"]) {
+function placementsOf(scope: Scope, mappings: readonly SubnetMapping[], scheme: LoadBalancer["Scheme"]): Placement[] {
     if (mappings.length === 0) throw invalid("At least one subnet must be specified");
     const placements = mappings.map(({ SubnetId, PrivateIPv4Address: address }) => ({
         subnet: subnets.in(scope).need(SubnetId, () => new AwsError("SubnetNotFound", `The subnet ID '${SubnetId}' does not exist`)),
@@ -185,7 +162,40 @@ function placementsOf(scope: Scope, mappings: readonly SubnetMapping[], scheme: 
     return placements;
 }
 
-function balancerInterface(scope: Scope, { SubnetId }: Readonly<Subnet>, address: string | undefined, name: string, Groups: string[]) {
+/** Creates a load balancer, with an interface in each subnet. */
+function putBalancer(
+    scope: Scope,
+    placements: readonly Placement[],
+    { Name, ...settings }: { Name: string } & Pick<LoadBalancer, "Scheme" | "SecurityGroups" | "IpAddressType" | "tags" | "request">,
+): Readonly<LoadBalancer> {
+    const id = scope.hex(16);
+    const made = placements.map(({ subnet, address }) => ({
+        subnet,
+        eni: makeBalancerInterface(scope, subnet, address, `${Name}/${id}`, settings.SecurityGroups),
+    }));
+    const LoadBalancerArn = scope.arn("elasticloadbalancing", `loadbalancer/net/${Name}/${id}`);
+    scope.schedule(loadBalancers, LoadBalancerArn, [{ after: 120_000, set: { State: { Code: "active" } } }]);
+    return loadBalancers.in(scope).put(LoadBalancerArn, {
+        LoadBalancerArn,
+        LoadBalancerName: Name,
+        DNSName: `${Name}-${id}.elb.${scope.region}.amazonaws.com`,
+        CanonicalHostedZoneId: "Z3F0SRJ5LGBH90",
+        CreatedTime: scope.now.toISOString(),
+        VpcId: placements[0]?.subnet.VpcId ?? "",
+        State: { Code: "provisioning" },
+        Type: "network",
+        AvailabilityZones: made.map(({ subnet, eni }) => ({
+            ZoneName: subnet.AvailabilityZone,
+            SubnetId: subnet.SubnetId,
+            LoadBalancerAddresses: [{ PrivateIPv4Address: eni.PrivateIpAddress }],
+        })),
+        attributes: ATTRIBUTES,
+        interfaces: made.map(({ eni }) => eni.NetworkInterfaceId),
+        ...settings,
+    });
+}
+
+function makeBalancerInterface(scope: Scope, { SubnetId }: Readonly<Subnet>, address: string | undefined, name: string, Groups: string[]) {
     try {
         return makeInterface(scope, {
             SubnetId,

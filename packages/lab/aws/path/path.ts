@@ -104,16 +104,20 @@ export function pathBetween(
 
     const targets = destination.interface && findTargets?.(world.at(far), destination.interface, traffic);
     if (targets) {
-        const healthy = targets.filter((target) => target.healthy);
-        const onward = healthy.map((target) => pathBetween(world, far, target.endpoint, { ...traffic, port: target.port }));
-        const open = onward.find((path) => path.open);
-        if (!open) {
-            const why = onward[0]?.summary ?? `none of its ${targets.length} targets is healthy`;
-            return dropped({ reason: "no-target", at: destination.interface?.NetworkInterfaceId ?? far.address, because: why }, "forward");
-        }
-        legs.forward = [...legs.forward, ...open.forward];
+        const onward = pathToTarget(world, far, targets, traffic);
+        if ("because" in onward)
+            return dropped({ reason: "no-target", at: destination.interface?.NetworkInterfaceId ?? far.address, ...onward }, "forward");
+        legs.forward = [...legs.forward, ...onward.forward];
     }
     return { ...legs, open: true, summary: `${connection} is open: ${legs.forward.join(", ")}; return path: ${legs.return.join(", ")}` };
+}
+
+/** The path from a load balancer to the first healthy target that it can reach, or why there is none. */
+function pathToTarget(world: Scope, balancer: Endpoint, targets: readonly Target[], traffic: Traffic): Path | { because: string } {
+    const healthy = targets.filter((target) => target.healthy);
+    const paths = healthy.map((target) => pathBetween(world, balancer, target.endpoint, { ...traffic, port: target.port }));
+    const open = paths.find((path) => path.open);
+    return open ?? { because: paths[0]?.summary ?? `none of its ${targets.length} targets is healthy` };
 }
 
 /** The interface that has an address, as its own or in one of its pod prefixes. */

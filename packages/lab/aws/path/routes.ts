@@ -2,7 +2,7 @@ import { holds, prefixOf } from "../cidr.ts";
 import { peerings } from "../ec2/peering/tables.ts";
 import { tableOf } from "../ec2/routes/route-tables.ts";
 import { routeState } from "../ec2/routes/routes.ts";
-import { type NatGateway, natGateways, type Route, type Subnet, subnets } from "../ec2/tables.ts";
+import { natGateways, type Route, type Subnet, subnets } from "../ec2/tables.ts";
 import { transitHop } from "../ec2/transit/routes.ts";
 import { attachmentOf, peeringAttachments, vpcAttachments } from "../ec2/transit/tables.ts";
 import type { Place } from "../memory.ts";
@@ -58,105 +58,135 @@ export function subnetOf(scope: Scope, vpcId: string, address: string): Readonly
         .find((subnet) => subnet.VpcId === vpcId && holds(subnet.CidrBlock, address));
 }
 
+/** Where a packet starts. */
+interface Start extends VpcAt {
+    subnet: Readonly<Subnet>;
+    /** Whether the sender has a public address. */
+    public: boolean;
+}
+
 /**
  * Follows routes from a subnet to `address`.
  *
  * @param to the VPC that contains `address`; undefined: it is on the internet
  */
-export function followRoutes(
-    world: Scope,
-    from: VpcAt & { subnet: Readonly<Subnet>; public: boolean },
-    address: string,
-    to: VpcAt | undefined,
-): Journey {
-    const scope = world.at(from);
-    const table = tableOf(scope, from.subnet);
-    const hops = [from.subnet.SubnetId];
-    if (!table) return { hops, drop: { reason: "no-route", at: from.subnet.SubnetId, because: "it has no route table" } };
-    hops.push(table.RouteTableId);
-    const drop = (reason: Drop["reason"], at: string, because: string): Journey => ({ hops, drop: { reason, at, because } });
+export function followRoutes(world: Scope, from: Start, address: string, to: VpcAt | undefined): Journey {
+    return new Packet(world, from, address, to).followRoutes();
+}
 
-    const route = longestMatch(table.Routes, address);
-    if (!route) return drop("no-route", table.RouteTableId, `it has no route to ${address}`);
-    const target = targetOf(route);
-    if (routeState(scope, table, route) === "blackhole")
-        return drop(
-            "blackhole",
-            table.RouteTableId,
-            `its route for ${route.DestinationCidrBlock} leads to ${target}, which takes no packets`,
-        );
-    hops.push(target);
+/** A packet on its way, and the resources that it has passed. */
+class Packet {
+    readonly #world: Scope;
+    readonly #scope: Scope;
+    readonly #from: Start;
+    readonly #address: string;
+    readonly #to: VpcAt | undefined;
+    readonly #hops: string[];
 
-    if (route.GatewayId === "local") return arrive({ ...from }, hops);
-    if (route.VpcPeeringConnectionId) {
-        const peering = peerings.in(scope).get(route.VpcPeeringConnectionId);
-        const far = [peering?.RequesterVpcInfo, peering?.AccepterVpcInfo].find((side) => side && side.VpcId !== from.vpcId);
-        return arrive(
-            { account: far?.OwnerId ?? "", region: far?.Region ?? "", vpcId: far?.VpcId ?? "" },
-            hops,
-            route.VpcPeeringConnectionId,
-        );
+    constructor(world: Scope, from: Start, address: string, to: VpcAt | undefined) {
+        this.#world = world;
+        this.#scope = world.at(from);
+        this.#from = from;
+        this.#address = address;
+        this.#to = to;
+        this.#hops = [from.subnet.SubnetId];
     }
-    if (route.TransitGatewayId) return throughGateway(route.TransitGatewayId);
-    if (route.NatGatewayId) return throughNat(natGateways.in(scope).get(route.NatGatewayId));
-    if (route.GatewayId) {
-        if (!from.public)
-            return drop("no-public-address", from.subnet.SubnetId, `${target} carries only packets of interfaces with a public address`);
-        return to ? drop("internet", target, `${address} is routed to the internet, where it does not exist`) : { hops };
+
+    followRoutes(): Journey {
+        const { subnet, vpcId } = this.#from;
+        const table = tableOf(this.#scope, subnet);
+        if (!table) return this.#drop("no-route", subnet.SubnetId, "it has no route table");
+        this.#hops.push(table.RouteTableId);
+        const route = longestMatch(table.Routes, this.#address);
+        if (!route) return this.#drop("no-route", table.RouteTableId, `it has no route to ${this.#address}`);
+        const target = targetOf(route);
+        if (routeState(this.#scope, table, route) === "blackhole")
+            return this.#drop(
+                "blackhole",
+                table.RouteTableId,
+                `its route for ${route.DestinationCidrBlock} leads to ${target}, which takes no packets`,
+            );
+        this.#hops.push(target);
+
+        if (route.GatewayId === "local") return this.#arrive(vpcId);
+        if (route.VpcPeeringConnectionId) return this.#throughPeering(route.VpcPeeringConnectionId);
+        if (route.TransitGatewayId) return this.#throughTransitGateways(route.TransitGatewayId);
+        if (route.NatGatewayId) return this.#throughNatGateway(route.NatGatewayId);
+        if (route.GatewayId) return this.#throughInternetGateway(route.GatewayId);
+        return this.#drop("not-simulated", target, "routes to interfaces are not followed");
     }
-    return drop("not-simulated", target, "routes to interfaces are not followed");
+
+    #drop(reason: Drop["reason"], at: string, because: string): Journey {
+        return { hops: this.#hops, drop: { reason, at, because } };
+    }
 
     /** Peerings and transit gateways are not transitive: the packet must be for this VPC. */
-    function arrive(at: VpcAt, passed: string[], peering?: string): Journey {
-        if (!to || at.vpcId !== to.vpcId)
-            return { hops: passed, drop: { reason: "wrong-vpc", at: at.vpcId, because: `${address} is not one of its addresses` } };
-        return { hops: [...passed, to.vpcId], peering };
+    #arrive(vpcId: string, peering?: string): Journey {
+        if (vpcId !== this.#to?.vpcId) return this.#drop("wrong-vpc", vpcId, `${this.#address} is not one of its addresses`);
+        return { hops: [...this.#hops, vpcId], peering };
     }
 
-    function throughGateway(gatewayId: string): Journey {
-        const first = attachmentOf(scope, gatewayId, from.vpcId);
-        const zones = first?.SubnetIds.map((id) => subnets.in(scope).get(id)?.AvailabilityZone) ?? [];
-        if (!first || !zones.includes(from.subnet.AvailabilityZone))
-            return drop("no-attachment-in-zone", gatewayId, `the VPC's attachment has no subnet in ${from.subnet.AvailabilityZone}`);
-        let [gateway, attachment] = [gatewayId, first.TransitGatewayAttachmentId];
+    #throughPeering(id: string): Journey {
+        const peering = peerings.in(this.#scope).get(id);
+        const far = [peering?.RequesterVpcInfo, peering?.AccepterVpcInfo].find((side) => side && side.VpcId !== this.#from.vpcId);
+        return this.#arrive(far?.VpcId ?? "", id);
+    }
+
+    #throughTransitGateways(first: string): Journey {
+        const { subnet, vpcId } = this.#from;
+        const entry = attachmentOf(this.#scope, first, vpcId);
+        const zones = entry?.SubnetIds.map((id) => subnets.in(this.#scope).get(id)?.AvailabilityZone) ?? [];
+        if (!entry || !zones.includes(subnet.AvailabilityZone))
+            return this.#drop("no-attachment-in-zone", first, `the VPC's attachment has no subnet in ${subnet.AvailabilityZone}`);
+        let [gateway, attachment] = [first, entry.TransitGatewayAttachmentId];
         const visited = new Set<string>();
         // A peering can lead back to a gateway that the packet has visited: such a packet loops until its hop limit drops it.
         while (!visited.has(gateway)) {
             visited.add(gateway);
-            const { table: gatewayTable, route: hop } = transitHop(scope, attachment, address, gateway);
-            if (!gatewayTable) return drop("no-association", attachment, `${gateway} has no route table associated with it`);
-            hops.push(gatewayTable.TransitGatewayRouteTableId);
-            if (!hop) return drop("no-gateway-route", gatewayTable.TransitGatewayRouteTableId, `it has no route to ${address}`);
-            const [next] = hop.TransitGatewayAttachments;
-            if (hop.State === "blackhole" || !next)
-                return drop(
-                    "gateway-blackhole",
-                    gatewayTable.TransitGatewayRouteTableId,
-                    `its route for ${hop.DestinationCidrBlock} leads nowhere`,
-                );
+            const { table, route } = transitHop(this.#scope, attachment, this.#address, gateway);
+            if (!table) return this.#drop("no-association", attachment, `${gateway} has no route table associated with it`);
+            const tableId = table.TransitGatewayRouteTableId;
+            this.#hops.push(tableId);
+            if (!route) return this.#drop("no-gateway-route", tableId, `it has no route to ${this.#address}`);
+            const [next] = route.TransitGatewayAttachments;
+            if (route.State === "blackhole" || !next)
+                return this.#drop("gateway-blackhole", tableId, `its route for ${route.DestinationCidrBlock} leads nowhere`);
             attachment = next.TransitGatewayAttachmentId;
-            hops.push(attachment);
-            const out = vpcAttachments.in(scope).get(attachment);
-            if (out) return arrive({ account: out.VpcOwnerId, region: out.region, vpcId: out.VpcId }, hops);
-            const peering = peeringAttachments.in(scope).get(attachment);
+            this.#hops.push(attachment);
+            const exit = vpcAttachments.in(this.#scope).get(attachment);
+            if (exit) return this.#arrive(exit.VpcId);
+            const peering = peeringAttachments.in(this.#scope).get(attachment);
             gateway =
                 [peering?.RequesterTgwInfo, peering?.AccepterTgwInfo].find((side) => side && side.TransitGatewayId !== gateway)
                     ?.TransitGatewayId ?? gateway;
-            hops.push(gateway);
+            this.#hops.push(gateway);
         }
-        return drop("gateway-blackhole", gateway, "the packet loops between transit gateways");
+        return this.#drop("gateway-blackhole", gateway, "the packet loops between transit gateways");
     }
 
-    function throughNat(nat: Readonly<NatGateway> | undefined): Journey {
-        const subnet = subnets.in(scope).get(nat?.SubnetId ?? "");
-        if (nat?.State !== "available" || !subnet) return drop("nat-unusable", target, `its state is ${nat?.State ?? "deleted"}`);
+    #throughNatGateway(id: string): Journey {
+        const nat = natGateways.in(this.#scope).get(id);
+        const subnet = subnets.in(this.#scope).get(nat?.SubnetId ?? "");
+        if (nat?.State !== "available" || !subnet) return this.#drop("nat-unusable", id, `its state is ${nat?.State ?? "deleted"}`);
         // The packet goes on by the table of the gateway's own subnet, which must not lead back to a NAT gateway.
-        const natTable = tableOf(scope, subnet);
-        if (natTable && longestMatch(natTable.Routes, address)?.NatGatewayId)
-            return drop("nat-unusable", target, "its own subnet routes to a NAT gateway");
-        const rest = followRoutes(world, { ...from, subnet, public: nat.ConnectivityType === "public" }, address, to);
+        const table = tableOf(this.#scope, subnet);
+        if (table && longestMatch(table.Routes, this.#address)?.NatGatewayId)
+            return this.#drop("nat-unusable", id, "its own subnet routes to a NAT gateway");
+        const start = { ...this.#from, subnet, public: nat.ConnectivityType === "public" };
+        const rest = followRoutes(this.#world, start, this.#address, this.#to);
         const translation = { id: nat.NatGatewayId, address: nat.NatGatewayAddresses[0]?.PrivateIp ?? "" };
-        return { nat: translation, ...rest, hops: [...hops, ...rest.hops] };
+        return { nat: translation, ...rest, hops: [...this.#hops, ...rest.hops] };
+    }
+
+    #throughInternetGateway(id: string): Journey {
+        if (!this.#from.public)
+            return this.#drop(
+                "no-public-address",
+                this.#from.subnet.SubnetId,
+                `${id} carries only packets of interfaces with a public address`,
+            );
+        if (this.#to) return this.#drop("internet", id, `${this.#address} is routed to the internet, where it does not exist`);
+        return { hops: this.#hops };
     }
 }
 

@@ -47,18 +47,7 @@ export const peeringActions = (scope: Scope) => {
                 );
             // As on AWS, repeating a request returns the existing connection; the provider's documentation warns of it.
             if (existing) return { VpcPeeringConnection: show(existing) };
-            const outstanding = rows
-                .list()
-                .filter(
-                    (peering) =>
-                        peering.RequesterVpcInfo.OwnerId === scope.account &&
-                        ["initiating-request", "pending-acceptance"].includes(peering.Status.Code),
-                );
-            if (outstanding.length >= scope.quota(OUTSTANDING_PEERINGS))
-                throw new AwsError(
-                    "OutstandingVpcPeeringConnectionLimitExceeded",
-                    "You've reached the limit on the number of VPC peering connection requests that you can create for the specified VPC.",
-                );
+            refuseOverQuota(scope);
 
             const id = scope.id("pcx");
             const made = rows.put(id, {
@@ -69,21 +58,7 @@ export const peeringActions = (scope: Scope) => {
                 ExpirationTime: new Date(scope.now.getTime() + 7 * DAY).toISOString(),
             });
             tagNew(scope, "vpc-peering-connection", id, request.TagSpecifications);
-            const pending = { Code: "pending-acceptance", Message: `Pending Acceptance by ${peer.account}` };
-            scope.schedule(
-                peerings,
-                id,
-                !accepter || overlapping(requester, accepter)
-                    ? [
-                          { after: 1_000, set: { Status: FAILED, ExpirationTime: null } },
-                          { after: 2 * HOUR, fixed: true, set: null },
-                      ]
-                    : [
-                          { after: 1_000, set: { Status: pending } },
-                          { after: 7 * DAY, fixed: true, set: { Status: { Code: "expired", Message: "Expired" } } },
-                          { after: 9 * DAY, fixed: true, set: null },
-                      ],
-            );
+            scheduleRequest(scope, id, accepter !== undefined && !overlapping(requester, accepter), peer.account);
             return { VpcPeeringConnection: show(made) };
         },
 
@@ -199,6 +174,37 @@ export const peeringActions = (scope: Scope) => {
 };
 
 const FAILED = { Code: "failed", Message: "Failed due to incorrect VPC-ID, Account ID, or overlapping CIDR range" };
+
+function refuseOverQuota(scope: Scope): void {
+    const outstanding = peerings
+        .in(scope)
+        .list()
+        .filter(
+            (peering) =>
+                peering.RequesterVpcInfo.OwnerId === scope.account &&
+                ["initiating-request", "pending-acceptance"].includes(peering.Status.Code),
+        );
+    if (outstanding.length >= scope.quota(OUTSTANDING_PEERINGS))
+        throw new AwsError(
+            "OutstandingVpcPeeringConnectionLimitExceeded",
+            "You've reached the limit on the number of VPC peering connection requests that you can create for the specified VPC.",
+        );
+}
+
+/** A valid request waits 7 days for its acceptance and is shown for 2 more days. An invalid one fails and is shown for 2 hours. */
+function scheduleRequest(scope: Scope, id: string, isValid: boolean, accepterAccount: string): void {
+    const pending = { Code: "pending-acceptance", Message: `Pending Acceptance by ${accepterAccount}` };
+    const valid = [
+        { after: 1_000, set: { Status: pending } },
+        { after: 7 * DAY, fixed: true, set: { Status: { Code: "expired", Message: "Expired" } } },
+        { after: 9 * DAY, fixed: true, set: null },
+    ];
+    const invalid = [
+        { after: 1_000, set: { Status: FAILED, ExpirationTime: null } },
+        { after: 2 * HOUR, fixed: true, set: null },
+    ];
+    scope.schedule(peerings, id, isValid ? valid : invalid);
+}
 
 /** Deletes the connections of a VPC that is being deleted. */
 export function deletePeeringsOf(scope: Scope, vpcId: string): void {

@@ -1,7 +1,8 @@
 import { holds, prefixOf } from "../../cidr.ts";
 import type { Scope } from "../../scope.ts";
+import { missing } from "../errors.ts";
 import { cidrBlocksOf, vpcs } from "../tables.ts";
-import { peeringAttachments, type TransitRouteTable, transitRouteTables, vpcAttachments } from "./tables.ts";
+import { invalidState, peeringAttachments, type TransitRouteTable, transitGateways, transitRouteTables, vpcAttachments } from "./tables.ts";
 
 /** A route in the form that `SearchTransitGatewayRoutes` returns. */
 interface TransitRoute {
@@ -30,6 +31,46 @@ export function makeTransitTable(
     });
     scope.schedule(transitRouteTables, TransitGatewayRouteTableId, [{ after: 60_000, set: { State: "available" } }]);
     return made;
+}
+
+/** The route tables that the scope's account and region own. */
+export function transitTablesOf(scope: Scope): Readonly<TransitRouteTable>[] {
+    return transitRouteTables
+        .in(scope)
+        .list()
+        .filter(({ TransitGatewayId }) => {
+            const gateway = transitGateways.in(scope).get(TransitGatewayId);
+            return gateway?.OwnerId === scope.account && gateway.region === scope.region;
+        });
+}
+
+/**
+ * Returns a route table that the scope's account and region own.
+ *
+ * @throws AwsError if it does not exist
+ */
+export function needTransitTable(scope: Scope, id: string): Readonly<TransitRouteTable> {
+    const table = transitTablesOf(scope).find((candidate) => candidate.TransitGatewayRouteTableId === id);
+    if (!table) throw missing("transitGatewayRouteTable", id);
+    return table;
+}
+
+/**
+ * Returns the resource behind an attachment.
+ *
+ * @throws AwsError unless it is an available attachment of the table's gateway
+ */
+export function needAvailableAttachment(scope: Scope, table: Readonly<TransitRouteTable>, id: string) {
+    const vpc = vpcAttachments.in(scope).get(id);
+    const peering = peeringAttachments.in(scope).get(id);
+    const gateways = [vpc?.TransitGatewayId, peering?.RequesterTgwInfo.TransitGatewayId, peering?.AccepterTgwInfo.TransitGatewayId];
+    const found = vpc ?? peering;
+    if (!found || !gateways.includes(table.TransitGatewayId)) throw missing("transitGatewayAttachment", id);
+    if (found.State !== "available") throw invalidState(id);
+    return {
+        ResourceId: vpc?.VpcId ?? gateways.find((gateway) => gateway !== undefined && gateway !== table.TransitGatewayId) ?? "",
+        ResourceType: vpc ? "vpc" : "peering",
+    };
 }
 
 /** Adds a new attachment to the default route tables of its gateway. Peerings propagate nothing: their routes are static. */

@@ -5,7 +5,7 @@ import { ROUTES_PER_TABLE } from "../../../aws/ec2/routes/routes.ts";
 import { GROUPS_PER_REGION } from "../../../aws/ec2/security-groups/groups.ts";
 import { SUBNETS_PER_VPC } from "../../../aws/ec2/subnets.ts";
 import { TRANSIT_GATEWAYS } from "../../../aws/ec2/transit/gateways.ts";
-import { CIDRS_PER_VPC } from "../../../aws/ec2/vpc.ts";
+import { CIDRS_PER_VPC } from "../../../aws/ec2/vpc-cidrs.ts";
 import { refused } from "../kept-rules.ts";
 import { IRELAND } from "../places.ts";
 import { createWorld } from "../world.ts";
