@@ -1,4 +1,4 @@
-import { dropInterface } from "./ec2/interfaces.ts";
+import { deleteInterface } from "./ec2/interfaces.ts";
 import { deregister, register, targetGroups } from "./elb/tables.ts";
 import { AwsError } from "./error.ts";
 import type { Scope } from "./scope.ts";
@@ -65,11 +65,11 @@ export function takeOutOfService(scope: Scope, id: string): void {
 }
 
 /** Deletes an instance and its interface. */
-export function dropInstance(scope: Scope, id: string): void {
+export function deleteInstance(scope: Scope, id: string): void {
     const instance = instances.in(scope).get(id);
     if (!instance) return;
     for (const { TargetGroupArn } of targetGroups.in(scope).list()) deregister(scope, TargetGroupArn, id);
-    dropInterface(scope, instance.NetworkInterfaceId);
+    deleteInterface(scope, instance.NetworkInterfaceId);
     instances.in(scope).delete(id);
 }
 

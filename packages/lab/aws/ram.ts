@@ -47,7 +47,7 @@ export const ram = (scope: Scope) => {
             const hex = scope.hex(32);
             const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
             const resourceShareArn = scope.arn("ram", `resource-share/${id}`);
-            const made = rows.put(resourceShareArn, {
+            const created = rows.put(resourceShareArn, {
                 resourceShareArn,
                 name: request.name,
                 owningAccountId: scope.account,
@@ -58,7 +58,7 @@ export const ram = (scope: Scope) => {
                 resourceArns: [],
                 principals: [],
             });
-            return { resourceShare: show(made) };
+            return { resourceShare: show(created) };
         },
 
         getResourceShares: (request: { resourceOwner: "SELF" | "OTHER-ACCOUNTS"; resourceShareArns?: string[]; name?: string }) => {

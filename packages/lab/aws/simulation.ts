@@ -25,7 +25,7 @@ export interface CallInfo extends Place {
     count: number;
 }
 
-/** What goes wrong with a call. */
+/** How a call fails or is delayed. */
 export interface Fault {
     /** Milliseconds by which the call is delayed. */
     latency?: number;

@@ -4,7 +4,7 @@ import { type Filter, filtered } from "../filters.ts";
 import type { Scope } from "../scope.ts";
 import { invalidCidr, invalidValue, missing } from "./errors.ts";
 import { reservations, shown, subnets } from "./tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
 
 /** The actions on CIDR reservations of subnets. */
 export const cidrReservationActions = (scope: Scope) => {
@@ -29,7 +29,7 @@ export const cidrReservationActions = (scope: Scope) => {
             if (others.some((reservation) => overlap(reservation.Cidr, cidr)))
                 throw invalidValue(`The CIDR '${cidr}' overlaps with an existing CIDR reservation in the subnet '${SubnetId}'`);
             const SubnetCidrReservationId = scope.id("scr");
-            const made = rows.put(SubnetCidrReservationId, {
+            const created = rows.put(SubnetCidrReservationId, {
                 SubnetCidrReservationId,
                 SubnetId,
                 Cidr: cidr,
@@ -38,7 +38,7 @@ export const cidrReservationActions = (scope: Scope) => {
                 ...(Description !== undefined && { Description }),
             });
             tagNew(scope, "subnet-cidr-reservation", SubnetCidrReservationId, request.TagSpecifications);
-            return { SubnetCidrReservation: shown(made, tagsOf(scope, SubnetCidrReservationId)) };
+            return { SubnetCidrReservation: shown(created, tagsOf(scope, SubnetCidrReservationId)) };
         },
 
         getSubnetCidrReservations: ({ SubnetId, Filters }: { SubnetId: string; Filters?: Filter[] }) => {
@@ -54,7 +54,7 @@ export const cidrReservationActions = (scope: Scope) => {
         deleteSubnetCidrReservation: ({ SubnetCidrReservationId: id }: { SubnetCidrReservationId: string }) => {
             const deleted = rows.need(id, () => missing("reservation", id));
             rows.delete(id);
-            forgetTags(scope, id);
+            deleteTagsOf(scope, id);
             return { DeletedSubnetCidrReservation: shown(deleted, []) };
         },
     };

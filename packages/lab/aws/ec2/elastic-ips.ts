@@ -4,7 +4,7 @@ import { type Filter, filtered } from "../filters.ts";
 import type { Quota, Scope } from "../scope.ts";
 import { missing } from "./errors.ts";
 import { type Address, addresses, shown } from "./tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
 
 export const ADDRESSES_PER_REGION: Quota = { code: "L-0263D0A3", default: 5 };
 
@@ -22,7 +22,7 @@ export const elasticIpActions = (scope: Scope) => {
             if (rows.list().length >= scope.quota(ADDRESSES_PER_REGION))
                 throw new AwsError("AddressLimitExceeded", "The maximum number of addresses has been reached.");
             const AllocationId = scope.id("eipalloc");
-            const made = rows.put(AllocationId, {
+            const created = rows.put(AllocationId, {
                 AllocationId,
                 // The counter grows with every ID, so addresses are unique.
                 PublicIp: addressAt(PUBLIC_RANGE, scope.memory.state.counter % 2 ** 17),
@@ -31,7 +31,7 @@ export const elasticIpActions = (scope: Scope) => {
                 NetworkBorderGroup: scope.region,
             });
             tagNew(scope, "elastic-ip", AllocationId, TagSpecifications);
-            return show(made);
+            return show(created);
         },
 
         describeAddresses: ({
@@ -67,7 +67,7 @@ export const elasticIpActions = (scope: Scope) => {
             const { PublicIp, AssociationId } = need(AllocationId);
             if (AssociationId) throw new AwsError("InvalidIPAddress.InUse", `Address ${PublicIp} is in use.`);
             rows.delete(AllocationId);
-            forgetTags(scope, AllocationId);
+            deleteTagsOf(scope, AllocationId);
         },
     };
 };

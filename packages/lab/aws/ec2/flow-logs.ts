@@ -4,7 +4,7 @@ import type { Scope } from "../scope.ts";
 import { Table } from "../table.ts";
 import { missing } from "./errors.ts";
 import { shown, vpcs } from "./tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
 
 interface FlowLog {
     FlowLogId: string;
@@ -109,7 +109,7 @@ export const flowLogActions = (scope: Scope) => {
             for (const id of FlowLogIds) {
                 rows.need(id, () => missing("flowLog", id));
                 rows.delete(id);
-                forgetTags(scope, id);
+                deleteTagsOf(scope, id);
             }
             return { Unsuccessful: [] };
         },

@@ -4,7 +4,7 @@ import type { Quota, Scope } from "../scope.ts";
 import { invalidValue, missing } from "./errors.ts";
 import { freeAddress } from "./subnet-addresses.ts";
 import { addresses, interfaces, type NetworkInterface, securityGroups, shown, subnets } from "./tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
 
 const GROUPS_PER_INTERFACE: Quota = { code: "L-2AFB9258", default: 5 };
 
@@ -20,7 +20,7 @@ interface InterfaceArgs {
 }
 
 /** Creates an interface, for EC2's callers and for other services. */
-export function makeInterface(scope: Scope, args: InterfaceArgs): Readonly<NetworkInterface> {
+export function createInterface(scope: Scope, args: InterfaceArgs): Readonly<NetworkInterface> {
     const subnet = subnets.in(scope).need(args.SubnetId, () => missing("subnet", args.SubnetId));
     if ((args.Groups ?? []).length > scope.quota(GROUPS_PER_INTERFACE))
         throw new AwsError(
@@ -52,7 +52,7 @@ export function makeInterface(scope: Scope, args: InterfaceArgs): Readonly<Netwo
 }
 
 /** Deletes an interface, even one of another service, and frees its addresses. */
-export function dropInterface(scope: Scope, id: string): void {
+export function deleteInterface(scope: Scope, id: string): void {
     for (const { AllocationId, NetworkInterfaceId } of addresses.in(scope).list())
         if (NetworkInterfaceId === id)
             addresses.in(scope).update(AllocationId, {
@@ -62,7 +62,7 @@ export function dropInterface(scope: Scope, id: string): void {
                 PrivateIpAddress: undefined,
             });
     interfaces.in(scope).delete(id);
-    forgetTags(scope, id);
+    deleteTagsOf(scope, id);
 }
 
 function groupsFor(scope: Scope, subnet: { SubnetId: string; VpcId: string }, ids: readonly string[]): NetworkInterface["Groups"] {
@@ -91,14 +91,14 @@ export const interfaceActions = (scope: Scope) => {
                 .in(scope)
                 .list()
                 .filter((group) => group.VpcId === VpcId && group.GroupName === "default");
-            const made = makeInterface(scope, {
+            const created = createInterface(scope, {
                 SubnetId,
                 Groups: Groups ?? defaultGroups.map(({ GroupId }) => GroupId),
                 ...(Description !== undefined && { Description }),
                 PrivateIpAddress,
             });
-            tagNew(scope, "network-interface", made.NetworkInterfaceId, request.TagSpecifications);
-            return { NetworkInterface: show(made) };
+            tagNew(scope, "network-interface", created.NetworkInterfaceId, request.TagSpecifications);
+            return { NetworkInterface: show(created) };
         },
 
         describeNetworkInterfaces: ({ NetworkInterfaceIds, Filters }: { NetworkInterfaceIds?: string[]; Filters?: Filter[] } = {}) => ({
@@ -130,7 +130,7 @@ export const interfaceActions = (scope: Scope) => {
 
         deleteNetworkInterface: ({ NetworkInterfaceId: id }: { NetworkInterfaceId: string }) => {
             if (need(id).Status === "in-use") throw invalidValue(`Network interface '${id}' is currently in use.`);
-            dropInterface(scope, id);
+            deleteInterface(scope, id);
         },
     };
 };

@@ -3,7 +3,7 @@ import { type Filter, filtered } from "../filters.ts";
 import type { Quota, Scope } from "../scope.ts";
 import { dependencies, invalidValue, missing } from "./errors.ts";
 import { type InternetGateway, interfaces, internetGateways, shown, vpcs } from "./tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
 
 const INTERNET_GATEWAYS_PER_REGION: Quota = { code: "L-A4707A72", default: 5 };
 
@@ -18,9 +18,9 @@ export const internetGatewayActions = (scope: Scope) => {
             if (rows.list().length >= scope.quota(INTERNET_GATEWAYS_PER_REGION))
                 throw new AwsError("InternetGatewayLimitExceeded", "The maximum number of internet gateways has been reached.");
             const InternetGatewayId = scope.id("igw");
-            const made = rows.put(InternetGatewayId, { InternetGatewayId, OwnerId: scope.account, Attachments: [] });
+            const created = rows.put(InternetGatewayId, { InternetGatewayId, OwnerId: scope.account, Attachments: [] });
             tagNew(scope, "internet-gateway", InternetGatewayId, TagSpecifications);
-            return { InternetGateway: show(made) };
+            return { InternetGateway: show(created) };
         },
 
         describeInternetGateways: ({ InternetGatewayIds, Filters }: { InternetGatewayIds?: string[]; Filters?: Filter[] } = {}) => ({
@@ -60,7 +60,7 @@ export const internetGatewayActions = (scope: Scope) => {
         deleteInternetGateway: ({ InternetGatewayId: id }: { InternetGatewayId: string }) => {
             if (need(id).Attachments.length > 0) throw dependencies("internetGateway", id);
             rows.delete(id);
-            forgetTags(scope, id);
+            deleteTagsOf(scope, id);
         },
     };
 };

@@ -4,7 +4,7 @@ import type { Scope } from "../scope.ts";
 import { Table } from "../table.ts";
 import { missing, required } from "./errors.ts";
 import { shown } from "./tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
 
 /** The configuration of instances, stored as given. Only EKS reads some of its fields. */
 type LaunchTemplateData = Record<string, unknown>;
@@ -73,14 +73,14 @@ export const launchTemplateActions = (scope: Scope) => {
             if (rows.list().some((template) => template.LaunchTemplateName === LaunchTemplateName))
                 throw new AwsError("InvalidLaunchTemplateName.AlreadyExistsException", "Launch template name already in use.");
             const LaunchTemplateId = scope.id("lt");
-            const made = { LaunchTemplateId, LaunchTemplateName, CreateTime: scope.now.toISOString(), CreatedBy: scope.principal };
+            const created = { LaunchTemplateId, LaunchTemplateName, CreateTime: scope.now.toISOString(), CreatedBy: scope.principal };
             const version = {
-                ...made,
+                ...created,
                 VersionNumber: 1,
                 LaunchTemplateData,
                 ...(VersionDescription !== undefined && { VersionDescription }),
             };
-            const row = rows.put(LaunchTemplateId, { ...made, DefaultVersionNumber: 1, LatestVersionNumber: 1, versions: [version] });
+            const row = rows.put(LaunchTemplateId, { ...created, DefaultVersionNumber: 1, LatestVersionNumber: 1, versions: [version] });
             tagNew(scope, "launch-template", LaunchTemplateId, request.TagSpecifications);
             return { LaunchTemplate: show(row) };
         },
@@ -135,7 +135,7 @@ export const launchTemplateActions = (scope: Scope) => {
         deleteLaunchTemplate: (request: TemplateRef) => {
             const template = needTemplate(scope, request);
             rows.delete(template.LaunchTemplateId);
-            forgetTags(scope, template.LaunchTemplateId);
+            deleteTagsOf(scope, template.LaunchTemplateId);
             return { LaunchTemplate: show(template) };
         },
     };

@@ -2,7 +2,7 @@ import { AwsError } from "../error.ts";
 import { type Filter, filtered } from "../filters.ts";
 import type { Quota, Scope } from "../scope.ts";
 import { missing } from "./errors.ts";
-import { makeInterface } from "./interfaces.ts";
+import { createInterface } from "./interfaces.ts";
 import {
     type Address,
     addresses,
@@ -56,7 +56,7 @@ export const natGatewayActions = (scope: Scope) => {
                 scope.schedule(natGateways, NatGatewayId, [{ after: 10_000, set: { State: "failed", ...failure } }, forget]);
                 return { NatGateway: show(rows.put(NatGatewayId, { ...nat, NatGatewayAddresses: [] })) };
             }
-            const eni = makeInterface(scope, {
+            const eni = createInterface(scope, {
                 SubnetId,
                 PrivateIpAddress,
                 Description: `Interface for NAT Gateway ${NatGatewayId}`,
@@ -64,7 +64,7 @@ export const natGatewayActions = (scope: Scope) => {
                 RequesterId: "amazon-nat-gateway",
             });
             const AssociationId = address && associateAddress(scope, address, eni);
-            const made = rows.put(NatGatewayId, {
+            const created = rows.put(NatGatewayId, {
                 ...nat,
                 NatGatewayAddresses: [
                     {
@@ -77,7 +77,7 @@ export const natGatewayActions = (scope: Scope) => {
                 ],
             });
             scope.schedule(natGateways, NatGatewayId, [{ after: 100_000, set: { State: "available" } }]);
-            return { NatGateway: show(made) };
+            return { NatGateway: show(created) };
         },
 
         describeNatGateways: ({ NatGatewayIds, Filter }: { NatGatewayIds?: string[]; Filter?: Filter[] } = {}) => ({

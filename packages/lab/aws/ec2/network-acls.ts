@@ -4,7 +4,7 @@ import { networkAcls, shown, subnets } from "./tables.ts";
 import { tagsOf } from "./tags.ts";
 
 /** Creates the default ACL of a VPC, which allows everything. */
-export function makeDefaultAcl(scope: Scope, VpcId: string): void {
+export function createDefaultAcl(scope: Scope, VpcId: string): void {
     const NetworkAclId = scope.id("acl");
     const entry = (RuleNumber: number, RuleAction: "allow" | "deny", Egress: boolean) => ({
         CidrBlock: "0.0.0.0/0",

@@ -6,7 +6,7 @@ import type { Quota, Scope } from "../scope.ts";
 import { dependencies, invalidCidr, invalidValue, missing } from "./errors.ts";
 import { usedAddresses } from "./subnet-addresses.ts";
 import { cidrBlocksOf, interfaces, reservations, routeTables, type Subnet, shown, subnets, vpcs } from "./tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
 import { zonesOf } from "./zones.ts";
 
 export const SUBNETS_PER_VPC: Quota = { code: "L-407747CB", default: 200 };
@@ -107,7 +107,7 @@ export const subnetActions = (scope: Scope) => {
                         Associations: table.Associations.filter((association) => association.SubnetId !== SubnetId),
                     });
             rows.delete(SubnetId);
-            forgetTags(scope, SubnetId);
+            deleteTagsOf(scope, SubnetId);
         },
     };
 };

@@ -50,7 +50,7 @@ export function tagsOf(scope: Scope, id: string): Tag[] {
     return tags.in(scope).get(id)?.Tags ?? [];
 }
 
-export function forgetTags(scope: Scope, id: string): void {
+export function deleteTagsOf(scope: Scope, id: string): void {
     if (tags.in(scope).get(id)) tags.in(scope).delete(id);
 }
 

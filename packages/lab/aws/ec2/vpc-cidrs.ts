@@ -36,14 +36,14 @@ export const vpcCidrActions = (scope: Scope) => {
                     "CidrLimitExceeded",
                     `This network '${VpcId}' has met its maximum number of allowed CIDRs: ${scope.quota(CIDRS_PER_VPC)}`,
                 );
-            const made = { AssociationId: scope.id("vpc-cidr-assoc"), CidrBlock: cidr, CidrBlockState: { State: "associated" } };
-            rows.update(VpcId, { CidrBlockAssociationSet: [...vpc.CidrBlockAssociationSet, made] });
+            const created = { AssociationId: scope.id("vpc-cidr-assoc"), CidrBlock: cidr, CidrBlockState: { State: "associated" } };
+            rows.update(VpcId, { CidrBlockAssociationSet: [...vpc.CidrBlockAssociationSet, created] });
             // Every route table of a VPC has a local route to each of its CIDRs.
             for (const table of tablesOf(VpcId))
                 routeTables.in(scope).update(table.RouteTableId, {
                     Routes: [...table.Routes, { DestinationCidrBlock: cidr, GatewayId: "local", Origin: "CreateRouteTable" }],
                 });
-            return { VpcId, CidrBlockAssociation: { ...made, CidrBlockState: { State: "associating" } } };
+            return { VpcId, CidrBlockAssociation: { ...created, CidrBlockState: { State: "associating" } } };
         },
 
         disassociateVpcCidrBlock: ({ AssociationId }: { AssociationId: string }) => {

@@ -2,10 +2,10 @@ import { AwsError } from "../error.ts";
 import { type Filter, filtered } from "../filters.ts";
 import type { Quota, Scope } from "../scope.ts";
 import { dependencies, invalidValue, missing } from "./errors.ts";
-import { makeDefaultAcl } from "./network-acls.ts";
+import { createDefaultAcl } from "./network-acls.ts";
 import { deletePeeringsOf } from "./peering/peering.ts";
-import { makeMainTable } from "./routes/route-tables.ts";
-import { dropGroup, makeDefaultGroup } from "./security-groups/groups.ts";
+import { createMainTable } from "./routes/route-tables.ts";
+import { createDefaultGroup, deleteGroup } from "./security-groups/groups.ts";
 import {
     interfaces,
     internetGateways,
@@ -18,7 +18,7 @@ import {
     type VpcAttribute,
     vpcs,
 } from "./tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
 import { validBlock } from "./vpc-cidrs.ts";
 
 /** VPCs in a region. */
@@ -56,9 +56,9 @@ export const vpcActions = (scope: Scope) => {
             });
             scope.schedule(vpcs, VpcId, [{ after: 1_000, set: { State: "available" } }]);
             tagNew(scope, "vpc", VpcId, request.TagSpecifications);
-            makeMainTable(scope, vpc);
-            makeDefaultGroup(scope, vpc);
-            makeDefaultAcl(scope, VpcId);
+            createMainTable(scope, vpc);
+            createDefaultGroup(scope, vpc);
+            createDefaultAcl(scope, VpcId);
             return { Vpc: show(vpc) };
         },
 
@@ -114,12 +114,12 @@ export const vpcActions = (scope: Scope) => {
                 groups.some(({ GroupName }) => GroupName !== "default") ||
                 tables.some(({ Associations }) => !Associations.some(({ Main }) => Main));
             if (used) throw dependencies("vpc", VpcId);
-            for (const { GroupId } of groups) dropGroup(scope, GroupId);
+            for (const { GroupId } of groups) deleteGroup(scope, GroupId);
             for (const { RouteTableId } of tables) routeTables.in(scope).delete(RouteTableId);
             for (const { NetworkAclId } of networkAcls.in(scope).list().filter(inVpc)) networkAcls.in(scope).delete(NetworkAclId);
             deletePeeringsOf(scope, VpcId);
             rows.delete(VpcId);
-            forgetTags(scope, VpcId);
+            deleteTagsOf(scope, VpcId);
         },
     };
 };

@@ -119,7 +119,7 @@ export const accessActions = (scope: Scope) => {
             if (entry.type !== "STANDARD") throw invalid(`Access policies cannot be associated with an access entry of type ${entry.type}`);
             const namespaces = accessScope.namespaces ?? [];
             if ((accessScope.type === "namespace") !== namespaces.length > 0)
-                throw invalid("Namespaces must be given with an access scope of type namespace, and with no other");
+                throw invalid("An access scope of type namespace must have namespaces, and one of type cluster must have none");
             const at = scope.now.toISOString();
             const before = entry.own.policies.find((associated) => associated.policyArn === policyArn);
             const policy: AccessPolicy = {

@@ -2,14 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Place } from "../memory.ts";
 import type { Scope } from "../scope.ts";
 import { completeJob, type Outcome, type PendingJob, pendingJobs, type Task, taskOf } from "./jobs.ts";
-import type { AddonSpec, ClusterMade, ClusterSpec, NodeSpec } from "./specs.ts";
+import type { AddonSpec, ClusterConnection, ClusterSpec, NodeSpec } from "./specs.ts";
 
 /**
  * Runs what the simulated EKS manages, for example as real API servers. A cluster, node group or add-on becomes ACTIVE when its promise resolves; if it
  * rejects, the resource fails with the error's message. Every method must be idempotent: after a restart it may be called again for work already done.
  */
 export interface EksBackend {
-    createCluster(cluster: ClusterSpec): Promise<ClusterMade>;
+    createCluster(cluster: ClusterSpec): Promise<ClusterConnection>;
     /** Changes the cluster to another version. */
     updateCluster?(cluster: ClusterSpec): Promise<void>;
     deleteCluster(cluster: ClusterSpec): Promise<void>;
@@ -91,7 +91,7 @@ async function runTask(backend: EksBackend, task: Task): Promise<Outcome> {
 }
 
 async function perform(backend: EksBackend, task: Task): Promise<Outcome> {
-    if (task.kind === "createCluster") return { made: await backend.createCluster(task.cluster) };
+    if (task.kind === "createCluster") return { connection: await backend.createCluster(task.cluster) };
     if (task.kind === "updateCluster") await backend.updateCluster?.(task.cluster);
     if (task.kind === "deleteCluster") await backend.deleteCluster(task.cluster);
     if (task.kind === "putAddon") await backend.putAddon?.(task.addon);

@@ -1,5 +1,5 @@
-import { makeInterface } from "../ec2/interfaces.ts";
-import { makeGroup } from "../ec2/security-groups/groups.ts";
+import { createInterface } from "../ec2/interfaces.ts";
+import { createGroup } from "../ec2/security-groups/groups.ts";
 import { authorize } from "../ec2/security-groups/rules.ts";
 import type { Subnet } from "../ec2/tables.ts";
 import { addTags } from "../ec2/tags.ts";
@@ -152,7 +152,7 @@ function createClusterGroup(scope: Scope, name: string, VpcId: string): string {
     const GroupName = `eks-cluster-sg-${name}-${parseInt(scope.hex(7), 16)}`;
     const Description =
         "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes, as well as any managed workloads.";
-    const { GroupId } = makeGroup(scope, { GroupName, Description, VpcId });
+    const { GroupId } = createGroup(scope, { GroupName, Description, VpcId });
     authorize(scope, false, { GroupId, IpPermissions: [{ IpProtocol: "-1", UserIdGroupPairs: [{ GroupId }] }] });
     addTags(scope, GroupId, [
         { Key: "Name", Value: GroupName },
@@ -166,7 +166,7 @@ function createControlPlaneInterfaces(scope: Scope, name: string, subnets: reado
     const zones = [...Map.groupBy(subnets, ({ AvailabilityZone }) => AvailabilityZone).values()].slice(0, 2);
     return zones.flatMap(([first]) =>
         first
-            ? makeInterface(scope, { SubnetId: first.SubnetId, Groups, Description: `Amazon EKS ${name}`, RequesterId: "amazon-eks" })
+            ? createInterface(scope, { SubnetId: first.SubnetId, Groups, Description: `Amazon EKS ${name}`, RequesterId: "amazon-eks" })
                   .NetworkInterfaceId
             : [],
     );

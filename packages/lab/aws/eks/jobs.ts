@@ -1,12 +1,12 @@
-import { dropInstance, groups, type Instance, instances, instancesOf, putInService } from "../autoscaling.ts";
-import { dropInterface } from "../ec2/interfaces.ts";
-import { dropGroup } from "../ec2/security-groups/groups.ts";
+import { deleteInstance, groups, type Instance, instances, instancesOf, putInService } from "../autoscaling.ts";
+import { deleteInterface } from "../ec2/interfaces.ts";
+import { deleteGroup } from "../ec2/security-groups/groups.ts";
 import { securityGroupRules } from "../ec2/tables.ts";
 import type { Place } from "../memory.ts";
 import type { Scope } from "../scope.ts";
 import { Table } from "../table.ts";
 import { ADDONS } from "./addon-catalogue.ts";
-import { type AddonSpec, addonSpec, type ClusterMade, type ClusterSpec, clusterSpec, type NodeSpec, nodeSpec } from "./specs.ts";
+import { type AddonSpec, addonSpec, type ClusterConnection, type ClusterSpec, clusterSpec, type NodeSpec, nodeSpec } from "./specs.ts";
 import { accessEntries, addons, type Cluster, clusters, type Health, nodegroups, podIdentities, updates } from "./tables.ts";
 
 /** An asynchronous operation of EKS. */
@@ -39,7 +39,7 @@ export type Task =
     | { kind: "deleteAddon"; addon: AddonSpec; preserve: boolean };
 
 /** The result of a job. */
-export type Outcome = { made?: ClusterMade } | { failure: string };
+export type Outcome = { connection?: ClusterConnection } | { failure: string };
 
 /** Starts a job that takes AWS `after` milliseconds, followed by the time that the backend takes. */
 export function startJob(scope: Scope, job: Job, after: number, update?: string): void {
@@ -88,7 +88,7 @@ function completeCluster(scope: Scope, job: Extract<Job, { cluster: string }>, o
     } else if (job.kind === "updateCluster") {
         clusters.in(scope).update(job.cluster, { ...job.set, status: "ACTIVE" });
     } else {
-        const { endpoint = "", certificateAuthority = "" } = outcome.made ?? {};
+        const { endpoint = "", certificateAuthority = "" } = outcome.connection ?? {};
         clusters.in(scope).update(job.cluster, { status: "ACTIVE", endpoint, certificateAuthority: { data: certificateAuthority } });
     }
 }
@@ -98,7 +98,7 @@ export function settleWithoutBackend(scope: Scope): void {
     for (const pending of pendingJobs.in(scope).list()) {
         if (!pending.due || waitsForNodes(scope, pending)) continue;
         const endpoint = `https://${scope.hex(32).toUpperCase()}.gr7.${pending.region}.eks.amazonaws.com`;
-        completeJob(scope, pending, { made: { endpoint, certificateAuthority: btoa("simulated certificate authority") } });
+        completeJob(scope, pending, { connection: { endpoint, certificateAuthority: btoa("simulated certificate authority") } });
     }
 }
 
@@ -124,7 +124,7 @@ function completeNodes(scope: Scope, job: Extract<Job, { kind: "nodes" }>, failu
         nodegroups.in(scope).update(job.nodegroup, { status, health: unhealthy("NodeCreationFailure", failure) });
         return;
     }
-    for (const id of job.remove) dropInstance(scope, id);
+    for (const id of job.remove) deleteInstance(scope, id);
     for (const id of job.add) putInService(scope, id);
     if (!job.gone) {
         nodegroups.in(scope).update(job.nodegroup, { status: "ACTIVE", health: { issues: [] } });
@@ -132,7 +132,7 @@ function completeNodes(scope: Scope, job: Extract<Job, { kind: "nodes" }>, failu
     }
     for (const { name } of nodegroup.resources.autoScalingGroups) groups.in(scope).delete(name);
     nodegroups.in(scope).delete(job.nodegroup);
-    forgetUpdates(scope, job.nodegroup);
+    deleteUpdatesOf(scope, job.nodegroup);
 }
 
 function completeAddon(scope: Scope, job: Extract<Job, { addon: string }>, failure: string | undefined): void {
@@ -140,7 +140,7 @@ function completeAddon(scope: Scope, job: Extract<Job, { addon: string }>, failu
     if (!addon) return;
     if (failure === undefined && job.kind === "deleteAddon") {
         addons.in(scope).delete(job.addon);
-        forgetUpdates(scope, job.addon);
+        deleteUpdatesOf(scope, job.addon);
         return;
     }
     const failed = { CREATING: "CREATE_FAILED", UPDATING: "UPDATE_FAILED", DELETING: "DELETE_FAILED" } as const;
@@ -157,22 +157,22 @@ function completeAddon(scope: Scope, job: Extract<Job, { addon: string }>, failu
 
 function deleteCluster(scope: Scope, name: string): void {
     const { own, resourcesVpcConfig } = clusters.in(scope).update(name, {});
-    for (const id of own.interfaces) dropInterface(scope, id);
+    for (const id of own.interfaces) deleteInterface(scope, id);
     const group = resourcesVpcConfig.clusterSecurityGroupId;
     // EC2 does not let EKS delete a group that other groups refer to, so it remains.
     const referenced = securityGroupRules
         .in(scope)
         .list()
         .some((rule) => rule.ReferencedGroupInfo?.GroupId === group && rule.GroupId !== group);
-    if (!referenced) dropGroup(scope, group);
+    if (!referenced) deleteGroup(scope, group);
     for (const table of [addons, accessEntries, podIdentities])
         for (const id of Object.keys(scope.memory.read(scope.placeOf("region"), table.name)))
             if (id.startsWith(`${name}/`)) scope.memory.write(scope.placeOf("region"), table.name, id, undefined);
     clusters.in(scope).delete(name);
-    forgetUpdates(scope, name);
+    deleteUpdatesOf(scope, name);
 }
 
-function forgetUpdates(scope: Scope, resource: string): void {
+function deleteUpdatesOf(scope: Scope, resource: string): void {
     for (const { id, own } of updates.in(scope).list())
         if (own.resource === resource || own.resource.startsWith(`${resource}/`)) updates.in(scope).delete(id);
 }

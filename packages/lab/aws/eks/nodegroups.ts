@@ -178,7 +178,7 @@ export const nodegroupActions = (scope: Scope) => {
             checkSkew(version, needCluster(scope, request.clusterName).version);
             const { launchTemplate = nodegroup.launchTemplate } = request;
             if (!launchTemplate !== !nodegroup.launchTemplate)
-                throw invalid("A node group without a launch template cannot get one, nor can one with a launch template lose it");
+                throw invalid("A launch template cannot be added to or removed from an existing node group");
             if (launchTemplate) templateData(scope, launchTemplate);
             const releaseVersion = request.releaseVersion ?? `${version}.0-20261101`;
             const next = { version, releaseVersion, ...(launchTemplate && { launchTemplate }), modifiedAt: scope.now.toISOString() };

@@ -1,7 +1,7 @@
 import { addressAt, overlap } from "../../../../core/network/cidr.ts";
 import { type Instance, instances, takeOutOfService } from "../autoscaling.ts";
 import { sizeOf } from "../cidr.ts";
-import { makeInterface } from "../ec2/interfaces.ts";
+import { createInterface } from "../ec2/interfaces.ts";
 import { templateVersion } from "../ec2/launch-templates.ts";
 import { usedAddresses } from "../ec2/subnet-addresses.ts";
 import { interfaces, reservations, type Subnet, subnets } from "../ec2/tables.ts";
@@ -41,9 +41,9 @@ export function startInstances(scope: Scope, nodegroup: Readonly<Nodegroup>, cou
 
 function startInstance(scope: Scope, nodegroup: Readonly<Nodegroup>, group: string, subnet: Readonly<Subnet>): string {
     const InstanceId = scope.id("i");
-    const made = makeInterface(scope, { SubnetId: subnet.SubnetId, Groups: groupsOf(scope, nodegroup), Status: "in-use" });
+    const eni = createInterface(scope, { SubnetId: subnet.SubnetId, Groups: groupsOf(scope, nodegroup), Status: "in-use" });
     const prefixes = delegatesPrefixes(scope, nodegroup.clusterName) ? [freePrefix(scope, subnet)] : [];
-    interfaces.in(scope).update(made.NetworkInterfaceId, {
+    interfaces.in(scope).update(eni.NetworkInterfaceId, {
         Ipv4Prefixes: prefixes.map((Ipv4Prefix) => ({ Ipv4Prefix })),
         Attachment: {
             AttachmentId: scope.id("eni-attach"),
@@ -59,10 +59,10 @@ function startInstance(scope: Scope, nodegroup: Readonly<Nodegroup>, group: stri
         AvailabilityZone: subnet.AvailabilityZone,
         InstanceType: nodegroup.instanceTypes[0] ?? "t3.medium",
         LifecycleState: "Pending",
-        NetworkInterfaceId: made.NetworkInterfaceId,
+        NetworkInterfaceId: eni.NetworkInterfaceId,
         SubnetId: subnet.SubnetId,
-        PrivateIpAddress: made.PrivateIpAddress,
-        PrivateDnsName: made.PrivateDnsName,
+        PrivateIpAddress: eni.PrivateIpAddress,
+        PrivateDnsName: eni.PrivateDnsName,
         prefixes,
     });
     return InstanceId;

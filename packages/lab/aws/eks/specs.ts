@@ -15,7 +15,7 @@ export interface ClusterSpec extends Place {
 }
 
 /** How to reach a cluster that has been created. */
-export interface ClusterMade {
+export interface ClusterConnection {
     endpoint: string;
     /** PEM, encoded in base64. */
     certificateAuthority: string;

@@ -1,5 +1,5 @@
 import { sizeOf } from "../cidr.ts";
-import { makeInterface } from "../ec2/interfaces.ts";
+import { createInterface } from "../ec2/interfaces.ts";
 import { usedAddresses } from "../ec2/subnet-addresses.ts";
 import { interfaces, internetGateways, type Subnet, securityGroups, subnets } from "../ec2/tables.ts";
 import { AwsError } from "../error.ts";
@@ -59,7 +59,7 @@ export const loadBalancerActions = (scope: Scope) => {
             const { Name, Scheme = "internet-facing", SecurityGroups = [], IpAddressType = "ipv4", Tags = [] } = request;
             checkName("The load balancer name", Name);
             if (request.Type !== "network")
-                throw invalid(`The simulated ELB has only load balancers of type 'network', not '${request.Type}'`);
+                throw invalid(`The simulated ELB only supports load balancers of type 'network'; got '${request.Type}'`);
             if (request.Subnets && request.SubnetMappings) throw invalid("Only one of subnets or subnet mappings can be specified");
             const mappings = request.SubnetMappings ?? request.Subnets?.map((SubnetId): SubnetMapping => ({ SubnetId })) ?? [];
             const placements = placementsOf(scope, mappings, Scheme);
@@ -169,9 +169,9 @@ function putBalancer(
     { Name, ...settings }: { Name: string } & Pick<LoadBalancer, "Scheme" | "SecurityGroups" | "IpAddressType" | "tags" | "request">,
 ): Readonly<LoadBalancer> {
     const id = scope.hex(16);
-    const made = placements.map(({ subnet, address }) => ({
+    const created = placements.map(({ subnet, address }) => ({
         subnet,
-        eni: makeBalancerInterface(scope, subnet, address, `${Name}/${id}`, settings.SecurityGroups),
+        eni: createBalancerInterface(scope, subnet, address, `${Name}/${id}`, settings.SecurityGroups),
     }));
     const LoadBalancerArn = scope.arn("elasticloadbalancing", `loadbalancer/net/${Name}/${id}`);
     scope.schedule(loadBalancers, LoadBalancerArn, [{ after: 120_000, set: { State: { Code: "active" } } }]);
@@ -184,20 +184,26 @@ function putBalancer(
         VpcId: placements[0]?.subnet.VpcId ?? "",
         State: { Code: "provisioning" },
         Type: "network",
-        AvailabilityZones: made.map(({ subnet, eni }) => ({
+        AvailabilityZones: created.map(({ subnet, eni }) => ({
             ZoneName: subnet.AvailabilityZone,
             SubnetId: subnet.SubnetId,
             LoadBalancerAddresses: [{ PrivateIPv4Address: eni.PrivateIpAddress }],
         })),
         attributes: ATTRIBUTES,
-        interfaces: made.map(({ eni }) => eni.NetworkInterfaceId),
+        interfaces: created.map(({ eni }) => eni.NetworkInterfaceId),
         ...settings,
     });
 }
 
-function makeBalancerInterface(scope: Scope, { SubnetId }: Readonly<Subnet>, address: string | undefined, name: string, Groups: string[]) {
+function createBalancerInterface(
+    scope: Scope,
+    { SubnetId }: Readonly<Subnet>,
+    address: string | undefined,
+    name: string,
+    Groups: string[],
+) {
     try {
-        return makeInterface(scope, {
+        return createInterface(scope, {
             SubnetId,
             Groups,
             PrivateIpAddress: address,

@@ -1,4 +1,4 @@
-import { dropInterface } from "../ec2/interfaces.ts";
+import { deleteInterface } from "../ec2/interfaces.ts";
 import type { Place } from "../memory.ts";
 import type { Scope } from "../scope.ts";
 import { Table } from "../table.ts";
@@ -24,7 +24,7 @@ export function orphan(scope: Scope, balancer: string, interfaces: string[]): vo
 export function settleOrphans(scope: Scope): void {
     for (const { balancer, interfaces, due, account, region } of orphans.in(scope).list()) {
         if (!due) continue;
-        for (const id of interfaces) dropInterface(scope.at({ account, region }), id);
+        for (const id of interfaces) deleteInterface(scope.at({ account, region }), id);
         orphans.in(scope).delete(balancer);
     }
 }

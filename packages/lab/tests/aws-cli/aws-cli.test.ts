@@ -21,8 +21,8 @@ describe("the replacement for the AWS CLI", () => {
     beforeAll(async () => {
         folder = await mkdtemp(join(tmpdir(), "clustermesh-"));
         served = await serveAwsCli(aws, { account: FRANKFURT.account, socket: join(folder, "aws.sock") });
-        const made = ["10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16"].map((CidrBlock) => aws.in(FRANKFURT).ec2.createVpc({ CidrBlock }));
-        vpcs = (await Promise.all(made)).map(({ Vpc }) => Vpc.VpcId);
+        const created = ["10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16"].map((CidrBlock) => aws.in(FRANKFURT).ec2.createVpc({ CidrBlock }));
+        vpcs = (await Promise.all(created)).map(({ Vpc }) => Vpc.VpcId);
         await aws.in(OTHER_FRANKFURT).ec2.createVpc({ CidrBlock: "10.9.0.0/16" });
         await aws.in(OTHER_FRANKFURT).iam.createRole({ RoleName: "mesh", AssumeRolePolicyDocument: JSON.stringify(trust) });
     });

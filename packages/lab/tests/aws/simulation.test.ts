@@ -239,13 +239,13 @@ test("the revision grows with each change, including scheduled ones, and with no
     const aws = simulation();
     const start = aws.revision();
     await aws.in(IRELAND).toy.create({ Size: 1 });
-    const made = aws.revision();
-    expect(made).toBeGreaterThan(start);
+    const created = aws.revision();
+    expect(created).toBeGreaterThan(start);
     await aws.in(IRELAND).toy.describe();
     await expect(aws.in(IRELAND).toy.create({ Size: 2, DryRun: true })).rejects.toThrow();
     await expect(aws.in(IRELAND).toy.remove({ Id: "none" })).rejects.toThrow();
     aws.edit(IRELAND, (scope) => boxes.in(scope).list());
-    expect(aws.revision()).toBe(made);
+    expect(aws.revision()).toBe(created);
     now += 10_000;
-    expect(aws.revision()).toBeGreaterThan(made);
+    expect(aws.revision()).toBeGreaterThan(created);
 });

@@ -4,7 +4,7 @@ import { type Filter, filtered } from "../../filters.ts";
 import type { Quota, Scope } from "../../scope.ts";
 import { missing } from "../errors.ts";
 import { cidrBlocksOf, shown, vpcs } from "../tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
 import { isHere, type Peering, type PeeringOptions, type PeeringSide, peerings, peeringsOf } from "./tables.ts";
 
 export const ACTIVE_PEERINGS_PER_VPC: Quota = { code: "L-7E9ECCDB", default: 50, max: 125 };
@@ -50,7 +50,7 @@ export const peeringActions = (scope: Scope) => {
             refuseOverQuota(scope);
 
             const id = scope.id("pcx");
-            const made = rows.put(id, {
+            const created = rows.put(id, {
                 VpcPeeringConnectionId: id,
                 RequesterVpcInfo: requester,
                 AccepterVpcInfo: accepterRef,
@@ -59,7 +59,7 @@ export const peeringActions = (scope: Scope) => {
             });
             tagNew(scope, "vpc-peering-connection", id, request.TagSpecifications);
             scheduleRequest(scope, id, accepter !== undefined && !overlapping(requester, accepter), peer.account);
-            return { VpcPeeringConnection: show(made) };
+            return { VpcPeeringConnection: show(created) };
         },
 
         acceptVpcPeeringConnection: ({ VpcPeeringConnectionId: id }: { VpcPeeringConnectionId: string }) => {
@@ -87,14 +87,14 @@ export const peeringActions = (scope: Scope) => {
                         "You've reached the limit on the number of active VPC peering connections you can have for the specified VPC.",
                     );
             const PeeringOptions = { AllowDnsResolutionFromRemoteVpc: false };
-            const made = rows.update(id, {
+            const created = rows.update(id, {
                 Status: { Code: "provisioning", Message: "Provisioning" },
                 RequesterVpcInfo: { ...requester, PeeringOptions },
                 AccepterVpcInfo: { ...accepter, PeeringOptions },
                 ExpirationTime: undefined,
             });
             scope.schedule(peerings, id, [{ after: 1_000, set: { Status: { Code: "active", Message: "Active" } } }]);
-            return { VpcPeeringConnection: show(made) };
+            return { VpcPeeringConnection: show(created) };
         },
 
         rejectVpcPeeringConnection: ({ VpcPeeringConnectionId: id }: { VpcPeeringConnectionId: string }) => {
@@ -167,7 +167,7 @@ export const peeringActions = (scope: Scope) => {
                 { after: 2 * HOUR, fixed: true, set: null },
             ]);
             for (const { OwnerId, Region } of [row.RequesterVpcInfo, row.AccepterVpcInfo])
-                forgetTags(scope.at({ account: OwnerId, region: Region }), id);
+                deleteTagsOf(scope.at({ account: OwnerId, region: Region }), id);
             return { Return: true };
         },
     };

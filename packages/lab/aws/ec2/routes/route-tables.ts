@@ -3,13 +3,13 @@ import { type Filter, filtered } from "../../filters.ts";
 import type { Quota, Scope } from "../../scope.ts";
 import { dependencies, missing } from "../errors.ts";
 import { cidrBlocksOf, type RouteTable, routeTables, shown, subnets, type Vpc, vpcs } from "../tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
 import { routeState } from "./routes.ts";
 
 export const ROUTE_TABLES_PER_VPC: Quota = { code: "L-589F43AA", default: 200 };
 
 /** Creates the main table of a VPC, which subnets without an association use. */
-export function makeMainTable(scope: Scope, vpc: Readonly<Vpc>): void {
+export function createMainTable(scope: Scope, vpc: Readonly<Vpc>): void {
     const { RouteTableId } = putTable(scope, vpc);
     routeTables.in(scope).update(RouteTableId, {
         Associations: [
@@ -70,9 +70,9 @@ export const routeTableActions = (scope: Scope) => {
             const vpc = vpcs.in(scope).need(VpcId, () => missing("vpc", VpcId));
             if (rows.list().filter((table) => table.VpcId === VpcId).length >= scope.quota(ROUTE_TABLES_PER_VPC))
                 throw new AwsError("RouteTableLimitExceeded", "The maximum number of route tables has been reached.");
-            const made = putTable(scope, vpc);
-            tagNew(scope, "route-table", made.RouteTableId, TagSpecifications);
-            return { RouteTable: show(made) };
+            const created = putTable(scope, vpc);
+            tagNew(scope, "route-table", created.RouteTableId, TagSpecifications);
+            return { RouteTable: show(created) };
         },
 
         describeRouteTables: ({ RouteTableIds, Filters }: { RouteTableIds?: string[]; Filters?: Filter[] } = {}) => ({
@@ -114,9 +114,9 @@ export const routeTableActions = (scope: Scope) => {
             need(RouteTableId);
             const { table, association } = findAssociation(AssociationId);
             removeAssociation(table, AssociationId);
-            const made = { ...association, RouteTableId, RouteTableAssociationId: scope.id("rtbassoc") };
-            rows.update(RouteTableId, { Associations: [...need(RouteTableId).Associations, made] });
-            return { NewAssociationId: made.RouteTableAssociationId, AssociationState: made.AssociationState };
+            const created = { ...association, RouteTableId, RouteTableAssociationId: scope.id("rtbassoc") };
+            rows.update(RouteTableId, { Associations: [...need(RouteTableId).Associations, created] });
+            return { NewAssociationId: created.RouteTableAssociationId, AssociationState: created.AssociationState };
         },
 
         disassociateRouteTable: ({ AssociationId }: { AssociationId: string }) => {
@@ -129,7 +129,7 @@ export const routeTableActions = (scope: Scope) => {
         deleteRouteTable: ({ RouteTableId }: { RouteTableId: string }) => {
             if (need(RouteTableId).Associations.length > 0) throw dependencies("routeTable", RouteTableId);
             rows.delete(RouteTableId);
-            forgetTags(scope, RouteTableId);
+            deleteTagsOf(scope, RouteTableId);
         },
     };
 };

@@ -3,7 +3,7 @@ import { type Filter, filtered } from "../../filters.ts";
 import type { Quota, Scope } from "../../scope.ts";
 import { invalidValue, missing, required } from "../errors.ts";
 import { interfaces, type SecurityGroup, securityGroupRules, securityGroups, shown, type Vpc, vpcs } from "../tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
 import { DESCRIPTION, permissionsOf } from "./permissions.ts";
 
 export const GROUPS_PER_REGION: Quota = { code: "L-E79EC296", default: 2500 };
@@ -15,7 +15,7 @@ interface GroupArgs {
 }
 
 /** Creates a group with the default rules: all egress, no ingress. For EC2's callers and for other services. */
-export function makeGroup(scope: Scope, { GroupName, Description, VpcId }: GroupArgs): Readonly<SecurityGroup> {
+export function createGroup(scope: Scope, { GroupName, Description, VpcId }: GroupArgs): Readonly<SecurityGroup> {
     const GroupId = scope.id("sg");
     const group = securityGroups.in(scope).put(GroupId, {
         GroupId,
@@ -30,8 +30,8 @@ export function makeGroup(scope: Scope, { GroupName, Description, VpcId }: Group
 }
 
 /** Creates the default group of a VPC, whose members can reach each other. */
-export function makeDefaultGroup(scope: Scope, { VpcId }: Readonly<Vpc>): void {
-    const { GroupId } = makeGroup(scope, { GroupName: "default", Description: "default VPC security group", VpcId });
+export function createDefaultGroup(scope: Scope, { VpcId }: Readonly<Vpc>): void {
+    const { GroupId } = createGroup(scope, { GroupName: "default", Description: "default VPC security group", VpcId });
     putRule(scope, GroupId, { IsEgress: false, ReferencedGroupInfo: { GroupId, UserId: scope.account } });
 }
 
@@ -54,14 +54,14 @@ function putRule(
 }
 
 /** Deletes a group and its rules, regardless of what depends on it. */
-export function dropGroup(scope: Scope, GroupId: string): void {
+export function deleteGroup(scope: Scope, GroupId: string): void {
     for (const rule of securityGroupRules.in(scope).list())
         if (rule.GroupId === GroupId) {
             securityGroupRules.in(scope).delete(rule.SecurityGroupRuleId);
-            forgetTags(scope, rule.SecurityGroupRuleId);
+            deleteTagsOf(scope, rule.SecurityGroupRuleId);
         }
     securityGroups.in(scope).delete(GroupId);
-    forgetTags(scope, GroupId);
+    deleteTagsOf(scope, GroupId);
 }
 
 /** The actions on security groups; `rules.ts` has those on their rules. */
@@ -102,7 +102,7 @@ export const groupActions = (scope: Scope) => {
                 throw new AwsError("InvalidGroup.Duplicate", `The security group '${GroupName}' already exists for VPC '${VpcId}'`);
             if (rows.list().length >= scope.quota(GROUPS_PER_REGION))
                 throw new AwsError("SecurityGroupLimitExceeded", "The maximum number of security groups has been reached.");
-            const { GroupId, SecurityGroupArn } = makeGroup(scope, { GroupName, Description, VpcId });
+            const { GroupId, SecurityGroupArn } = createGroup(scope, { GroupName, Description, VpcId });
             tagNew(scope, "security-group", GroupId, request.TagSpecifications);
             return { GroupId, SecurityGroupArn, Tags: tagsOf(scope, GroupId) };
         },
@@ -130,7 +130,7 @@ export const groupActions = (scope: Scope) => {
                 .list()
                 .some(({ Groups }) => Groups.some((group) => group.GroupId === GroupId));
             if (referenced || attached) throw new AwsError("DependencyViolation", `resource ${GroupId} has a dependent object`);
-            dropGroup(scope, GroupId);
+            deleteGroup(scope, GroupId);
             return { GroupId, Return: true };
         },
     };

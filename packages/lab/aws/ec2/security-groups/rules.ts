@@ -3,7 +3,7 @@ import { type Filter, filtered } from "../../filters.ts";
 import type { Quota, Scope } from "../../scope.ts";
 import { invalidValue, missing } from "../errors.ts";
 import { securityGroupRules, securityGroups, shown } from "../tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
 import { describeRule, type IpPermission, identity, type RuleSpec, ruleSpecs } from "./permissions.ts";
 
 /** Rules of a group, separately for each direction. */
@@ -20,7 +20,7 @@ interface RulesRequest {
 export function authorize(scope: Scope, IsEgress: boolean, { GroupId, IpPermissions = [], TagSpecifications }: RulesRequest) {
     const group = securityGroups.in(scope).need(GroupId, () => missing("securityGroup", GroupId));
     const rules = securityGroupRules.in(scope);
-    const made = IpPermissions.flatMap((permission) => ruleSpecs(scope, group, permission)).map((spec) => {
+    const created = IpPermissions.flatMap((permission) => ruleSpecs(scope, group, permission)).map((spec) => {
         const existing = rules.list().filter((rule) => rule.GroupId === GroupId && rule.IsEgress === IsEgress);
         if (existing.some((rule) => identity(rule) === identity(spec)))
             throw new AwsError("InvalidPermission.Duplicate", `the specified rule "${describeRule(spec)}" already exists`);
@@ -37,7 +37,7 @@ export function authorize(scope: Scope, IsEgress: boolean, { GroupId, IpPermissi
             ...spec,
         });
     });
-    return { Return: true, SecurityGroupRules: made.map((rule) => shown(rule, tagsOf(scope, rule.SecurityGroupRuleId))) };
+    return { Return: true, SecurityGroupRules: created.map((rule) => shown(rule, tagsOf(scope, rule.SecurityGroupRuleId))) };
 }
 
 function revoke(scope: Scope, IsEgress: boolean, { GroupId, IpPermissions = [], SecurityGroupRuleIds = [] }: RulesRequest) {
@@ -58,7 +58,7 @@ function revoke(scope: Scope, IsEgress: boolean, { GroupId, IpPermissions = [], 
     });
     for (const { SecurityGroupRuleId } of [...byId, ...byValue]) {
         securityGroupRules.in(scope).delete(SecurityGroupRuleId);
-        forgetTags(scope, SecurityGroupRuleId);
+        deleteTagsOf(scope, SecurityGroupRuleId);
     }
     return { Return: true };
 }

@@ -2,7 +2,7 @@ import { AwsError } from "../../error.ts";
 import { type Filter, filtered } from "../../filters.ts";
 import type { Scope } from "../../scope.ts";
 import { missing } from "../errors.ts";
-import { makeInterface } from "../interfaces.ts";
+import { createInterface } from "../interfaces.ts";
 import { interfaces, shown, subnets, vpcs } from "../tables.ts";
 import { type TagSpecification, tagNew, tagsOf } from "../tags.ts";
 import { addToDefaultTables, removeFromTables } from "./routes.ts";
@@ -54,9 +54,9 @@ export const vpcAttachmentActions = (scope: Scope) => {
                     `${TransitGatewayId} has non-deleted Transit Gateway Attachments with same VPC ID.`,
                 );
             const id = scope.id("tgw-attach");
-            const interfaceIds = SubnetIds.map((SubnetId) => makeTransitInterface(scope, SubnetId, id));
+            const interfaceIds = SubnetIds.map((SubnetId) => createTransitInterface(scope, SubnetId, id));
             const accepted = gateway.OwnerId === scope.account || gateway.Options.AutoAcceptSharedAttachments === "enable";
-            const made = rows.put(id, {
+            const created = rows.put(id, {
                 TransitGatewayAttachmentId: id,
                 TransitGatewayId,
                 VpcId,
@@ -75,8 +75,8 @@ export const vpcAttachmentActions = (scope: Scope) => {
                 interfaceIds,
             });
             tagNew(scope, "transit-gateway-attachment", id, request.TagSpecifications);
-            if (accepted) activate(scope, made);
-            return { TransitGatewayVpcAttachment: show(made) };
+            if (accepted) activate(scope, created);
+            return { TransitGatewayVpcAttachment: show(created) };
         },
 
         acceptTransitGatewayVpcAttachment: ({ TransitGatewayAttachmentId: id }: { TransitGatewayAttachmentId: string }) => {
@@ -115,7 +115,7 @@ export const vpcAttachmentActions = (scope: Scope) => {
                 SubnetIds: [...row.SubnetIds.filter((subnetId) => !RemoveSubnetIds.includes(subnetId)), ...AddSubnetIds],
                 interfaceIds: [
                     ...row.interfaceIds.filter((eni) => !removed.includes(eni)),
-                    ...AddSubnetIds.map((subnet) => makeTransitInterface(scope, subnet, id)),
+                    ...AddSubnetIds.map((subnet) => createTransitInterface(scope, subnet, id)),
                 ],
                 Options: { ...row.Options, ...request.Options },
             });
@@ -135,9 +135,9 @@ export const vpcAttachmentActions = (scope: Scope) => {
     };
 };
 
-function makeTransitInterface(scope: Scope, SubnetId: string, attachmentId: string): string {
+function createTransitInterface(scope: Scope, SubnetId: string, attachmentId: string): string {
     const Description = `Network Interface for Transit Gateway Attachment ${attachmentId}`;
-    return makeInterface(scope, { SubnetId, Description, InterfaceType: "transit_gateway", RequesterId: "amazon-transit-gateway" })
+    return createInterface(scope, { SubnetId, Description, InterfaceType: "transit_gateway", RequesterId: "amazon-transit-gateway" })
         .NetworkInterfaceId;
 }
 

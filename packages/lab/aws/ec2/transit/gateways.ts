@@ -3,8 +3,8 @@ import { type Filter, filtered } from "../../filters.ts";
 import type { Quota, Scope } from "../../scope.ts";
 import { missing } from "../errors.ts";
 import { shown } from "../tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
-import { makeTransitTable } from "./routes.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
+import { createTransitTable } from "./routes.ts";
 import {
     FORGET_DELETED,
     gatewaysOf,
@@ -65,11 +65,11 @@ export const transitGatewayActions = (scope: Scope) => {
                 DefaultPropagationRouteTable: Options.DefaultRouteTablePropagation === "enable",
             };
             if (byDefault.DefaultAssociationRouteTable || byDefault.DefaultPropagationRouteTable) {
-                const { TransitGatewayRouteTableId: id } = makeTransitTable(scope, TransitGatewayId, byDefault);
+                const { TransitGatewayRouteTableId: id } = createTransitTable(scope, TransitGatewayId, byDefault);
                 if (byDefault.DefaultAssociationRouteTable) Options.AssociationDefaultRouteTableId = id;
                 if (byDefault.DefaultPropagationRouteTable) Options.PropagationDefaultRouteTableId = id;
             }
-            const made = rows.put(TransitGatewayId, {
+            const created = rows.put(TransitGatewayId, {
                 TransitGatewayId,
                 TransitGatewayArn: scope.arn("ec2", `transit-gateway/${TransitGatewayId}`),
                 State: "pending",
@@ -81,7 +81,7 @@ export const transitGatewayActions = (scope: Scope) => {
             });
             scope.schedule(transitGateways, TransitGatewayId, [{ after: 120_000, set: { State: "available" } }]);
             tagNew(scope, "transit-gateway", TransitGatewayId, request.TagSpecifications);
-            return { TransitGateway: show(made) };
+            return { TransitGateway: show(created) };
         },
 
         describeTransitGateways: ({ TransitGatewayIds, Filters }: { TransitGatewayIds?: string[]; Filters?: Filter[] } = {}) => ({
@@ -132,7 +132,7 @@ export const transitGatewayActions = (scope: Scope) => {
             for (const table of transitRouteTables.in(scope).list())
                 if (table.TransitGatewayId === id)
                     scope.schedule(transitRouteTables, table.TransitGatewayRouteTableId, [{ after: 60_000, set: null }]);
-            forgetTags(scope, id);
+            deleteTagsOf(scope, id);
             return { TransitGateway: show(rows.update(id, { State: "deleting" })) };
 
             function refuseIfAny(kind: string, ids: string[]) {

@@ -47,7 +47,7 @@ export const transitPeeringActions = (scope: Scope) => {
                     `${request.TransitGatewayId} has non-deleted Transit Gateway Peering Attachments with ${request.PeerTransitGatewayId}.`,
                 );
             const id = scope.id("tgw-attach");
-            const made = rows.put(id, {
+            const created = rows.put(id, {
                 TransitGatewayAttachmentId: id,
                 RequesterTgwInfo: { TransitGatewayId: request.TransitGatewayId, OwnerId: scope.account, Region: scope.region },
                 AccepterTgwInfo: {
@@ -63,7 +63,7 @@ export const transitPeeringActions = (scope: Scope) => {
                 { after: 10_000, set: { State: "pendingAcceptance", Status: status("pendingAcceptance") } },
             ]);
             tagNew(scope, "transit-gateway-attachment", id, request.TagSpecifications);
-            return { TransitGatewayPeeringAttachment: show(made) };
+            return { TransitGatewayPeeringAttachment: show(created) };
         },
 
         acceptTransitGatewayPeeringAttachment: ({ TransitGatewayAttachmentId: id }: { TransitGatewayAttachmentId: string }) => {

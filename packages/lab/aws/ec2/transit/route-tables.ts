@@ -3,8 +3,8 @@ import { type Filter, filtered } from "../../filters.ts";
 import type { Scope } from "../../scope.ts";
 import { missing } from "../errors.ts";
 import { shown } from "../tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
-import { makeTransitTable, needAvailableAttachment, needTransitTable, transitTablesOf } from "./routes.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
+import { createTransitTable, needAvailableAttachment, needTransitTable, transitTablesOf } from "./routes.ts";
 import { type TransitRouteTable, transitRouteTables, usableGateway } from "./tables.ts";
 
 /** The actions on route tables of transit gateways, their associations and propagations. */
@@ -19,9 +19,9 @@ export const transitRouteTableActions = (scope: Scope) => {
     return {
         createTransitGatewayRouteTable: (request: { TransitGatewayId: string; TagSpecifications?: TagSpecification[] }) => {
             usableGateway(scope, request.TransitGatewayId);
-            const made = makeTransitTable(scope, request.TransitGatewayId);
-            tagNew(scope, "transit-gateway-route-table", made.TransitGatewayRouteTableId, request.TagSpecifications);
-            return { TransitGatewayRouteTable: show(made) };
+            const created = createTransitTable(scope, request.TransitGatewayId);
+            tagNew(scope, "transit-gateway-route-table", created.TransitGatewayRouteTableId, request.TagSpecifications);
+            return { TransitGatewayRouteTable: show(created) };
         },
 
         describeTransitGatewayRouteTables: (request: { TransitGatewayRouteTableIds?: string[]; Filters?: Filter[] } = {}) => ({
@@ -42,7 +42,7 @@ export const transitRouteTableActions = (scope: Scope) => {
             if (table.associations.length > 0)
                 throw new AwsError("IncorrectState", `Cannot delete Transit Gateway Route Table ${id}: it has associated attachments`);
             rows.delete(id);
-            forgetTags(scope, id);
+            deleteTagsOf(scope, id);
             return { TransitGatewayRouteTable: show({ ...table, State: "deleting" }) };
         },
 

@@ -13,13 +13,13 @@ interface TransitRoute {
 }
 
 /** Creates a route table of a transit gateway. */
-export function makeTransitTable(
+export function createTransitTable(
     scope: Scope,
     TransitGatewayId: string,
     byDefault = { DefaultAssociationRouteTable: false, DefaultPropagationRouteTable: false },
 ): Readonly<TransitRouteTable> {
     const TransitGatewayRouteTableId = scope.id("tgw-rtb");
-    const made = transitRouteTables.in(scope).put(TransitGatewayRouteTableId, {
+    const created = transitRouteTables.in(scope).put(TransitGatewayRouteTableId, {
         TransitGatewayRouteTableId,
         TransitGatewayId,
         State: "pending",
@@ -30,7 +30,7 @@ export function makeTransitTable(
         routes: [],
     });
     scope.schedule(transitRouteTables, TransitGatewayRouteTableId, [{ after: 60_000, set: { State: "available" } }]);
-    return made;
+    return created;
 }
 
 /** The route tables that the scope's account and region own. */

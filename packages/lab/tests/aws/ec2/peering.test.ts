@@ -17,10 +17,10 @@ async function requestPeering(w: World, to: { ec2: World["ec2"]; account: string
 }
 
 async function acceptPeering(w: World) {
-    const made = await requestPeering(w);
-    await w.ec2.acceptVpcPeeringConnection(made.id);
+    const created = await requestPeering(w);
+    await w.ec2.acceptVpcPeeringConnection(created.id);
     w.pass(1_000);
-    return made;
+    return created;
 }
 
 const described = async (ec2: World["ec2"], { VpcPeeringConnectionId }: { VpcPeeringConnectionId: string }) =>
@@ -38,9 +38,9 @@ const peers = (w: World) => ({ virginia: { ec2: w.virginia, ...VIRGINIA }, other
 
 keeps("peering connections", {
     "fails if the CIDRs overlap": async (w) => {
-        const made = await requestOverlapping(w);
-        expect(made.Status.Code).toBe("initiating-request");
-        expect((await described(w.ec2, made))?.Status).toEqual({
+        const created = await requestOverlapping(w);
+        expect(created.Status.Code).toBe("initiating-request");
+        expect((await described(w.ec2, created))?.Status).toEqual({
             Code: "failed",
             Message: "Failed due to incorrect VPC-ID, Account ID, or overlapping CIDR range",
         });
@@ -53,13 +53,13 @@ keeps("peering connections", {
         expect(await code(w.ec2, VpcPeeringConnection)).toBe("failed");
     },
     "refuses to accept a failed connection": async (w) => {
-        const made = await requestOverlapping(w);
+        const created = await requestOverlapping(w);
         await refused(
-            w.ec2.acceptVpcPeeringConnection(made),
+            w.ec2.acceptVpcPeeringConnection(created),
             "InvalidStateTransition",
-            `Invalid state transition for ${made.VpcPeeringConnectionId}, attempted to transition from failed to provisioning`,
+            `Invalid state transition for ${created.VpcPeeringConnectionId}, attempted to transition from failed to provisioning`,
         );
-        await refused(w.ec2.deleteVpcPeeringConnection(made), "InvalidStateTransition");
+        await refused(w.ec2.deleteVpcPeeringConnection(created), "InvalidStateTransition");
     },
     "creates a connection, which is initiating-request": async (w) => {
         const { VpcPeeringConnection } = await requestPeering(w);

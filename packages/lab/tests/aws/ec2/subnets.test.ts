@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { makeInterface } from "../../../aws/ec2/interfaces.ts";
+import { createInterface } from "../../../aws/ec2/interfaces.ts";
 import { refused } from "../kept-rules.ts";
 import { IRELAND } from "../places.ts";
 import { keeps } from "../world.ts";
@@ -72,7 +72,7 @@ keeps("subnets", {
     },
     "refuses to delete a subnet with an interface of another service": async ({ aws, ec2, vpc, subnet }) => {
         const SubnetId = await subnet(await vpc());
-        const { NetworkInterfaceId } = aws.edit(IRELAND, (scope) => makeInterface(scope, { SubnetId, RequesterId: "amazon-elb" }));
+        const { NetworkInterfaceId } = aws.edit(IRELAND, (scope) => createInterface(scope, { SubnetId, RequesterId: "amazon-elb" }));
         await refused(ec2.deleteSubnet({ SubnetId }), "DependencyViolation");
         await refused(
             ec2.deleteNetworkInterface({ NetworkInterfaceId }),

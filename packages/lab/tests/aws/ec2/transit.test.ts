@@ -209,8 +209,8 @@ keeps("transit gateways", {
         await ram.associateResourceShare({ resourceShareArn, resourceArns: [hub.arn] });
         expect((await w.others.describeTransitGateways()).TransitGateways).toEqual([]);
         await ram.associateResourceShare({ resourceShareArn, principals: [OTHER_IRELAND.account] });
-        const { id, attachment: made } = await attachVpc(w, "10.2.0.0/16", w.others, hub);
-        expect(made.State).toBe("pendingAcceptance");
+        const { id, attachment: created } = await attachVpc(w, "10.2.0.0/16", w.others, hub);
+        expect(created.State).toBe("pendingAcceptance");
         const accept = { TransitGatewayAttachmentId: id };
         await refused(w.others.acceptTransitGatewayVpcAttachment(accept), "OperationNotPermitted");
         await w.ec2.acceptTransitGatewayVpcAttachment(accept);
@@ -242,8 +242,8 @@ describe("transit gateways: further checks", () => {
         await refused(w.ec2.createTransitGatewayVpcAttachment(request), "DuplicateSubnetsInSameZone", "Duplicate Subnets for same AZ");
         const foreign = await w.subnet(await w.vpc("10.1.0.0/16"), "10.1.0.0/24");
         await refused(w.ec2.createTransitGatewayVpcAttachment({ ...request, SubnetIds: [foreign] }), "InvalidSubnetID.NotFound");
-        const made = await w.ec2.createTransitGatewayVpcAttachment({ ...request, SubnetIds: SubnetIds.slice(1) });
-        const id = { TransitGatewayAttachmentId: made.TransitGatewayVpcAttachment.TransitGatewayAttachmentId };
+        const created = await w.ec2.createTransitGatewayVpcAttachment({ ...request, SubnetIds: SubnetIds.slice(1) });
+        const id = { TransitGatewayAttachmentId: created.TransitGatewayVpcAttachment.TransitGatewayAttachmentId };
         await refused(w.ec2.acceptTransitGatewayVpcAttachment(id), "IncorrectState");
         await refused(w.ec2.modifyTransitGatewayVpcAttachment({ ...id, AddSubnetIds: SubnetIds }), "IncorrectState");
         await refused(w.ec2.deleteTransitGatewayVpcAttachment(id), "IncorrectState");
@@ -289,10 +289,10 @@ describe("transit gateways: further checks", () => {
             PeerAccountId: IRELAND.account,
             PeerRegion: "us-east-1",
         };
-        const { TransitGatewayPeeringAttachment: made } = await w.ec2.createTransitGatewayPeeringAttachment(request);
+        const { TransitGatewayPeeringAttachment: created } = await w.ec2.createTransitGatewayPeeringAttachment(request);
         await refused(w.ec2.createTransitGatewayPeeringAttachment(request), "DuplicateTransitGatewayAttachment");
-        await w.virginia.deleteTransitGatewayPeeringAttachment(made);
-        await refused(w.ec2.deleteTransitGatewayPeeringAttachment(made), "IncorrectState");
+        await w.virginia.deleteTransitGatewayPeeringAttachment(created);
+        await refused(w.ec2.deleteTransitGatewayPeeringAttachment(created), "IncorrectState");
         w.minutes(1);
         await w.ec2.createTransitGatewayPeeringAttachment(request);
     });

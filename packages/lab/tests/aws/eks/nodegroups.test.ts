@@ -92,8 +92,8 @@ describe("EKS node groups", () => {
     test("refuses an unknown launch template, and settings that repeat it", async () => {
         await s.active();
         await refused(s.nodegroup({ launchTemplate: { id: "lt-00000000000000000", version: "1" } }), invalid);
-        const made = await s.ec2.createLaunchTemplate({ LaunchTemplateName: "t", LaunchTemplateData: { InstanceType: "m7i.large" } });
-        const launchTemplate = { id: made.LaunchTemplate.LaunchTemplateId, version: "1" };
+        const created = await s.ec2.createLaunchTemplate({ LaunchTemplateName: "t", LaunchTemplateData: { InstanceType: "m7i.large" } });
+        const launchTemplate = { id: created.LaunchTemplate.LaunchTemplateId, version: "1" };
         await refused(s.nodegroup({ launchTemplate, diskSize: 50 }), invalid, "Disk size must be specified within the launch template.");
         await refused(s.nodegroup({ launchTemplate, instanceTypes: ["m7i.large"] }), invalid);
         await refused(s.nodegroup({ launchTemplate: { ...launchTemplate, version: "2" } }), invalid);

@@ -69,9 +69,9 @@ describe("EKS updates", () => {
     test("refuses to move a cluster to another VPC", async () => {
         await s.active();
         const { VpcId } = (await s.ec2.createVpc({ CidrBlock: "10.1.0.0/16" })).Vpc;
-        const made = async (CidrBlock: string, zone: string) =>
+        const created = async (CidrBlock: string, zone: string) =>
             (await s.ec2.createSubnet({ VpcId, CidrBlock, AvailabilityZone: `${FRANKFURT.region}${zone}` })).Subnet.SubnetId;
-        const subnetIds = [await made("10.1.0.0/24", "a"), await made("10.1.1.0/24", "b")];
+        const subnetIds = [await created("10.1.0.0/24", "a"), await created("10.1.1.0/24", "b")];
         await refused(s.eks.updateClusterConfig({ name: "one", resourcesVpcConfig: { subnetIds } }), invalid);
     });
 

@@ -6,7 +6,7 @@ export async function createBalancerSite() {
     const group = (await s.ec2.createSecurityGroup({ GroupName: "etcd", Description: "d", VpcId: s.VpcId })).GroupId;
 
     const balancer = async (more: Partial<Balancer> = {}) => {
-        const [made] = (
+        const [created] = (
             await s.elb.createLoadBalancer({
                 Name: "etcd-1",
                 Type: "network",
@@ -19,11 +19,11 @@ export async function createBalancerSite() {
                 ...more,
             })
         ).LoadBalancers;
-        if (!made) throw new Error("createLoadBalancer returned no load balancer");
-        return made;
+        if (!created) throw new Error("createLoadBalancer returned no load balancer");
+        return created;
     };
     const targetGroup = async (more: Partial<TargetGroup> = {}) => {
-        const [made] = (
+        const [created] = (
             await s.elb.createTargetGroup({
                 Name: "etcd-1",
                 Protocol: "TCP",
@@ -34,8 +34,8 @@ export async function createBalancerSite() {
                 ...more,
             })
         ).TargetGroups;
-        if (!made) throw new Error("createTargetGroup returned no target group");
-        return made.TargetGroupArn;
+        if (!created) throw new Error("createTargetGroup returned no target group");
+        return created.TargetGroupArn;
     };
     const listener = (LoadBalancerArn: string, TargetGroupArn: string, Port = 2379, Protocol = "TCP") =>
         s.elb.createListener({ LoadBalancerArn, Port, Protocol, DefaultActions: [{ Type: "forward", TargetGroupArn }] });

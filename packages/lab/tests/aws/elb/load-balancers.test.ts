@@ -13,16 +13,16 @@ describe("load balancers", () => {
     const rule = keptRules("load balancers");
 
     rule("creates an internal network load balancer", async () => {
-        const made = await s.balancer();
-        expect(made).toMatchObject({ Scheme: "internal", Type: "network", VpcId: s.VpcId, SecurityGroups: [s.group] });
-        expect(made.AvailabilityZones).toEqual([
+        const created = await s.balancer();
+        expect(created).toMatchObject({ Scheme: "internal", Type: "network", VpcId: s.VpcId, SecurityGroups: [s.group] });
+        expect(created.AvailabilityZones).toEqual([
             { ZoneName: "eu-central-1a", SubnetId: s.a, LoadBalancerAddresses: [{ PrivateIPv4Address: "10.0.0.16" }] },
             { ZoneName: "eu-central-1b", SubnetId: s.b, LoadBalancerAddresses: [{ PrivateIPv4Address: "10.0.1.16" }] },
         ]);
-        expect(made.LoadBalancerArn).toMatch(
+        expect(created.LoadBalancerArn).toMatch(
             /^arn:aws:elasticloadbalancing:eu-central-1:111111111111:loadbalancer\/net\/etcd-1\/[0-9a-f]{16}$/,
         );
-        expect((await s.elb.describeLoadBalancers({ Names: ["etcd-1"] })).LoadBalancers).toEqual([made]);
+        expect((await s.elb.describeLoadBalancers({ Names: ["etcd-1"] })).LoadBalancers).toEqual([created]);
     });
 
     rule("is provisioning and then active", async () => {
@@ -45,7 +45,7 @@ describe("load balancers", () => {
     });
 
     rule("refuses the same name with another scheme", async () => {
-        const made = await s.balancer();
+        const created = await s.balancer();
         const VpcId = s.VpcId;
         const { InternetGatewayId } = (await s.ec2.createInternetGateway()).InternetGateway;
         await s.ec2.attachInternetGateway({ InternetGatewayId, VpcId });
@@ -54,7 +54,7 @@ describe("load balancers", () => {
             "DuplicateLoadBalancerName",
             "A load balancer with the same name 'etcd-1' exists, but with different settings",
         );
-        expect(made.Scheme).toBe("internal");
+        expect(created.Scheme).toBe("internal");
     });
 
     rule("refuses an unknown subnet", async () => {
@@ -68,12 +68,12 @@ describe("load balancers", () => {
     rule("creates network interfaces, which remain for a while after its deletion", async () => {
         await s.ec2.createSubnetCidrReservation({ SubnetId: s.a, Cidr: "10.0.0.16/28", ReservationType: "explicit" });
         const { LoadBalancerArn } = await s.balancer();
-        const made = await s.interfacesOf("etcd-1");
-        expect(made.map(({ PrivateIpAddress, InterfaceType }) => [PrivateIpAddress, InterfaceType])).toEqual([
+        const created = await s.interfacesOf("etcd-1");
+        expect(created.map(({ PrivateIpAddress, InterfaceType }) => [PrivateIpAddress, InterfaceType])).toEqual([
             ["10.0.0.16", "network_load_balancer"],
             ["10.0.1.16", "network_load_balancer"],
         ]);
-        expect(made.flatMap(({ Groups }) => Groups.map(({ GroupId }) => GroupId))).toEqual([s.group, s.group]);
+        expect(created.flatMap(({ Groups }) => Groups.map(({ GroupId }) => GroupId))).toEqual([s.group, s.group]);
         await refused(s.ec2.deleteSubnet({ SubnetId: s.a }), "DependencyViolation");
         await s.elb.deleteLoadBalancer({ LoadBalancerArn });
         await refused(s.ec2.deleteSecurityGroup({ GroupId: s.group }), "DependencyViolation");

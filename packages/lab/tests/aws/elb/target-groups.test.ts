@@ -12,8 +12,8 @@ beforeEach(async () => {
 describe("target groups", () => {
     test("keep their settings and attributes", async () => {
         const TargetGroupArn = await s.targetGroup();
-        const [made] = (await s.elb.describeTargetGroups({ TargetGroupArns: [TargetGroupArn] })).TargetGroups;
-        expect(made).toMatchObject({ Port: 32379, TargetType: "instance", HealthCheckIntervalSeconds: 10, LoadBalancerArns: [] });
+        const [created] = (await s.elb.describeTargetGroups({ TargetGroupArns: [TargetGroupArn] })).TargetGroups;
+        expect(created).toMatchObject({ Port: 32379, TargetType: "instance", HealthCheckIntervalSeconds: 10, LoadBalancerArns: [] });
         const set = (Key: string, Value: string) => s.elb.modifyTargetGroupAttributes({ TargetGroupArn, Attributes: [{ Key, Value }] });
         await set("preserve_client_ip.enabled", "false");
         expect((await s.elb.describeTargetGroupAttributes({ TargetGroupArn })).Attributes).toContainEqual({

@@ -10,7 +10,7 @@ const trust = (AWS: string, more: object = {}) =>
     JSON.stringify({ Version: "2012-10-17", Statement: { Effect: "Allow", Principal: { AWS }, Action: "sts:AssumeRole", ...more } });
 const simulation = () => new Simulation({ iam, kms, sts });
 const RoleArn = "arn:aws:iam::222222222222:role/deploy/mesh";
-const asked = { RoleArn, RoleSessionName: "clustermesh" };
+const request = { RoleArn, RoleSessionName: "clustermesh" };
 
 async function withRole(AssumeRolePolicyDocument: string) {
     const aws = simulation();
@@ -45,7 +45,7 @@ describe("STS", () => {
 
     rule("assumes a role in a second account", async () => {
         for (const AWS of ["111111111111", "arn:aws:iam::111111111111:root", "*"]) {
-            const { AssumedRoleUser, Credentials } = await (await withRole(trust(AWS))).in(FRANKFURT).sts.assumeRole(asked);
+            const { AssumedRoleUser, Credentials } = await (await withRole(trust(AWS))).in(FRANKFURT).sts.assumeRole(request);
             expect(AssumedRoleUser.Arn).toBe("arn:aws:sts::222222222222:assumed-role/mesh/clustermesh");
             expect(Credentials.AccessKeyId).toMatch(/^ASIA/);
         }
@@ -63,34 +63,34 @@ describe("STS", () => {
             await withRole(trust("111111111111", { Effect: "Deny" })),
             await withRole(trust("111111111111", { Condition: { StringEquals: { "sts:ExternalId": "secret" } } })),
         ])
-            await expect(aws.in(FRANKFURT).sts.assumeRole(asked)).rejects.toMatchObject(refusal);
+            await expect(aws.in(FRANKFURT).sts.assumeRole(request)).rejects.toMatchObject(refusal);
     });
 
     test("refuses an invalid role ARN and an invalid session name", async () => {
         const { sts } = (await withRole(trust("111111111111"))).in(FRANKFURT);
-        await expect(sts.assumeRole({ ...asked, RoleArn: "mesh" })).rejects.toMatchObject({
+        await expect(sts.assumeRole({ ...request, RoleArn: "mesh" })).rejects.toMatchObject({
             code: "ValidationError",
             message: "mesh is invalid",
         });
-        await expect(sts.assumeRole({ ...asked, RoleSessionName: "a b" })).rejects.toMatchObject({ code: "ValidationError" });
+        await expect(sts.assumeRole({ ...request, RoleSessionName: "a b" })).rejects.toMatchObject({ code: "ValidationError" });
     });
 
     test("requires the external ID of the trust policy", async () => {
         const aws = await withRole(trust("111111111111", { Condition: { StringEquals: { "sts:ExternalId": "mesh" } } }));
-        await expect(aws.in(FRANKFURT).sts.assumeRole({ ...asked, ExternalId: "other" })).rejects.toMatchObject({ code: "AccessDenied" });
-        await aws.in(FRANKFURT).sts.assumeRole({ ...asked, ExternalId: "mesh" });
+        await expect(aws.in(FRANKFURT).sts.assumeRole({ ...request, ExternalId: "other" })).rejects.toMatchObject({ code: "AccessDenied" });
+        await aws.in(FRANKFURT).sts.assumeRole({ ...request, ExternalId: "mesh" });
     });
 
     test("refuses a session longer than the role's maximum", async () => {
         const aws = await withRole(trust("111111111111"));
-        await expect(aws.in(FRANKFURT).sts.assumeRole({ ...asked, DurationSeconds: 7200 })).rejects.toMatchObject({
+        await expect(aws.in(FRANKFURT).sts.assumeRole({ ...request, DurationSeconds: 7200 })).rejects.toMatchObject({
             code: "ValidationError",
         });
     });
 
     rule("returns the identity of an assumed role", async () => {
         const aws = await withRole(trust("111111111111"));
-        const { AssumedRoleUser } = await aws.in(FRANKFURT).sts.assumeRole(asked);
+        const { AssumedRoleUser } = await aws.in(FRANKFURT).sts.assumeRole(request);
         expect(await aws.in({ ...OTHER_FRANKFURT, principal: AssumedRoleUser.Arn }).sts.getCallerIdentity()).toEqual({
             Account: "222222222222",
             Arn: "arn:aws:sts::222222222222:assumed-role/mesh/clustermesh",
@@ -101,7 +101,7 @@ describe("STS", () => {
     test("lets a session assume a role that trusts the session's role", async () => {
         const aws = await withRole(trust("111111111111"));
         await aws.in(FRANKFURT).iam.createRole({ RoleName: "back", AssumeRolePolicyDocument: trust(RoleArn) });
-        const { AssumedRoleUser } = await aws.in(FRANKFURT).sts.assumeRole(asked);
+        const { AssumedRoleUser } = await aws.in(FRANKFURT).sts.assumeRole(request);
         const back = { RoleArn: "arn:aws:iam::111111111111:role/back", RoleSessionName: "back" };
         await aws.in({ ...OTHER_FRANKFURT, principal: AssumedRoleUser.Arn }).sts.assumeRole(back);
         await expect(aws.in(OTHER_FRANKFURT).sts.assumeRole(back)).rejects.toMatchObject({ code: "AccessDenied" });

@@ -1,19 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { makeInterface } from "../../../aws/ec2/interfaces.ts";
+import { createInterface } from "../../../aws/ec2/interfaces.ts";
 import type { Endpoint, FindTargets } from "../../../aws/path/path.ts";
 import { IRELAND } from "../places.ts";
 import { admit, createPeered, ETCD, follow, SAME } from "./members.ts";
 
 describe("a path to a load balancer", () => {
     async function balanced() {
-        const made = await createPeered(SAME);
-        const { w, b } = made;
+        const created = await createPeered(SAME);
+        const { w, b } = created;
         const group = await w.group(b.vpcId, "etcd");
         const address = "10.1.0.16";
         w.aws.edit(IRELAND, (scope) =>
-            makeInterface(scope, { SubnetId: b.subnetId, Groups: [group], PrivateIpAddress: address, RequesterId: "amazon-elb" }),
+            createInterface(scope, { SubnetId: b.subnetId, Groups: [group], PrivateIpAddress: address, RequesterId: "amazon-elb" }),
         );
-        await admit({ ...b, groupId: group }, made.a.cidr);
+        await admit({ ...b, groupId: group }, created.a.cidr);
         const behind =
             (healthy: boolean): FindTargets =>
             (_, { PrivateIpAddress }) =>
@@ -21,7 +21,7 @@ describe("a path to a load balancer", () => {
         const toNodes = { IpProtocol: "tcp", FromPort: 32379, ToPort: 32379, UserIdGroupPairs: [{ GroupId: group }] };
         const nodes = { GroupId: b.groupId, IpPermissions: [toNodes] };
         await w.ec2.authorizeSecurityGroupIngress(nodes);
-        return { ...made, nodes, behind, etcd: { ...b.node, address } as Endpoint };
+        return { ...created, nodes, behind, etcd: { ...b.node, address } as Endpoint };
     }
 
     test("continues to a healthy target", async () => {
@@ -32,7 +32,7 @@ describe("a path to a load balancer", () => {
     test("is open if the load balancer has no security groups", async () => {
         const { w, a, b } = await balanced();
         const bare = "10.1.0.17";
-        w.aws.edit(IRELAND, (scope) => makeInterface(scope, { SubnetId: b.subnetId, PrivateIpAddress: bare, RequesterId: "amazon-elb" }));
+        w.aws.edit(IRELAND, (scope) => createInterface(scope, { SubnetId: b.subnetId, PrivateIpAddress: bare, RequesterId: "amazon-elb" }));
         expect(follow(w, a.node, { ...b.node, address: bare })).toMatchObject({ open: true });
         expect(follow(w, a.node, { ...b.node, address: "10.1.0.18", securityGroupIds: [] })).toMatchObject({
             drop: { reason: "ingress-rule" },

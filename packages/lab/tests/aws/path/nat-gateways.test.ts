@@ -69,8 +69,8 @@ describe("a path to the internet", () => {
 describe("a NAT gateway in front of a peering", () => {
     /** The route table of a leads to a private NAT gateway, and the table of the gateway's subnet leads to b. */
     async function createTranslated() {
-        const made = await createPeered(SAME);
-        const { w, a, b, VpcPeeringConnectionId } = made;
+        const created = await createPeered(SAME);
+        const { w, a, b, VpcPeeringConnectionId } = created;
         const SubnetId = await w.subnet(a.vpcId, "10.0.1.0/24");
         const RouteTableId = await w.table(a.vpcId);
         await w.ec2.associateRouteTable({ SubnetId, RouteTableId });
@@ -80,7 +80,7 @@ describe("a NAT gateway in front of a peering", () => {
         w.minutes(2);
         await unroute(a, b);
         await w.ec2.createRoute({ RouteTableId: a.tableId, DestinationCidrBlock: "0.0.0.0/0", NatGatewayId });
-        return { ...made, NatGatewayId };
+        return { ...created, NatGatewayId };
     }
 
     test("is the source that the other side admits and answers", async () => {

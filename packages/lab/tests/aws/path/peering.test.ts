@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { makeInterface } from "../../../aws/ec2/interfaces.ts";
+import { createInterface } from "../../../aws/ec2/interfaces.ts";
 import type { Endpoint, Traffic } from "../../../aws/path/path.ts";
 import { IRELAND, OTHER_IRELAND, VIRGINIA } from "../places.ts";
 import { createWorld, type World } from "../world.ts";
@@ -114,7 +114,7 @@ describe("the ends of a path", () => {
     test("an unused address has no security groups unless they are given", async () => {
         const { w, a, b } = await createPeered(SAME);
         w.aws.edit(IRELAND, (scope) => {
-            makeInterface(scope, { SubnetId: a.subnetId, Groups: [a.groupId], PrivateIpAddress: "10.0.0.20", RequesterId: "eks" });
+            createInterface(scope, { SubnetId: a.subnetId, Groups: [a.groupId], PrivateIpAddress: "10.0.0.20", RequesterId: "eks" });
         });
         const pod: Endpoint = { ...a.node, address: "10.0.0.99" };
         expect(follow(w, pod, b.node)).toMatchObject({ drop: { reason: "no-interface", at: a.subnetId } });
