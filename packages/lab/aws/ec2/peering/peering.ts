@@ -87,14 +87,14 @@ export const peeringActions = (scope: Scope) => {
                         "You've reached the limit on the number of active VPC peering connections you can have for the specified VPC.",
                     );
             const PeeringOptions = { AllowDnsResolutionFromRemoteVpc: false };
-            const created = rows.update(id, {
+            const accepted = rows.update(id, {
                 Status: { Code: "provisioning", Message: "Provisioning" },
                 RequesterVpcInfo: { ...requester, PeeringOptions },
                 AccepterVpcInfo: { ...accepter, PeeringOptions },
                 ExpirationTime: undefined,
             });
             scope.schedule(peerings, id, [{ after: 1_000, set: { Status: { Code: "active", Message: "Active" } } }]);
-            return { VpcPeeringConnection: show(created) };
+            return { VpcPeeringConnection: show(accepted) };
         },
 
         rejectVpcPeeringConnection: ({ VpcPeeringConnectionId: id }: { VpcPeeringConnectionId: string }) => {
