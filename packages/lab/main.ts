@@ -79,7 +79,7 @@ function computedPaths({ aws, clusters }: Lab): Paths[] {
     return [...Map.groupBy(all, ({ from, to }) => `${from} ${to}`).values()].map((tried) => {
         const [{ from, to } = { from: "", to: "" }] = tried;
         const closed = tried.filter(({ open }) => !open);
-        return { from, to, passed: tried.length - closed.length, tried: tried.length, why: closed[0]?.path.said };
+        return { from, to, passed: tried.length - closed.length, tried: tried.length, why: closed[0]?.path.summary };
     });
 }
 

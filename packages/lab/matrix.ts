@@ -1,7 +1,7 @@
 import type { SimulatedAws } from "./aws/aws.ts";
 import { interfaces } from "./aws/ec2/tables.ts";
+import { findBalancerTargets } from "./aws/elb/forwarding.ts";
 import type { Place } from "./aws/memory.ts";
-import { behindBalancers } from "./aws/path/elb-path.ts";
 import { type Endpoint, type Path, pathBetween, type Traffic } from "./aws/path/path.ts";
 import type { RunningCluster } from "./cluster/clusters.ts";
 
@@ -25,7 +25,7 @@ export function pathMatrix(aws: SimulatedAws, clusters: readonly RunningCluster[
             .flatMap((b) =>
                 a.endpoints.flatMap((from) =>
                     b.endpoints.map((to) => {
-                        const path = aws.edit(ANYWHERE, (scope) => pathBetween(scope, from, to, traffic, behindBalancers));
+                        const path = aws.edit(ANYWHERE, (scope) => pathBetween(scope, from, to, traffic, findBalancerTargets));
                         return { from: a.cluster.name, to: b.cluster.name, open: path.open && !path.nat, path };
                     }),
                 ),

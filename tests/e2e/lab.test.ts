@@ -139,7 +139,7 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
             "a route": async () => {
                 const through = await peering();
                 // Of a table by which a pod's packets really go.
-                const used = pathMatrix(lab.aws, lab.clusters.running(), HTTP)[0]?.path.there ?? [];
+                const used = pathMatrix(lab.aws, lab.clusters.running(), HTTP)[0]?.path.forward ?? [];
                 const { RouteTables } = await ec2().describeRouteTables({});
                 const { RouteTableId = "", Routes = [] } = RouteTables.find((table) => used.includes(table.RouteTableId)) ?? {};
                 const route = Routes.find(({ VpcPeeringConnectionId }) => VpcPeeringConnectionId === through);

@@ -1,26 +1,26 @@
-import { dropInterface } from "./ec2/interfaces.ts";
+import { deleteInterface } from "./ec2/interfaces.ts";
 import { deregister, register, targetGroups } from "./elb/tables.ts";
 import { AwsError } from "./error.ts";
 import type { Scope } from "./scope.ts";
 import { Table } from "./table.ts";
 
-export interface Group {
+interface AutoScalingGroup {
     AutoScalingGroupName: string;
     AutoScalingGroupARN: string;
     MinSize: number;
     MaxSize: number;
     DesiredCapacity: number;
     AvailabilityZones: string[];
-    /** Subnet ids with commas between them. */
+    /** Subnet IDs, separated by commas. */
     VPCZoneIdentifier: string;
     HealthCheckType: string;
     CreatedTime: string;
     TargetGroupARNs: string[];
     Tags: GroupTag[];
 }
-export const groups = new Table<Group>("autoscaling/group");
+export const groups = new Table<AutoScalingGroup>("autoscaling/group");
 
-export interface GroupTag {
+interface GroupTag {
     Key: string;
     Value: string;
     PropagateAtLaunch: boolean;
@@ -28,7 +28,7 @@ export interface GroupTag {
     ResourceType: "auto-scaling-group";
 }
 
-/** An instance of a group. EC2 itself shows none here, only their interfaces. */
+/** An instance of a group. The simulated EC2 only shows the instances' interfaces. */
 export interface Instance {
     InstanceId: string;
     AutoScalingGroupName: string;
@@ -39,45 +39,45 @@ export interface Instance {
     SubnetId: string;
     PrivateIpAddress: string;
     PrivateDnsName: string;
-    /** Blocks of 16 addresses for its pods. */
+    /** Blocks of 16 pod addresses (/28). */
     prefixes: string[];
 }
 export const instances = new Table<Instance>("autoscaling/instance");
 
-/** The instances of a group, in the order of their making. */
+/** The instances of a group in the order of their creation. */
 export function instancesOf(scope: Scope, group: string): Readonly<Instance>[] {
     return instances
         .in(scope)
         .list()
-        .filter((one) => one.AutoScalingGroupName === group);
+        .filter(({ AutoScalingGroupName }) => AutoScalingGroupName === group);
 }
 
-/** An instance takes part: in its group, and in what balances over that. */
+/** Puts an instance in service and registers it with the target groups of its Auto Scaling group. */
 export function putInService(scope: Scope, id: string): void {
     const { AutoScalingGroupName } = instances.in(scope).update(id, { LifecycleState: "InService" });
     for (const arn of groups.in(scope).get(AutoScalingGroupName)?.TargetGroupARNs ?? []) register(scope, arn, id);
 }
 
-/** An instance takes part no more, but is still there. */
+/** Takes an instance out of service and deregisters it. The instance still exists. */
 export function takeOutOfService(scope: Scope, id: string): void {
     const { AutoScalingGroupName } = instances.in(scope).update(id, { LifecycleState: "Terminating" });
     for (const arn of groups.in(scope).get(AutoScalingGroupName)?.TargetGroupARNs ?? []) deregister(scope, arn, id);
 }
 
-/** An instance is gone, and its interface with it. */
-export function dropInstance(scope: Scope, id: string): void {
+/** Deletes an instance and its interface. */
+export function deleteInstance(scope: Scope, id: string): void {
     const instance = instances.in(scope).get(id);
     if (!instance) return;
     for (const { TargetGroupArn } of targetGroups.in(scope).list()) deregister(scope, TargetGroupArn, id);
-    dropInterface(scope, instance.NetworkInterfaceId);
+    deleteInterface(scope, instance.NetworkInterfaceId);
     instances.in(scope).delete(id);
 }
 
-/** Auto Scaling groups. Only EKS node groups make any, and nothing scales by itself. */
+/** Simulated EC2 Auto Scaling. Only EKS node groups create groups, and nothing scales by itself. */
 export const autoscaling = (scope: Scope) => {
     const rows = groups.in(scope);
     const need = (name: string) => rows.need(name, () => invalid(`AutoScalingGroup name not found - AutoScalingGroup '${name}' not found`));
-    const show = (group: Readonly<Group>) => ({
+    const show = (group: Readonly<AutoScalingGroup>) => ({
         ...group,
         Instances: instancesOf(scope, group.AutoScalingGroupName).map(({ InstanceId, AvailabilityZone, InstanceType, LifecycleState }) => ({
             InstanceId,
@@ -97,7 +97,7 @@ export const autoscaling = (scope: Scope) => {
                 .map(show),
         }),
 
-        /** Attaching twice is no error. */
+        /** Idempotent: attaching a target group again is not an error. */
         attachLoadBalancerTargetGroups: ({ AutoScalingGroupName: name, TargetGroupARNs }: GroupAndTargets) => {
             const group = need(name);
             if (TargetGroupARNs.some((arn) => !targetGroups.in(scope).get(arn)))

@@ -1,10 +1,10 @@
 import { isIPv4 } from "node:net";
 import { ip2long, Netmask } from "netmask";
 
-/** An IPv4 block with its host bits cleared, as AWS stores it; undefined when `text` is none. */
+/** Returns the IPv4 CIDR with its host bits cleared, as AWS stores it, or undefined if `text` is not one. */
 export function parseCidr(text: string | undefined): string | undefined {
     const [address = "", prefix = ""] = (text ?? "").split("/");
-    // Netmask itself takes far more: `10`, `10.0.0.0`, `0x0a.0/8`.
+    // Netmask accepts much more: `10`, `10.0.0.0`, `0x0a.0/8`.
     if (!isIPv4(address) || !/^(\d|[12]\d|3[0-2])$/.test(prefix)) return undefined;
     const { base } = new Netmask(`${address}/${prefix}`);
     return `${base}/${prefix}`;
@@ -14,12 +14,12 @@ export function prefixOf(cidr: string): number {
     return Number(cidr.split("/")[1]);
 }
 
-/** How many addresses a block has. */
+/** Number of addresses in the block. */
 export function sizeOf(cidr: string): number {
     return 2 ** (32 - prefixOf(cidr));
 }
 
-/** Whether an address is in a block. */
+/** Whether the block contains the address. */
 export function holds(cidr: string, address: string): boolean {
     const { netLong, size } = new Netmask(cidr);
     const at = ip2long(address);

@@ -1,7 +1,7 @@
-/** A refusal in AWS's own words. Which HTTP envelope it comes in is the caller's business. */
+/** An error with AWS's own code and message. The caller decides how it is sent over HTTP. */
 export class AwsError extends Error {
     override readonly name = "AwsError";
-    /** As AWS documents it: `DependencyViolation`, `InvalidVpcID.NotFound`, ... */
+    /** AWS's error code: `DependencyViolation`, `InvalidVpcID.NotFound`, ... */
     readonly code: string;
     readonly status: number;
 

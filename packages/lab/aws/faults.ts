@@ -3,36 +3,39 @@ import type { CallInfo, Fault, SimulationOptions } from "./simulation.ts";
 
 type Hook = NonNullable<SimulationOptions["hook"]>;
 
-/** Which calls go wrong: `ec2`, `ec2.createNatGateway`, or all. */
-export interface Which {
+/** Selects the calls that fail: those of a service, of an action, or all. */
+interface CallFilter {
     service?: string;
     action?: string;
-    /** The first, second, ... call of its action; none: every one. */
+    /** Number of the call, counting from 1 per action. Default: every call. */
     at?: number;
 }
 
-/** What AWS says to who asks too often: EC2 in words of its own. */
+/** AWS's throttling error. EC2 has its own code and text. */
 export function throttled({ service }: Pick<CallInfo, "service">): AwsError {
     return service === "ec2"
         ? new AwsError("RequestLimitExceeded", "Request limit exceeded.", 503)
         : new AwsError("ThrottlingException", "Rate exceeded");
 }
 
-/** A hook by which the calls that fit go wrong. */
-export function fault({ service, action, at }: Which, what: Fault | ((call: CallInfo) => Fault)): Hook {
+/** A hook that makes the selected calls fail. */
+export function fault({ service, action, at }: CallFilter, outcome: Fault | ((call: CallInfo) => Fault)): Hook {
     return (call) => {
         if (service !== undefined && call.service !== service) return undefined;
         if (action !== undefined && call.action !== action) return undefined;
         if (at !== undefined && call.count !== at) return undefined;
-        return typeof what === "function" ? what(call) : what;
+        return typeof outcome === "function" ? outcome(call) : outcome;
     };
 }
 
-/** All hooks as one: what the first says that says anything, and the longest latency of all. */
+/** Combines hooks: the first error or freeze that any of them returns, and the longest latency. */
 export function faults(...hooks: Hook[]): Hook {
     return async (call) => {
-        const said = (await Promise.all(hooks.map((hook) => hook(call)))).filter((one) => one !== undefined);
-        if (said.length === 0) return undefined;
-        return { ...said.find(({ error, freeze }) => error || freeze), latency: Math.max(...said.map(({ latency = 0 }) => latency)) };
+        const outcomes = (await Promise.all(hooks.map((hook) => hook(call)))).filter((outcome) => outcome !== undefined);
+        if (outcomes.length === 0) return undefined;
+        return {
+            ...outcomes.find(({ error, freeze }) => error || freeze),
+            latency: Math.max(...outcomes.map(({ latency = 0 }) => latency)),
+        };
     };
 }

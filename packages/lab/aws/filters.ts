@@ -1,6 +1,6 @@
 import { AwsError } from "./error.ts";
 
-/** As all services but IAM and EKS spell it. */
+/** A tag, as most services spell it; EKS, KMS, RAM and CloudWatch Logs have their own form. */
 export interface Tag {
     Key: string;
     Value: string;
@@ -11,12 +11,13 @@ export interface Filter {
     Values: string[];
 }
 
-/** What a filter of some name looks at in a row. */
-export type FilterFields<T> = Record<string, (row: Readonly<T>) => string | boolean | number | undefined | readonly (string | undefined)[]>;
+/** Maps the name of a filter to the values of a row that it compares. */
+type FilterFields<T> = Record<string, (row: Readonly<T>) => string | boolean | number | undefined | readonly (string | undefined)[]>;
 
 /**
- * The rows that pass every filter, with `*` and `?` as AWS reads them. `tag:KEY` and `tag-key` work for rows with tags; a name that is neither among
- * `fields` is refused, as AWS does.
+ * Returns the rows that match every filter, with `*` and `?` as wildcards as in AWS. `tag:KEY` and `tag-key` work for rows with tags.
+ *
+ * @throws AwsError for any other name that is not in `fields`, as AWS does
  */
 export function filtered<T extends object>(
     rows: readonly Readonly<T>[],
@@ -24,18 +25,18 @@ export function filtered<T extends object>(
     fields: FilterFields<T>,
 ): Readonly<T>[] {
     return (filters ?? []).reduce<Readonly<T>[]>(
-        (left, { Name, Values }) => {
-            const look = lookFor(Name, fields);
-            const wanted = Values.map(pattern);
-            return left.filter((row) =>
-                [look(row)].flat().some((value) => wanted.some((one) => value !== undefined && one.test(String(value)))),
+        (remaining, { Name, Values }) => {
+            const valuesOf = fieldFor(Name, fields);
+            const patterns = Values.map(toRegExp);
+            return remaining.filter((row) =>
+                [valuesOf(row)].flat().some((value) => patterns.some((pattern) => value !== undefined && pattern.test(String(value)))),
             );
         },
         [...rows],
     );
 }
 
-function lookFor<T extends object>(name: string, fields: FilterFields<T>): FilterFields<T>[string] {
+function fieldFor<T extends object>(name: string, fields: FilterFields<T>): FilterFields<T>[string] {
     if (name === "tag-key") return (row) => tagsIn(row).map(({ Key }) => Key);
     if (name.startsWith("tag:"))
         return (row) =>
@@ -51,7 +52,7 @@ function tagsIn(row: object): readonly Tag[] {
     return "Tags" in row && Array.isArray(row.Tags) ? row.Tags : [];
 }
 
-function pattern(text: string): RegExp {
+function toRegExp(text: string): RegExp {
     return new RegExp(
         `^${text
             .replace(/[.+^${}()|[\]\\]/g, "\\$&")
@@ -61,7 +62,7 @@ function pattern(text: string): RegExp {
     );
 }
 
-/** `tags` with those of `more` put over them. */
+/** Merges tags; those in `more` win. */
 export function withTags(tags: readonly Tag[] | undefined, more: readonly Tag[] | undefined): Tag[] {
     return [...new Map([...(tags ?? []), ...(more ?? [])].map(({ Key, Value }) => [Key, Value ?? ""]))].map(([Key, Value]) => ({
         Key,

@@ -1,15 +1,15 @@
 import { AwsError } from "./error.ts";
-import { covers, parseResourcePolicy } from "./iam/policy.ts";
+import { covers, parseResourcePolicy } from "./iam/policy-document.ts";
 import type { Scope } from "./scope.ts";
 import { Table } from "./table.ts";
 
-/** KMS has its own spelling of tags. */
-export interface KeyTag {
+/** KMS has its own form of tags. */
+interface KeyTag {
     TagKey: string;
     TagValue: string;
 }
 
-export interface Key {
+interface Key {
     KeyId: string;
     Arn: string;
     AWSAccountId: string;
@@ -27,10 +27,10 @@ export interface Key {
     rotation: { days: number } | undefined;
     tags: KeyTag[];
 }
-/** A key whose deletion is scheduled is as good as gone: nothing can use it. */
+/** A key that is scheduled for deletion counts as gone: nothing can use it. */
 export const keys = new Table<Key>("kms/key", { gone: ({ KeyState }) => KeyState === "PendingDeletion" });
 
-export interface Alias {
+interface Alias {
     AliasName: string;
     AliasArn: string;
     TargetKeyId: string;
@@ -39,7 +39,7 @@ export const aliases = new Table<Alias>("kms/alias");
 
 const DAY = 86_400_000;
 
-/** Keys and their aliases. Nothing is encrypted. */
+/** Simulated KMS: keys and aliases. Nothing is encrypted. */
 export const kms = (scope: Scope) => {
     const rows = keys.in(scope);
     const find = (name: string) => findKey(scope, name) ?? notFound(name);
@@ -138,14 +138,14 @@ export const kms = (scope: Scope) => {
                 throw new AwsError("ValidationException", `PendingWindowInDays must be between 7 and 30, but was ${days}`);
             const DeletionDate = new Date(scope.now.getTime() + days * DAY).toISOString();
             rows.update(key.KeyId, { KeyState: "PendingDeletion", Enabled: false, DeletionDate });
-            scope.later(keys, key.KeyId, [{ after: days * DAY, fixed: true, set: null }]);
+            scope.schedule(keys, key.KeyId, [{ after: days * DAY, fixed: true, set: null }]);
             return { KeyId: key.Arn, DeletionDate, KeyState: "PendingDeletion", PendingWindowInDays: days };
         },
         cancelKeyDeletion: ({ KeyId }: { KeyId: string }) => {
             const key = find(KeyId);
             if (key.KeyState !== "PendingDeletion") throw invalidState(`${key.Arn} is not pending deletion.`);
             rows.update(key.KeyId, { KeyState: "Disabled", DeletionDate: undefined });
-            scope.later(keys, key.KeyId, []);
+            scope.schedule(keys, key.KeyId, []);
             return { KeyId: key.Arn };
         },
 
@@ -174,17 +174,17 @@ export const kms = (scope: Scope) => {
     };
 };
 
-/** A key by its id, its ARN or an alias, as the other services look for it. */
+/** Finds a key by its ID, its ARN or an alias, for the other services. */
 export function findKey(scope: Scope, name: string): Readonly<Key> | undefined {
     const prefix = scope.arn("kms", "");
-    // A key of another region or account is none here.
+    // The ARN of another region or account keeps its prefix, so it matches no key here.
     const local = name.startsWith(prefix) ? name.slice(prefix.length) : name;
     const id = aliases.in(scope).get(local)?.TargetKeyId ?? local.replace(/^key\//, "");
     return keys.in(scope).get(id);
 }
 
-/** Whether a key's own policy lets a service encrypt with it. The conditions of the statement are not looked at. */
-export function admitsService(key: Readonly<Key>, service: string): boolean {
+/** Whether a key's policy allows a service to encrypt with it. Conditions are ignored. */
+export function allowsService(key: Readonly<Key>, service: string): boolean {
     const statements = parseResourcePolicy(key.policy);
     return statements.some(
         ({ allow, principals, actions }) =>
@@ -192,7 +192,7 @@ export function admitsService(key: Readonly<Key>, service: string): boolean {
     );
 }
 
-/** A policy that its own account cannot change any more would lock the key for ever. */
+/** Throws if the account could not change the policy again: the key would be locked forever. */
 function checkPolicy(scope: Scope, policy: string, bypass = false): void {
     const changeable = () =>
         parseResourcePolicy(policy).some(

@@ -1,11 +1,11 @@
 import { AwsError } from "./error.ts";
-import { admitsService, findKey } from "./kms.ts";
+import { allowsService, findKey } from "./kms.ts";
 import type { Scope } from "./scope.ts";
 import { Table } from "./table.ts";
 
-export interface LogGroup {
+interface LogGroup {
     logGroupName: string;
-    /** With `:*` at its end, as `DescribeLogGroups` shows it. */
+    /** Ends in `:*`, as `DescribeLogGroups` shows it. */
     arn: string;
     logGroupArn: string;
     logGroupClass: string;
@@ -20,7 +20,7 @@ export const logGroups = new Table<LogGroup>("logs/log-group");
 
 const RETENTIONS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
-/** CloudWatch log groups. Nothing is logged. */
+/** Simulated CloudWatch Logs: log groups. Nothing is logged. */
 export const logs = (scope: Scope) => {
     const rows = logGroups.in(scope);
     const need = (name: string) => rows.need(name, missing);
@@ -31,7 +31,7 @@ export const logs = (scope: Scope) => {
             const { logGroupName, kmsKeyId, tags = {}, logGroupClass = "STANDARD" } = request;
             if (!/^[\w./#-]{1,512}$/.test(logGroupName)) throw invalid(`Invalid log group name: ${logGroupName}`);
             if (rows.get(logGroupName)) throw new AwsError("ResourceAlreadyExistsException", "The specified log group already exists");
-            if (kmsKeyId) mustAdmitLogs(scope, kmsKeyId, logGroupName);
+            if (kmsKeyId) mustAllowLogs(scope, kmsKeyId, logGroupName);
             const logGroupArn = scope.arn("logs", `log-group:${logGroupName}`);
             rows.put(logGroupName, {
                 logGroupName,
@@ -71,7 +71,7 @@ export const logs = (scope: Scope) => {
 
         associateKmsKey: ({ logGroupName, kmsKeyId }: { logGroupName: string; kmsKeyId: string }) => {
             need(logGroupName);
-            mustAdmitLogs(scope, kmsKeyId, logGroupName);
+            mustAllowLogs(scope, kmsKeyId, logGroupName);
             rows.update(logGroupName, { kmsKeyId });
         },
         disassociateKmsKey: ({ logGroupName }: { logGroupName: string }) => {
@@ -92,11 +92,11 @@ export const logs = (scope: Scope) => {
     };
 };
 
-function mustAdmitLogs(scope: Scope, kmsKeyId: string, logGroupName: string): void {
-    // By ARN alone: CloudWatch takes neither ids nor aliases.
+function mustAllowLogs(scope: Scope, kmsKeyId: string, logGroupName: string): void {
+    // CloudWatch Logs accepts only ARNs, neither key IDs nor aliases.
     const key = kmsKeyId.startsWith("arn:") ? findKey(scope, kmsKeyId) : undefined;
     const service = `logs.${scope.region}.amazonaws.com`;
-    if (key?.KeyState !== "Enabled" || !(admitsService(key, service) || admitsService(key, "logs.amazonaws.com")))
+    if (key?.KeyState !== "Enabled" || !(allowsService(key, service) || allowsService(key, "logs.amazonaws.com")))
         throw invalid(
             `The specified KMS key does not exist or is not allowed to be used with Arn '${scope.arn("logs", `log-group:${logGroupName}`)}'`,
         );

@@ -6,22 +6,22 @@ export interface Place {
     region: string;
 }
 
-/** A change that comes by itself. */
-export interface Transition {
-    /** When, in milliseconds since 1970; null: frozen, until someone thaws it. */
+/** A scheduled change of a row. */
+interface Transition {
+    /** In milliseconds since 1970; null: frozen until `Simulation.thaw`. */
     due: number | null;
     place: string;
     table: string;
     id: string;
-    /** Fields that the row then gets, or loses where they are null; null: the row goes. */
+    /** Fields to set; null removes the field, or the whole row. */
     set: object | null;
 }
 
-/** All that the simulation knows, as it stands in the file. */
-export interface State {
-    version: 1;
+/** The whole state of the simulation, as the file holds it. */
+interface State {
+    version: 2;
     seed: string;
-    /** Ids made so far. */
+    /** Number of IDs generated so far. */
     counter: number;
     /** Place → quota code → value, where it differs from AWS's default. */
     quotas: Record<string, Record<string, number>>;
@@ -30,13 +30,13 @@ export interface State {
     transitions: Transition[];
 }
 
-/** The state, changed only in transactions, and saved after each. */
+/** The state. Changes only happen in transactions; each one saves it. */
 export class Memory {
     state: State;
-    /** Counts the changes since the start. */
+    /** Number of changes since the start. */
     revision = 0;
     readonly #file: string | undefined;
-    /** The tables that the running transaction has written to, as they were: place → table → rows. */
+    /** The original rows of each table that the current transaction has written to. */
     #before = new Map<string, { place: string; table: string; rows: Record<string, object> | undefined }>();
 
     constructor(file: string | undefined, seed: string) {
@@ -44,10 +44,10 @@ export class Memory {
         this.state =
             file && existsSync(file)
                 ? parse(readFileSync(file, "utf8"), file)
-                : { version: 1, seed, counter: 0, quotas: {}, places: {}, transitions: [] };
+                : { version: 2, seed, counter: 0, quotas: {}, places: {}, transitions: [] };
     }
 
-    /** Runs `work` as a whole or not at all. `keep: false` undoes it even when it succeeds. */
+    /** Runs `work` atomically: an error undoes it. `keep: false` undoes it even if it succeeds. */
     transaction<T>(work: () => T, keep = true): T {
         const { counter, transitions } = this.state;
         this.#before.clear();
@@ -72,7 +72,10 @@ export class Memory {
         return this.state.places[place]?.[table] ?? {};
     }
 
-    /** Puts a row in place of the one with that id, or takes it away. Rows are replaced, never changed: else a failed call would leave its traces. */
+    /**
+     * Replaces the row with that ID, or deletes it if `row` is undefined. Never change a row in place: undoing a failed call restores the
+     * old row objects.
+     */
     write(place: string, table: string, id: string, row: object | undefined): void {
         this.state.places[place] ??= {};
         const tables = this.state.places[place];
@@ -86,12 +89,12 @@ export class Memory {
         else delete rows[id];
     }
 
-    /** Makes every change whose time has come, oldest first. */
+    /** Applies every change that is due, oldest first. */
     settle(now: number): void {
-        const due = this.state.transitions.filter((one) => one.due !== null && one.due <= now);
+        const due = this.state.transitions.filter((transition) => transition.due !== null && transition.due <= now);
         if (due.length === 0) return;
         this.transaction(() => {
-            this.state.transitions = this.state.transitions.filter((one) => !due.includes(one));
+            this.state.transitions = this.state.transitions.filter((transition) => !due.includes(transition));
             for (const { place, table, id, set: fields } of due.toSorted((a, b) => Number(a.due) - Number(b.due))) {
                 const row = this.read(place, table)[id];
                 if (row) this.write(place, table, id, fields ? withoutNulls({ ...row, ...fields }) : undefined);
@@ -102,10 +105,10 @@ export class Memory {
     save(): void {
         this.revision += 1;
         if (!this.#file) return;
-        // Written aside and renamed: a kill in between would leave half a file, and with it nothing at all.
-        const aside = `${this.#file}.${process.pid}.tmp`;
-        writeFileSync(aside, JSON.stringify(this.state), { mode: 0o600 });
-        renameSync(aside, this.#file);
+        // Write a temporary file and rename it: being killed while writing the file itself would lose the whole state.
+        const temporary = `${this.#file}.${process.pid}.tmp`;
+        writeFileSync(temporary, JSON.stringify(this.state), { mode: 0o600 });
+        renameSync(temporary, this.#file);
     }
 }
 
@@ -115,7 +118,9 @@ function withoutNulls(row: object): object {
 
 function parse(text: string, file: string): State {
     const state = JSON.parse(text) as State;
-    if (state.version !== 1)
-        throw new Error(`${file} was written by another version of the lab (${state.version}); remove it and start anew`);
+    if (state.version !== 2)
+        throw new Error(
+            `${file} has state version ${state.version}, but this version of the lab reads version 2; delete the file and start again`,
+        );
     return state;
 }

@@ -2,7 +2,7 @@ import { AwsError } from "./error.ts";
 import type { Scope } from "./scope.ts";
 import { Table } from "./table.ts";
 
-export interface ResourceShare {
+interface ResourceShare {
     resourceShareArn: string;
     name: string;
     owningAccountId: string;
@@ -11,7 +11,7 @@ export interface ResourceShare {
     tags: { key: string; value: string }[];
     creationTime: string;
     resourceArns: string[];
-    /** Account ids. Other principals can be kept, but nothing is seen through them. */
+    /** Account IDs. Other principals are stored but have no effect. */
     principals: string[];
 }
 export const resourceShares = new Table<ResourceShare>("ram/resource-share", {
@@ -19,32 +19,35 @@ export const resourceShares = new Table<ResourceShare>("ram/resource-share", {
     gone: ({ status }) => status === "DELETED",
 });
 
-/** Whether someone shares a resource with the scope's account. Within an organisation that allows it no invitation is needed; the lab's accounts are in one. */
+/**
+ * Whether a resource is shared with the scope's account. No invitation is needed: the lab's accounts belong to one organization that has sharing
+ * enabled.
+ */
 export function isSharedWith(scope: Scope, arn: string): boolean {
     return resourceShares
         .in(scope)
         .list()
-        .some((one) => one.status === "ACTIVE" && one.resourceArns.includes(arn) && one.principals.includes(scope.account));
+        .some((share) => share.status === "ACTIVE" && share.resourceArns.includes(arn) && share.principals.includes(scope.account));
 }
 
-/** Simulated AWS RAM: shares of resources with other accounts. Only a Transit Gateway's visibility follows from them. */
+/** Simulated AWS RAM: resource shares with other accounts. Their only effect is that the accounts see shared transit gateways. */
 export const ram = (scope: Scope) => {
     const rows = resourceShares.in(scope);
     const own = () =>
-        rows.list().filter((one) => one.owningAccountId === scope.account && one.resourceShareArn.split(":")[3] === scope.region);
+        rows.list().filter((share) => share.owningAccountId === scope.account && share.resourceShareArn.split(":")[3] === scope.region);
     const need = (arn: string) => {
-        const share = own().find((one) => one.resourceShareArn === arn && one.status === "ACTIVE");
+        const share = own().find((candidate) => candidate.resourceShareArn === arn && candidate.status === "ACTIVE");
         if (!share) throw new AwsError("UnknownResourceException", `ResourceShare ${arn} could not be found.`);
         return share;
     };
-    const shownShare = ({ resourceArns: _, principals: __, ...fields }: Readonly<ResourceShare>) => fields;
+    const show = ({ resourceArns: _, principals: __, ...fields }: Readonly<ResourceShare>) => fields;
 
     return {
         createResourceShare: (request: { name: string; allowExternalPrincipals?: boolean; tags?: { key: string; value: string }[] }) => {
             const hex = scope.hex(32);
             const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
             const resourceShareArn = scope.arn("ram", `resource-share/${id}`);
-            const made = rows.put(resourceShareArn, {
+            const created = rows.put(resourceShareArn, {
                 resourceShareArn,
                 name: request.name,
                 owningAccountId: scope.account,
@@ -55,7 +58,7 @@ export const ram = (scope: Scope) => {
                 resourceArns: [],
                 principals: [],
             });
-            return { resourceShare: shownShare(made) };
+            return { resourceShare: show(created) };
         },
 
         getResourceShares: (request: { resourceOwner: "SELF" | "OTHER-ACCOUNTS"; resourceShareArns?: string[]; name?: string }) => {
@@ -64,8 +67,8 @@ export const ram = (scope: Scope) => {
             const { resourceShareArns: arns, name } = request;
             return {
                 resourceShares: all
-                    .filter((one) => (!arns || arns.includes(one.resourceShareArn)) && (name === undefined || name === one.name))
-                    .map(shownShare),
+                    .filter((share) => (!arns || arns.includes(share.resourceShareArn)) && (name === undefined || name === share.name))
+                    .map(show),
             };
         },
 
@@ -78,11 +81,11 @@ export const ram = (scope: Scope) => {
             allowExternalPrincipals?: boolean;
         }) => {
             need(resourceShareArn);
-            return { resourceShare: shownShare(rows.update(resourceShareArn, fields)) };
+            return { resourceShare: show(rows.update(resourceShareArn, fields)) };
         },
 
         tagResource: ({ resourceShareArn, tags }: { resourceShareArn: string; tags: { key: string; value: string }[] }) => {
-            const kept = need(resourceShareArn).tags.filter(({ key }) => !tags.some((one) => one.key === key));
+            const kept = need(resourceShareArn).tags.filter(({ key }) => !tags.some((tag) => tag.key === key));
             rows.update(resourceShareArn, { tags: [...kept, ...tags] });
         },
 
@@ -122,7 +125,7 @@ export const ram = (scope: Scope) => {
             const { associationType, resourceShareArns: arns, resourceArn, principal } = request;
             const wanted = resourceArn ?? principal;
             const all = own()
-                .filter((one) => one.status === "ACTIVE" && (!arns || arns.includes(one.resourceShareArn)))
+                .filter((share) => share.status === "ACTIVE" && (!arns || arns.includes(share.resourceShareArn)))
                 .flatMap(({ resourceShareArn, resourceArns, principals }) =>
                     (associationType === "RESOURCE" ? resourceArns : principals).map((associatedEntity) => ({
                         resourceShareArn,
@@ -131,7 +134,7 @@ export const ram = (scope: Scope) => {
                         status: "ASSOCIATED",
                     })),
                 );
-            return { resourceShareAssociations: all.filter((one) => wanted === undefined || one.associatedEntity === wanted) };
+            return { resourceShareAssociations: all.filter(({ associatedEntity }) => wanted === undefined || associatedEntity === wanted) };
         },
 
         disassociateResourceShare: ({
@@ -145,15 +148,15 @@ export const ram = (scope: Scope) => {
         }) => {
             const share = need(resourceShareArn);
             rows.update(resourceShareArn, {
-                resourceArns: share.resourceArns.filter((one) => !resourceArns.includes(one)),
-                principals: share.principals.filter((one) => !principals.includes(one)),
+                resourceArns: share.resourceArns.filter((arn) => !resourceArns.includes(arn)),
+                principals: share.principals.filter((principal) => !principals.includes(principal)),
             });
         },
 
         deleteResourceShare: ({ resourceShareArn }: { resourceShareArn: string }) => {
             need(resourceShareArn);
             rows.update(resourceShareArn, { status: "DELETED" });
-            scope.later(resourceShares, resourceShareArn, [{ after: 7_200_000, fixed: true, set: null }]);
+            scope.schedule(resourceShares, resourceShareArn, [{ after: 7_200_000, fixed: true, set: null }]);
             return { returnValue: true };
         },
     };

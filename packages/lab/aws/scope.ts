@@ -2,27 +2,27 @@ import { createHash } from "node:crypto";
 import type { Memory, Place } from "./memory.ts";
 import type { Sharing, Table } from "./table.ts";
 
-/** Whoever calls: an account, a region, and the principal in whose name. */
+/** The caller of an action: an account, a region, and the principal it acts as. */
 export interface Caller extends Place {
-    /** ARN; none: the account's root. */
+    /** ARN. Default: the account's root. */
     principal?: string | undefined;
 }
 
-/** A change of a row that comes by itself, `after` milliseconds. */
-export interface Step<T> {
+/** A change that happens to a row by itself, `after` milliseconds from now. */
+interface Step<T> {
     after: number;
-    /** null: the row, or that field, goes. */
+    /** Fields to set; null removes the field, or the whole row. */
     set: { [K in keyof T]?: T[K] | null } | null;
-    /** Not divided by the clock's speed: for what must not pass while a deployment that has been speeded up runs, such as a request's expiry. */
+    /** Do not divide `after` by the simulation's speed: for what must not happen during an accelerated deployment, such as the expiry of a request. */
     fixed?: boolean;
 }
 
 /** A limit that AWS raises on request. */
 export interface Quota {
-    /** As Service Quotas knows it. */
+    /** The code in Service Quotas. */
     code: string;
     default: number;
-    /** No request raises it over this. */
+    /** AWS never raises the quota above this value. */
     max?: number;
 }
 
@@ -42,12 +42,12 @@ export class Scope {
         this.principal = caller.principal ?? `arn:${this.partition}:iam::${caller.account}:root`;
     }
 
-    /** The same call's view of another place. */
+    /** The same call, in another account or region. */
     at(place: Place): Scope {
         return new Scope(this.memory, this.#time, place);
     }
 
-    /** Every account and region in which there is, or was, something. */
+    /** Every account and region that has, or once had, a resource. */
     get places(): Place[] {
         return Object.keys(this.memory.state.places).flatMap((key) => {
             const [account = "", region] = key.split("/");
@@ -59,7 +59,7 @@ export class Scope {
         return new Date(this.#time.now());
     }
 
-    /** First part of ARNs there. */
+    /** The partition of the region, as ARNs begin with it. */
     get partition(): string {
         return this.region.startsWith("cn-") ? "aws-cn" : this.region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
     }
@@ -69,22 +69,24 @@ export class Scope {
         return `arn:${this.partition}:${service}:${this.region}:${this.account}:${resource}`;
     }
 
-    /** A new id as AWS makes them: `vpc-0` and 16 more hexadecimal digits. */
+    /** A new ID in AWS's format: `vpc-0` and 16 more hexadecimal digits. */
     id(prefix: string): string {
         return `${prefix}-0${this.hex(16)}`;
     }
 
-    /** Hexadecimal digits that no other call gets; the same ones after a restart with the same seed and the same calls. */
+    /** Unique hexadecimal digits. The same seed and the same calls give the same digits after a restart. */
     hex(digits: number): string {
         this.memory.state.counter += 1;
         const { seed, counter } = this.memory.state;
         return createHash("sha256").update(`${seed}:${counter}`).digest("hex").slice(0, digits);
     }
 
-    /** What happens to a row by itself from now on, in place of whatever was to happen to it. */
-    later<T extends object>(table: Table<T>, id: string, steps: readonly Step<T>[]): void {
+    /** Schedules changes of a row, replacing those already scheduled for it. */
+    schedule<T extends object>(table: Table<T>, id: string, steps: readonly Step<T>[]): void {
         const place = this.placeOf(table.shared);
-        const others = this.memory.state.transitions.filter((one) => one.table !== table.name || one.id !== id || one.place !== place);
+        const others = this.memory.state.transitions.filter(
+            (transition) => transition.table !== table.name || transition.id !== id || transition.place !== place,
+        );
         const due = ({ after, fixed }: Step<T>) => (this.#time.frozen ? null : this.#time.now() + after / (fixed ? 1 : this.#time.speed));
         this.memory.state.transitions = [
             ...others,
@@ -92,22 +94,22 @@ export class Scope {
         ];
     }
 
-    /** The value of a limit here. */
+    /** The quota's value in this account and region. */
     quota({ code, default: standard }: Quota): number {
         return this.memory.state.quotas[this.placeOf("region")]?.[code] ?? standard;
     }
 
-    /** Under which key of the state this scope's rows of a table lie. */
+    /** The key in the state under which this scope's rows of a table are stored. */
     placeOf(shared: Sharing): string {
         return { region: `${this.account}/${this.region}`, account: this.account, world: "world" }[shared];
     }
 }
 
-/** How time passes for the running call. */
-export interface Time {
+/** How time passes for the current call. */
+interface Time {
     now(): number;
-    /** By how much faster than AWS things get ready. */
+    /** How many times faster than on AWS resources become ready. */
     speed: number;
-    /** Whether what this call starts never ends. */
+    /** Whether what this call starts never finishes. */
     frozen: boolean;
 }

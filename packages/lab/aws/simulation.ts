@@ -4,57 +4,57 @@ import { Memory, type Place } from "./memory.ts";
 import { type Caller, type Quota, Scope } from "./scope.ts";
 import type { AnyTable } from "./table.ts";
 
-/** A service: from the scope of a call to its actions, named as AWS names them but for the first letter. They are synchronous, so a call is atomic. */
-export type Service = ((scope: Scope) => Record<string, (request: never) => unknown>) & {
-    /** What the service does by itself once its time has come, beyond what a timer can say. Runs before each look, in no place in particular. */
+/** A service: maps the scope of a call to its actions. Actions have AWS's names in camelCase. They are synchronous, so each call is atomic. */
+type Service = ((scope: Scope) => Record<string, (request: never) => unknown>) & {
+    /** What the service does by itself when something is due, beyond what a scheduled change can express. Runs before each call, in no account or region. */
     settle?: (scope: Scope) => void;
 };
 
-/** What callers see of services: each action as a promise, since a call takes time. */
-export type Api<S extends Record<string, Service>> = {
+/** The services as callers see them: each action returns a promise, since a call takes time. */
+type Api<S extends Record<string, Service>> = {
     [N in keyof S]: { [A in keyof ReturnType<S[N]>]: Call<ReturnType<S[N]>[A]> };
 };
 type Call<F> = F extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : never;
 
-/** A call that is about to be made. */
+/** A call that is about to run. */
 export interface CallInfo extends Place {
     service: string;
     action: string;
     request: unknown;
-    /** How often this action has been called, this call included, since the simulation was started. */
+    /** Number of calls of this action since the simulation started, including this call. */
     count: number;
 }
 
-/** What goes wrong with a call. */
+/** How a call fails or is delayed. */
 export interface Fault {
-    /** Milliseconds that the call takes. */
+    /** Milliseconds by which the call is delayed. */
     latency?: number;
     error?: AwsError;
-    /** With `error`: the call does its work, and only the answer is lost. */
+    /** With `error`: the call succeeds, but its response is lost. */
     lost?: boolean;
-    /** What the call starts never ends: a NAT gateway stays pending. `Simulation.thaw` ends it. */
+    /** What the call starts never finishes: a NAT gateway stays pending until `Simulation.thaw`. */
     freeze?: boolean;
 }
 
 export interface SimulationOptions {
-    /** Where the state lives; none: in memory only. */
+    /** Where to store the state. Default: in memory only. */
     file?: string;
-    /** Makes ids differ from those of another simulation. */
+    /** Seed of the generated IDs: another seed gives other IDs. */
     seed?: string;
-    /** Milliseconds since 1970. */
+    /** Returns milliseconds since 1970. Default: the system clock. */
     clock?: () => number;
-    /** By how much faster than AWS things get ready; `Infinity`: at the next look. */
+    /** How many times faster than on AWS resources become ready. `Infinity`: by the next call. Default: 1. */
     speed?: number;
-    /** Asked before each call. */
+    /** Called before each call; what it returns happens to the call. */
     hook?: (call: CallInfo) => Fault | undefined | Promise<Fault | undefined>;
 }
 
 /**
- * A simulated AWS: not AWS, and not all of it. It keeps the documented rules that the tables in `*-rules.ts` list, each with a test that names it, and
- * claims no others. Not kept: IAM permissions (every caller may do everything in its own account), paging, prices, IPv6.
+ * A simulation of part of AWS. It enforces the documented rules listed in `rules.ts`, each of which has a test named after it, and claims no others.
+ * Not simulated: IAM permissions (every caller may do everything in its own account), pagination, prices, IPv6.
  *
- * State is kept for each account and region apart, and saved after each call that changes it. What takes time (pending → available) is stamped with the
- * time at which it is due and settled at the next look, so that it survives a restart. One process at a time may use a file.
+ * Each account and region has its own state, which is saved after each call that changes it. What takes time (pending → available) is stored with the time
+ * at which it is due and applied before the next call, so it survives a restart. Only one process at a time may use a file.
  */
 export class Simulation<S extends Record<string, Service>> {
     readonly #services: S;
@@ -69,7 +69,7 @@ export class Simulation<S extends Record<string, Service>> {
         this.#memory = new Memory(options.file, options.seed ?? "lab");
     }
 
-    /** The services as a caller in that account and region meets them. */
+    /** The services, called from that account and region. */
     in(caller: Caller): Api<S> {
         const service = (name: string, make: Service) =>
             Object.fromEntries(
@@ -81,41 +81,52 @@ export class Simulation<S extends Record<string, Service>> {
         return Object.fromEntries(Object.entries(this.#services).map(([name, make]) => [name, service(name, make)])) as Api<S>;
     }
 
-    /** Looks at, or changes, what is there without any service's rules: for the lab itself and for tests that need things changed behind a program's back. */
+    /** Reads or changes the state without the rules of any service: for the lab itself, and for tests that change something behind a program's back. */
     edit<T>(place: Place, work: (scope: Scope) => T): T {
         this.#settle();
         return this.#memory.transaction(() => work(this.#scope(place)));
     }
 
-    /** Raises or lowers a limit. */
+    /**
+     * Raises or lowers a quota.
+     *
+     * @throws if `value` exceeds the maximum that AWS grants
+     */
     setQuota({ account, region }: Place, quota: Quota, value: number): void {
         if (quota.max !== undefined && value > quota.max)
-            throw new Error(`AWS does not raise quota ${quota.code} over ${quota.max}, so not to ${value}`);
+            throw new Error(`quota ${quota.code} must be at most ${quota.max}, the highest value that AWS grants; got ${value}`);
         const key = `${account}/${region}`;
         this.#memory.state.quotas[key] = { ...this.#memory.state.quotas[key], [quota.code]: value };
         this.#memory.save();
     }
 
-    /** Makes everything due that was frozen. */
+    /** Makes everything that was frozen due now. */
     thaw(): void {
         const now = this.#now();
-        this.#memory.state.transitions = this.#memory.state.transitions.map((one) => ({ ...one, due: one.due ?? now }));
+        this.#memory.state.transitions = this.#memory.state.transitions.map((transition) => ({
+            ...transition,
+            due: transition.due ?? now,
+        }));
         this.#memory.save();
     }
 
-    /** Hears of every call that succeeded. Returns how to stop it. */
+    /**
+     * Calls `listener` after every successful call.
+     *
+     * @returns a function that stops it
+     */
     watch(listener: (call: CallInfo, response: unknown) => void): () => void {
         this.#watchers.add(listener);
         return () => this.#watchers.delete(listener);
     }
 
-    /** A number that grows with every change, those included that come by themselves: made due ones are made first. Cheap enough to be asked all the time. */
+    /** A number that grows with every change, including scheduled ones: those that are due are applied first. Cheap enough to poll. */
     revision(): number {
         this.#settle();
         return this.#memory.revision;
     }
 
-    /** What `table` still holds, in every account and region. After the last destroy: nothing. */
+    /** The rows that `tables` still hold, in every account and region. Empty after the last destroy. */
     remains(tables: readonly AnyTable[]): { place: string; table: string; id: string }[] {
         this.#settle();
         return Object.entries(this.#memory.state.places).flatMap(([place, kept]) =>
@@ -138,7 +149,7 @@ export class Simulation<S extends Record<string, Service>> {
         const dryRun = request !== undefined && "DryRun" in request && request.DryRun === true;
         const response = this.#memory.transaction(() => {
             const actions = this.#services[service]?.(this.#scope(caller, fault?.freeze));
-            // Copied on the way in and out: whoever changes what it sent or got would change what is kept.
+            // Copy the request and the response: otherwise a caller that changes either would change the state.
             return structuredClone(actions?.[action]?.(structuredClone(request) as never));
         }, !dryRun);
         if (dryRun) throw new AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412);

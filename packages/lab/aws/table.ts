@@ -1,29 +1,40 @@
 import type { AwsError } from "./error.ts";
-import type { Scope } from "./scope.ts";
+import type { Memory } from "./memory.ts";
 
-/** Who shares a table: a region of an account, an account, or everyone (a peering belongs to both its ends). */
+/** Where a table's rows belong: to one region of an account, to an account, or to all accounts (both sides share a peering). */
 export type Sharing = "region" | "account" | "world";
 
-/** The rows of one place, as the running call sees them. */
-export interface Rows<T> {
+/** The rows of one place, as the current call sees them. */
+interface Rows<T> {
     get(id: string): Readonly<T> | undefined;
-    /** The row, or the error that AWS gives when there is none. */
+    /**
+     * Returns the row.
+     *
+     * @throws AWS's error, made by `missing`, if the row does not exist
+     */
     need(id: string, missing: () => AwsError): Readonly<T>;
-    /** In the order of their making. */
+    /** All rows in the order of their creation. */
     list(): Readonly<T>[];
     put(id: string, row: T): Readonly<T>;
-    /** Replaces fields of a row that must be there. */
+    /** Replaces fields of an existing row. */
     update(id: string, fields: Partial<T>): Readonly<T>;
     delete(id: string): void;
 }
 
-export interface TableOptions<T> {
+interface TableOptions<T> {
+    /** Default: "region". */
     shared?: Sharing;
-    /** Whether a row is only the memory of something that is gone: AWS shows a deleted NAT gateway for an hour. */
+    /** Whether a row only records a resource that no longer exists: AWS shows a deleted NAT gateway for an hour. Default: never. */
     gone?: (row: Readonly<T>) => boolean;
 }
 
-/** A kind of thing that a service keeps. Defined once, in the service's file; any service may look at it through its own scope. */
+/** The part of a `Scope` that a table needs. */
+interface TableScope {
+    readonly memory: Memory;
+    placeOf(shared: Sharing): string;
+}
+
+/** One kind of resource. The service that owns it defines the table; every service can read it through its own scope. */
 export class Table<T extends object> {
     readonly name: string;
     readonly shared: Sharing;
@@ -35,8 +46,8 @@ export class Table<T extends object> {
         this.gone = gone;
     }
 
-    /** The rows that `scope` reaches. */
-    in(scope: Scope): Rows<T> {
+    /** The rows that `scope` can reach. */
+    in(scope: TableScope): Rows<T> {
         const place = scope.placeOf(this.shared);
         const all = () => scope.memory.read(place, this.name) as Readonly<Record<string, T>>;
         const get = (id: string) => (Object.hasOwn(all(), id) ? all()[id] : undefined);
@@ -55,7 +66,7 @@ export class Table<T extends object> {
             list: () => Object.values(all()),
             update: (id, fields) => {
                 const row = get(id);
-                if (!row) throw new Error(`no row ${id} in ${this.name} of ${place}`);
+                if (!row) throw new Error(`table ${this.name} of ${place} has no row ${id} to update`);
                 return put(id, { ...row, ...fields });
             },
             delete: (id) => scope.memory.write(place, this.name, id, undefined),
@@ -63,10 +74,10 @@ export class Table<T extends object> {
     }
 }
 
-/** A table, whatever its rows are. */
+/** A table with rows of any type. */
 export interface AnyTable {
     readonly name: string;
     readonly shared: Sharing;
-    // A method, not a property: rows of every kind fit.
+    // A method rather than a property: method parameters are bivariant, so a Table<T> of any T is assignable.
     gone(row: object): boolean;
 }

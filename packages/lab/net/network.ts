@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { SimulatedAws } from "../aws/aws.ts";
-import { setMeasuredHealth } from "../aws/elb/targets.ts";
+import { setMeasuredHealth } from "../aws/elb/target-health.ts";
 import type { Place } from "../aws/memory.ts";
 import { Kernel } from "./kernel.ts";
 import { startNetd } from "./netd.ts";

@@ -1,8 +1,15 @@
 import { instances } from "../aws/autoscaling.ts";
 import { interfaces, type NetworkInterface } from "../aws/ec2/tables.ts";
-import { type Listener, type LoadBalancer, listeners, loadBalancers, type TargetGroup, targetGroups } from "../aws/elb/tables.ts";
-import { targetsOf } from "../aws/elb/targets.ts";
-import { serves } from "../aws/path/elb-path.ts";
+import { forwardsTo } from "../aws/elb/forwarding.ts";
+import {
+    type Listener,
+    type LoadBalancer,
+    listeners,
+    loadBalancers,
+    type TargetGroup,
+    targetGroups,
+    targetsOf,
+} from "../aws/elb/tables.ts";
 import type { Scope } from "../aws/scope.ts";
 import { type Check, type MeasuredHealth, namespaceName, type Part } from "./plan.ts";
 
@@ -100,7 +107,7 @@ function targetsAt(
 ): Target[] {
     return targetsOf(scope, TargetGroupArn).flatMap((target) => {
         const instance = instances.in(scope).get(target.Id);
-        if (!instance || !serves(scope, balancer, NetworkInterfaceId, target, instance)) return [];
+        if (!instance || !forwardsTo(scope, balancer, NetworkInterfaceId, target, instance)) return [];
         const key = healthKey(NetworkInterfaceId, TargetGroupArn, target.Id);
         const isDraining = target.State === "draining";
         return { key, address: instance.PrivateIpAddress, port: target.Port, isDraining, health: health.get(key) };

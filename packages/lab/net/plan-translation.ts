@@ -1,7 +1,6 @@
 import { instances } from "../aws/autoscaling.ts";
 import { parseCidr } from "../aws/cidr.ts";
-import { interfaces, natGateways, vpcs } from "../aws/ec2/tables.ts";
-import { blocksOf } from "../aws/ec2/vpc.ts";
+import { cidrBlocksOf, interfaces, natGateways, vpcs } from "../aws/ec2/tables.ts";
 import { parseConfiguration } from "../aws/eks/addon-catalogue.ts";
 import { addons, nodegroups } from "../aws/eks/tables.ts";
 import type { Scope } from "../aws/scope.ts";
@@ -24,7 +23,7 @@ export function planTranslations(scope: Scope, id: string): Part[] {
             const vpc = vpcs.in(scope).get(eni?.VpcId ?? "");
             const excluded = excludedBlocks(scope, AutoScalingGroupName);
             if (!eni || !vpc || !excluded) return [];
-            const own = [...blocksOf(vpc), ...excluded].join(", ");
+            const own = [...cidrBlocksOf(vpc), ...excluded].join(", ");
             return translation(namespaceName(id, NetworkInterfaceId), "vpc-cni", `ip daddr != { ${own} } `, PrivateIpAddress);
         });
     return [...gateways, ...nodes];

@@ -1,6 +1,6 @@
 import { addressAt } from "../../../core/network/cidr.ts";
 import { prefixOf } from "../aws/cidr.ts";
-import { type Peering, peerings } from "../aws/ec2/peering/peering-tables.ts";
+import { type Peering, peerings } from "../aws/ec2/peering/tables.ts";
 import { tableOf } from "../aws/ec2/routes/route-tables.ts";
 import { routeState } from "../aws/ec2/routes/routes.ts";
 import { interfaces, type NetworkInterface, natGateways, type Route, type Subnet, subnets, type Vpc, vpcs } from "../aws/ec2/tables.ts";

@@ -1,4 +1,4 @@
-import { peerings } from "../aws/ec2/peering/peering-tables.ts";
+import { peerings } from "../aws/ec2/peering/tables.ts";
 import { interfaces, type NetworkInterface, type SecurityGroupRule, securityGroupRules, type Vpc } from "../aws/ec2/tables.ts";
 import type { Scope } from "../aws/scope.ts";
 import { isAttached, linkName } from "./plan.ts";

@@ -2,8 +2,8 @@ import { CoreV1Api } from "@kubernetes/client-node";
 import { ETCD_PORT, etcdHostname } from "../../../core/cilium/clustermesh-config.ts";
 import { explain } from "../../../core/text/explain.ts";
 import type { SimulatedAws } from "../aws/aws.ts";
+import { findBalancerTargets } from "../aws/elb/forwarding.ts";
 import type { Place } from "../aws/memory.ts";
-import { behindBalancers } from "../aws/path/elb-path.ts";
 import { interfaceAt, pathBetween } from "../aws/path/path.ts";
 import { hasEtcd, type RunningCluster, secretFiles } from "../cluster/clusters.ts";
 import type { ExecHandler } from "../cluster/kubelet.ts";
@@ -99,10 +99,10 @@ export function reach(
             { account, region, vpcId, address: source },
             { ...target, address: to },
             { protocol: "tcp", port: ETCD_PORT },
-            behindBalancers,
+            findBalancerTargets,
         ),
     );
-    return path.open ? target : { dropped: path.said };
+    return path.open ? target : { dropped: path.summary };
 }
 
 async function agentView(cluster: RunningCluster, namespace: string, name: string): Promise<AgentView> {

@@ -1,17 +1,18 @@
 import type { Scope } from "../scope.ts";
-import { zoneActions } from "../zones.ts";
-import { aclActions } from "./acls.ts";
+import { cidrReservationActions } from "./cidr-reservations.ts";
+import { elasticIpActions } from "./elastic-ips.ts";
 import { flowLogActions, flowLogs } from "./flow-logs.ts";
-import { addressActions, internetGatewayActions } from "./gateways.ts";
-import { groupRuleActions } from "./groups/group-rules.ts";
-import { groupActions } from "./groups/groups.ts";
 import { interfaceActions } from "./interfaces.ts";
+import { internetGatewayActions } from "./internet-gateways.ts";
 import { launchTemplateActions, launchTemplates } from "./launch-templates.ts";
-import { natGatewayActions } from "./nat.ts";
+import { natGatewayActions } from "./nat-gateways.ts";
+import { aclActions } from "./network-acls.ts";
 import { peeringActions } from "./peering/peering.ts";
-import { peerings } from "./peering/peering-tables.ts";
+import { peerings } from "./peering/tables.ts";
 import { routeTableActions } from "./routes/route-tables.ts";
 import { routeActions } from "./routes/routes.ts";
+import { groupActions } from "./security-groups/groups.ts";
+import { groupRuleActions } from "./security-groups/rules.ts";
 import { subnetActions } from "./subnets.ts";
 import {
     addresses,
@@ -28,13 +29,16 @@ import {
 } from "./tables.ts";
 import { type Taggable, tagActions } from "./tags.ts";
 import { vpcAttachmentActions } from "./transit/attachments.ts";
+import { transitGatewayActions } from "./transit/gateways.ts";
 import { transitPeeringActions } from "./transit/peering.ts";
+import { transitRouteActions } from "./transit/route-actions.ts";
 import { transitRouteTableActions } from "./transit/route-tables.ts";
 import { peeringAttachments, transitGateways, transitRouteTables, vpcAttachments } from "./transit/tables.ts";
-import { transitGatewayActions } from "./transit/transit-gateway.ts";
 import { vpcActions } from "./vpc.ts";
+import { vpcCidrActions } from "./vpc-cidrs.ts";
+import { zoneActions } from "./zones.ts";
 
-/** All that EC2 keeps: what can be tagged, and what must be gone after the last destroy. */
+/** The tables of EC2: what can be tagged, and what must be empty after the last destroy. */
 export const EC2_TABLES: readonly Taggable[] = [
     { type: "vpc", prefix: "vpc", table: vpcs },
     { type: "network-acl", prefix: "acl", table: networkAcls },
@@ -56,14 +60,16 @@ export const EC2_TABLES: readonly Taggable[] = [
     { type: "transit-gateway-route-table", prefix: "tgw-rtb", table: transitRouteTables },
 ];
 
-/** Simulated EC2: networking, launch templates and tags. No instances: those are made by what makes node groups. */
+/** Simulated EC2: networking, launch templates and tags. There are no actions on instances: EKS node groups create them. */
 export const ec2 = (scope: Scope) => ({
     ...vpcActions(scope),
+    ...vpcCidrActions(scope),
     ...aclActions(scope),
     ...subnetActions(scope),
+    ...cidrReservationActions(scope),
     ...zoneActions(scope),
     ...internetGatewayActions(scope),
-    ...addressActions(scope),
+    ...elasticIpActions(scope),
     ...natGatewayActions(scope),
     ...routeTableActions(scope),
     ...routeActions(scope),
@@ -77,5 +83,6 @@ export const ec2 = (scope: Scope) => ({
     ...vpcAttachmentActions(scope),
     ...transitPeeringActions(scope),
     ...transitRouteTableActions(scope),
+    ...transitRouteActions(scope),
     ...tagActions(EC2_TABLES)(scope),
 });

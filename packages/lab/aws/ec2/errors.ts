@@ -1,6 +1,6 @@
 import { AwsError } from "../error.ts";
 
-/** `missing("vpc", id)` is the error for an id that EC2 does not know, each kind in its own words. */
+/** EC2's error for an ID that does not exist: `missing("vpc", id)`. Each kind has its own code and text. */
 export function missing(kind: keyof typeof MISSING, id: string): AwsError {
     const [code, text] = MISSING[kind];
     return new AwsError(code, text.replace("$", id));
@@ -33,12 +33,12 @@ const MISSING = {
     any: ["InvalidID", "The ID '$' is not valid"],
 } as const;
 
-/** What cannot go while something else needs it. */
+/** EC2's error for deleting something that is in use. */
 export function dependencies(kind: "vpc" | "subnet" | "routeTable" | "internetGateway", id: string): AwsError {
     return new AwsError("DependencyViolation", `The ${kind} '${id}' has dependencies and cannot be deleted.`);
 }
 
-/** A value that EC2 does not take. */
+/** EC2's error for an invalid value. */
 export function invalidValue(message: string): AwsError {
     return new AwsError("InvalidParameterValue", message);
 }

@@ -4,9 +4,9 @@ import type { Scope } from "../scope.ts";
 import { Table } from "../table.ts";
 import { missing } from "./errors.ts";
 import { shown, vpcs } from "./tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
 
-export interface FlowLog {
+interface FlowLog {
     FlowLogId: string;
     ResourceId: string;
     TrafficType: string;
@@ -27,7 +27,7 @@ const FORMAT = FIELDS.split(" ")
     .map((field) => `\${${field}}`)
     .join(" ");
 
-/** Flow logs of VPCs. Nothing is written to them. */
+/** The actions on flow logs of VPCs. Nothing is written to them. */
 export const flowLogActions = (scope: Scope) => {
     const rows = flowLogs.in(scope);
     const show = (row: Readonly<FlowLog>) => shown(row, tagsOf(scope, row.FlowLogId));
@@ -57,7 +57,12 @@ export const flowLogActions = (scope: Scope) => {
                 if (
                     rows
                         .list()
-                        .some((one) => one.ResourceId === ResourceId && one.LogDestination === LogDestination && one.LogGroupName === group)
+                        .some(
+                            (flowLog) =>
+                                flowLog.ResourceId === ResourceId &&
+                                flowLog.LogDestination === LogDestination &&
+                                flowLog.LogGroupName === group,
+                        )
                 )
                     throw new AwsError(
                         "FlowLogAlreadyExists",
@@ -86,16 +91,16 @@ export const flowLogActions = (scope: Scope) => {
 
         describeFlowLogs: ({ FlowLogIds, Filter }: { FlowLogIds?: string[]; Filter?: Filter[] } = {}) => ({
             FlowLogs: filtered(
-                // Unlike other actions, this one passes over ids that it does not know.
+                // Unlike other describe actions, this one ignores unknown IDs.
                 rows
                     .list()
-                    .filter((one) => !FlowLogIds || FlowLogIds.includes(one.FlowLogId))
+                    .filter((flowLog) => !FlowLogIds || FlowLogIds.includes(flowLog.FlowLogId))
                     .map(show),
                 Filter,
                 {
-                    "resource-id": (one) => one.ResourceId,
-                    "flow-log-id": (one) => one.FlowLogId,
-                    "log-group-name": (one) => one.LogGroupName,
+                    "resource-id": (flowLog) => flowLog.ResourceId,
+                    "flow-log-id": (flowLog) => flowLog.FlowLogId,
+                    "log-group-name": (flowLog) => flowLog.LogGroupName,
                 },
             ),
         }),
@@ -104,7 +109,7 @@ export const flowLogActions = (scope: Scope) => {
             for (const id of FlowLogIds) {
                 rows.need(id, () => missing("flowLog", id));
                 rows.delete(id);
-                forgetTags(scope, id);
+                deleteTagsOf(scope, id);
             }
             return { Unsuccessful: [] };
         },

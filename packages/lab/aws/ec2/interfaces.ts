@@ -1,26 +1,26 @@
 import { AwsError } from "../error.ts";
 import { type Filter, filtered } from "../filters.ts";
 import type { Quota, Scope } from "../scope.ts";
-import { freeAddress } from "./addresses.ts";
 import { invalidValue, missing } from "./errors.ts";
+import { freeAddress } from "./subnet-addresses.ts";
 import { addresses, interfaces, type NetworkInterface, securityGroups, shown, subnets } from "./tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
 
-export const GROUPS_PER_INTERFACE: Quota = { code: "L-2AFB9258", default: 5 };
+const GROUPS_PER_INTERFACE: Quota = { code: "L-2AFB9258", default: 5 };
 
-export interface InterfaceArgs {
+interface InterfaceArgs {
     SubnetId: string;
     Groups?: string[];
     Description?: string;
     PrivateIpAddress?: string | undefined;
     InterfaceType?: string;
-    /** Given by services that make interfaces of their own: load balancers, EKS, NAT gateways. Nobody else may then remove it. */
+    /** Set by services that create their own interfaces: load balancers, EKS, NAT gateways. Only they can delete these. */
     RequesterId?: string;
     Status?: NetworkInterface["Status"];
 }
 
-/** Makes an interface: for a caller of EC2, or for another service. */
-export function makeInterface(scope: Scope, args: InterfaceArgs): Readonly<NetworkInterface> {
+/** Creates an interface, for EC2's callers and for other services. */
+export function createInterface(scope: Scope, args: InterfaceArgs): Readonly<NetworkInterface> {
     const subnet = subnets.in(scope).need(args.SubnetId, () => missing("subnet", args.SubnetId));
     if ((args.Groups ?? []).length > scope.quota(GROUPS_PER_INTERFACE))
         throw new AwsError(
@@ -51,8 +51,8 @@ export function makeInterface(scope: Scope, args: InterfaceArgs): Readonly<Netwo
     });
 }
 
-/** Removes an interface, whoever made it; the address that it had is free again. */
-export function dropInterface(scope: Scope, id: string): void {
+/** Deletes an interface, even one of another service, and frees its addresses. */
+export function deleteInterface(scope: Scope, id: string): void {
     for (const { AllocationId, NetworkInterfaceId } of addresses.in(scope).list())
         if (NetworkInterfaceId === id)
             addresses.in(scope).update(AllocationId, {
@@ -62,7 +62,7 @@ export function dropInterface(scope: Scope, id: string): void {
                 PrivateIpAddress: undefined,
             });
     interfaces.in(scope).delete(id);
-    forgetTags(scope, id);
+    deleteTagsOf(scope, id);
 }
 
 function groupsFor(scope: Scope, subnet: { SubnetId: string; VpcId: string }, ids: readonly string[]): NetworkInterface["Groups"] {
@@ -74,7 +74,7 @@ function groupsFor(scope: Scope, subnet: { SubnetId: string; VpcId: string }, id
     });
 }
 
-/** Network interfaces. */
+/** The actions on network interfaces. */
 export const interfaceActions = (scope: Scope) => {
     const rows = interfaces.in(scope);
     const need = (id: string) => rows.need(id, () => missing("interface", id));
@@ -87,34 +87,34 @@ export const interfaceActions = (scope: Scope) => {
         createNetworkInterface: (request: Omit<InterfaceArgs, "RequesterId" | "Status"> & { TagSpecifications?: TagSpecification[] }) => {
             const { SubnetId, Groups, Description, PrivateIpAddress } = request;
             const { VpcId } = subnets.in(scope).need(SubnetId, () => missing("subnet", SubnetId));
-            const standard = securityGroups
+            const defaultGroups = securityGroups
                 .in(scope)
                 .list()
-                .filter((one) => one.VpcId === VpcId && one.GroupName === "default");
-            const made = makeInterface(scope, {
+                .filter((group) => group.VpcId === VpcId && group.GroupName === "default");
+            const created = createInterface(scope, {
                 SubnetId,
-                Groups: Groups ?? standard.map(({ GroupId }) => GroupId),
+                Groups: Groups ?? defaultGroups.map(({ GroupId }) => GroupId),
                 ...(Description !== undefined && { Description }),
                 PrivateIpAddress,
             });
-            tagNew(scope, "network-interface", made.NetworkInterfaceId, request.TagSpecifications);
-            return { NetworkInterface: show(made) };
+            tagNew(scope, "network-interface", created.NetworkInterfaceId, request.TagSpecifications);
+            return { NetworkInterface: show(created) };
         },
 
         describeNetworkInterfaces: ({ NetworkInterfaceIds, Filters }: { NetworkInterfaceIds?: string[]; Filters?: Filter[] } = {}) => ({
             NetworkInterfaces: filtered((NetworkInterfaceIds?.map(need) ?? rows.list()).map(show), Filters, {
-                "network-interface-id": (one) => one.NetworkInterfaceId,
-                "subnet-id": (one) => one.SubnetId,
-                "vpc-id": (one) => one.VpcId,
-                "group-id": (one) => one.Groups.map(({ GroupId }) => GroupId),
-                "private-ip-address": (one) => one.PrivateIpAddress,
-                "addresses.private-ip-address": (one) => one.PrivateIpAddresses.map(({ PrivateIpAddress }) => PrivateIpAddress),
-                "requester-id": (one) => one.RequesterId,
-                "interface-type": (one) => one.InterfaceType,
-                "attachment.instance-id": (one) => one.Attachment?.InstanceId,
-                "attachment.instance-owner-id": (one) => one.Attachment?.InstanceOwnerId,
-                description: (one) => one.Description,
-                status: (one) => one.Status,
+                "network-interface-id": (eni) => eni.NetworkInterfaceId,
+                "subnet-id": (eni) => eni.SubnetId,
+                "vpc-id": (eni) => eni.VpcId,
+                "group-id": (eni) => eni.Groups.map(({ GroupId }) => GroupId),
+                "private-ip-address": (eni) => eni.PrivateIpAddress,
+                "addresses.private-ip-address": (eni) => eni.PrivateIpAddresses.map(({ PrivateIpAddress }) => PrivateIpAddress),
+                "requester-id": (eni) => eni.RequesterId,
+                "interface-type": (eni) => eni.InterfaceType,
+                "attachment.instance-id": (eni) => eni.Attachment?.InstanceId,
+                "attachment.instance-owner-id": (eni) => eni.Attachment?.InstanceOwnerId,
+                description: (eni) => eni.Description,
+                status: (eni) => eni.Status,
             }),
         }),
 
@@ -130,7 +130,7 @@ export const interfaceActions = (scope: Scope) => {
 
         deleteNetworkInterface: ({ NetworkInterfaceId: id }: { NetworkInterfaceId: string }) => {
             if (need(id).Status === "in-use") throw invalidValue(`Network interface '${id}' is currently in use.`);
-            dropInterface(scope, id);
+            deleteInterface(scope, id);
         },
     };
 };

@@ -4,12 +4,12 @@ import type { Scope } from "../scope.ts";
 import { Table } from "../table.ts";
 import { missing, required } from "./errors.ts";
 import { shown } from "./tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
 
-/** What instances are made from. Kept as given; nothing here reads it. */
-export type LaunchTemplateData = Record<string, unknown>;
+/** The configuration of instances, stored as given. Only EKS reads some of its fields. */
+type LaunchTemplateData = Record<string, unknown>;
 
-export interface LaunchTemplateVersion {
+interface LaunchTemplateVersion {
     LaunchTemplateId: string;
     LaunchTemplateName: string;
     VersionNumber: number;
@@ -18,7 +18,7 @@ export interface LaunchTemplateVersion {
     CreatedBy: string;
     LaunchTemplateData: LaunchTemplateData;
 }
-export interface LaunchTemplate {
+interface LaunchTemplate {
     LaunchTemplateId: string;
     LaunchTemplateName: string;
     CreateTime: string;
@@ -29,13 +29,13 @@ export interface LaunchTemplate {
 }
 export const launchTemplates = new Table<LaunchTemplate>("ec2/launch-template");
 
-/** A template is named by its id or by its name. */
-export interface TemplateRef {
+/** A launch template is referred to by its ID or by its name. */
+interface TemplateRef {
     LaunchTemplateId?: string | undefined;
     LaunchTemplateName?: string | undefined;
 }
 
-/** The version of a template that a node group or a group of instances asks for: a number, `$Latest` or `$Default`. */
+/** Returns a version of a launch template: a number, `$Latest` or `$Default`. */
 export function templateVersion(scope: Scope, ref: TemplateRef, version = "$Default"): Readonly<LaunchTemplateVersion> {
     const template = needTemplate(scope, ref);
     const number = { $Latest: template.LatestVersionNumber, $Default: template.DefaultVersionNumber }[version] ?? Number(version);
@@ -52,12 +52,12 @@ function needTemplate(scope: Scope, { LaunchTemplateId: id, LaunchTemplateName: 
     const rows = launchTemplates.in(scope);
     if (id !== undefined) return rows.need(id, () => missing("launchTemplate", id));
     if (name === undefined) throw required("LaunchTemplateId or LaunchTemplateName");
-    const found = rows.list().find((one) => one.LaunchTemplateName === name);
+    const found = rows.list().find((template) => template.LaunchTemplateName === name);
     if (!found) throw missing("launchTemplateName", name);
     return found;
 }
 
-/** Launch templates. */
+/** The actions on launch templates. */
 export const launchTemplateActions = (scope: Scope) => {
     const rows = launchTemplates.in(scope);
     const show = (row: Readonly<LaunchTemplate>) => shown(row, tagsOf(scope, row.LaunchTemplateId));
@@ -70,17 +70,17 @@ export const launchTemplateActions = (scope: Scope) => {
             TagSpecifications?: TagSpecification[];
         }) => {
             const { LaunchTemplateName, LaunchTemplateData, VersionDescription } = request;
-            if (rows.list().some((one) => one.LaunchTemplateName === LaunchTemplateName))
+            if (rows.list().some((template) => template.LaunchTemplateName === LaunchTemplateName))
                 throw new AwsError("InvalidLaunchTemplateName.AlreadyExistsException", "Launch template name already in use.");
             const LaunchTemplateId = scope.id("lt");
-            const made = { LaunchTemplateId, LaunchTemplateName, CreateTime: scope.now.toISOString(), CreatedBy: scope.principal };
+            const created = { LaunchTemplateId, LaunchTemplateName, CreateTime: scope.now.toISOString(), CreatedBy: scope.principal };
             const version = {
-                ...made,
+                ...created,
                 VersionNumber: 1,
                 LaunchTemplateData,
                 ...(VersionDescription !== undefined && { VersionDescription }),
             };
-            const row = rows.put(LaunchTemplateId, { ...made, DefaultVersionNumber: 1, LatestVersionNumber: 1, versions: [version] });
+            const row = rows.put(LaunchTemplateId, { ...created, DefaultVersionNumber: 1, LatestVersionNumber: 1, versions: [version] });
             tagNew(scope, "launch-template", LaunchTemplateId, request.TagSpecifications);
             return { LaunchTemplate: show(row) };
         },
@@ -109,25 +109,25 @@ export const launchTemplateActions = (scope: Scope) => {
 
         describeLaunchTemplates: (request: { LaunchTemplateIds?: string[]; LaunchTemplateNames?: string[]; Filters?: Filter[] } = {}) => {
             const { LaunchTemplateIds: ids, LaunchTemplateNames: names } = request;
-            const asked =
+            const requested =
                 ids?.map((id) => needTemplate(scope, { LaunchTemplateId: id })) ??
                 names?.map((name) => needTemplate(scope, { LaunchTemplateName: name })) ??
                 rows.list();
             return {
-                LaunchTemplates: filtered(asked.map(show), request.Filters, {
-                    "launch-template-name": (one) => one.LaunchTemplateName,
-                    "create-time": (one) => one.CreateTime,
+                LaunchTemplates: filtered(requested.map(show), request.Filters, {
+                    "launch-template-name": (template) => template.LaunchTemplateName,
+                    "create-time": (template) => template.CreateTime,
                 }),
             };
         },
 
         describeLaunchTemplateVersions: (request: TemplateRef & { Versions?: string[] }) => {
             const template = needTemplate(scope, request);
-            const asked = request.Versions?.map((version) => templateVersion(scope, request, version)) ?? template.versions;
+            const requested = request.Versions?.map((version) => templateVersion(scope, request, version)) ?? template.versions;
             return {
-                LaunchTemplateVersions: asked.map((one) => ({
-                    ...one,
-                    DefaultVersion: one.VersionNumber === template.DefaultVersionNumber,
+                LaunchTemplateVersions: requested.map((version) => ({
+                    ...version,
+                    DefaultVersion: version.VersionNumber === template.DefaultVersionNumber,
                 })),
             };
         },
@@ -135,7 +135,7 @@ export const launchTemplateActions = (scope: Scope) => {
         deleteLaunchTemplate: (request: TemplateRef) => {
             const template = needTemplate(scope, request);
             rows.delete(template.LaunchTemplateId);
-            forgetTags(scope, template.LaunchTemplateId);
+            deleteTagsOf(scope, template.LaunchTemplateId);
             return { LaunchTemplate: show(template) };
         },
     };

@@ -3,25 +3,24 @@ import { parseCidr, prefixOf, sizeOf } from "../cidr.ts";
 import { AwsError } from "../error.ts";
 import { type Filter, filtered } from "../filters.ts";
 import type { Quota, Scope } from "../scope.ts";
-import { zonesOf } from "../zones.ts";
-import { takenIn } from "./addresses.ts";
 import { dependencies, invalidCidr, invalidValue, missing } from "./errors.ts";
-import { interfaces, reservations, routeTables, type Subnet, shown, subnets, vpcs } from "./tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
-import { blocksOf } from "./vpc.ts";
+import { usedAddresses } from "./subnet-addresses.ts";
+import { cidrBlocksOf, interfaces, reservations, routeTables, type Subnet, shown, subnets, vpcs } from "./tables.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+import { zonesOf } from "./zones.ts";
 
 export const SUBNETS_PER_VPC: Quota = { code: "L-407747CB", default: 200 };
 
-/** Addresses that AWS keeps in each subnet: the first four and the last. */
-const KEPT = 5;
+/** Number of addresses that AWS reserves in each subnet: the first four and the last. */
+const RESERVED = 5;
 
-/** Subnets, reservations of their addresses, and the zones that they lie in. */
+/** The actions on subnets. */
 export const subnetActions = (scope: Scope) => {
     const rows = subnets.in(scope);
     const need = (id: string) => rows.need(id, () => missing("subnet", id));
     const show = (subnet: Readonly<Subnet>) => ({
         ...shown(subnet, tagsOf(scope, subnet.SubnetId)),
-        AvailableIpAddressCount: sizeOf(subnet.CidrBlock) - KEPT - takenIn(scope, subnet.SubnetId).size,
+        AvailableIpAddressCount: sizeOf(subnet.CidrBlock) - RESERVED - usedAddresses(scope, subnet.SubnetId).size,
     });
 
     return {
@@ -37,10 +36,10 @@ export const subnetActions = (scope: Scope) => {
             const vpc = vpcs.in(scope).need(VpcId, () => missing("vpc", VpcId));
             const cidr = parseCidr(request.CidrBlock);
             if (!cidr) throw invalidCidr(request.CidrBlock, "cidrBlock");
-            if (prefixOf(cidr) < 16 || prefixOf(cidr) > 28 || !blocksOf(vpc).some((block) => contains(block, cidr)))
+            if (prefixOf(cidr) < 16 || prefixOf(cidr) > 28 || !cidrBlocksOf(vpc).some((block) => contains(block, cidr)))
                 throw new AwsError("InvalidSubnet.Range", `The CIDR '${cidr}' is invalid.`);
-            const siblings = rows.list().filter((one) => one.VpcId === VpcId);
-            if (siblings.some((one) => overlap(one.CidrBlock, cidr)))
+            const siblings = rows.list().filter((sibling) => sibling.VpcId === VpcId);
+            if (siblings.some((sibling) => overlap(sibling.CidrBlock, cidr)))
                 throw new AwsError("InvalidSubnet.Conflict", `The CIDR '${cidr}' conflicts with another subnet`);
             if (siblings.length >= scope.quota(SUBNETS_PER_VPC))
                 throw new AwsError("SubnetLimitExceeded", "The maximum number of subnets has been reached.");
@@ -94,73 +93,21 @@ export const subnetActions = (scope: Scope) => {
                 interfaces
                     .in(scope)
                     .list()
-                    .some((one) => one.SubnetId === SubnetId)
+                    .some((eni) => eni.SubnetId === SubnetId)
             )
                 throw dependencies("subnet", SubnetId);
             for (const { SubnetCidrReservationId } of reservations
                 .in(scope)
                 .list()
-                .filter((one) => one.SubnetId === SubnetId))
+                .filter((reservation) => reservation.SubnetId === SubnetId))
                 reservations.in(scope).delete(SubnetCidrReservationId);
             for (const table of routeTables.in(scope).list())
-                if (table.Associations.some((one) => one.SubnetId === SubnetId))
+                if (table.Associations.some((association) => association.SubnetId === SubnetId))
                     routeTables.in(scope).update(table.RouteTableId, {
-                        Associations: table.Associations.filter((one) => one.SubnetId !== SubnetId),
+                        Associations: table.Associations.filter((association) => association.SubnetId !== SubnetId),
                     });
             rows.delete(SubnetId);
-            forgetTags(scope, SubnetId);
-        },
-
-        createSubnetCidrReservation: (request: {
-            SubnetId: string;
-            Cidr: string;
-            ReservationType: "explicit" | "prefix";
-            Description?: string;
-            TagSpecifications?: TagSpecification[];
-        }) => {
-            const { SubnetId, ReservationType, Description } = request;
-            const subnet = need(SubnetId);
-            const cidr = parseCidr(request.Cidr);
-            if (!cidr) throw invalidCidr(request.Cidr, "cidr");
-            if (!contains(subnet.CidrBlock, cidr))
-                throw invalidValue(`The CIDR '${cidr}' is not within the CIDR range of the subnet '${SubnetId}'`);
-            const others = reservations
-                .in(scope)
-                .list()
-                .filter((one) => one.SubnetId === SubnetId);
-            if (others.some((one) => overlap(one.Cidr, cidr)))
-                throw invalidValue(`The CIDR '${cidr}' overlaps with an existing CIDR reservation in the subnet '${SubnetId}'`);
-            const SubnetCidrReservationId = scope.id("scr");
-            const made = reservations.in(scope).put(SubnetCidrReservationId, {
-                SubnetCidrReservationId,
-                SubnetId,
-                Cidr: cidr,
-                ReservationType,
-                OwnerId: scope.account,
-                ...(Description !== undefined && { Description }),
-            });
-            tagNew(scope, "subnet-cidr-reservation", SubnetCidrReservationId, request.TagSpecifications);
-            return { SubnetCidrReservation: shown(made, tagsOf(scope, SubnetCidrReservationId)) };
-        },
-
-        getSubnetCidrReservations: ({ SubnetId, Filters }: { SubnetId: string; Filters?: Filter[] }) => {
-            need(SubnetId);
-            const all = reservations
-                .in(scope)
-                .list()
-                .filter((one) => one.SubnetId === SubnetId);
-            const withTags = all.map((one) => shown(one, tagsOf(scope, one.SubnetCidrReservationId)));
-            return {
-                SubnetIpv4CidrReservations: filtered(withTags, Filters, { reservationType: ({ ReservationType }) => ReservationType }),
-                SubnetIpv6CidrReservations: [],
-            };
-        },
-
-        deleteSubnetCidrReservation: ({ SubnetCidrReservationId: id }: { SubnetCidrReservationId: string }) => {
-            const deleted = reservations.in(scope).need(id, () => missing("reservation", id));
-            reservations.in(scope).delete(id);
-            forgetTags(scope, id);
-            return { DeletedSubnetCidrReservation: shown(deleted, []) };
+            deleteTagsOf(scope, SubnetId);
         },
     };
 };

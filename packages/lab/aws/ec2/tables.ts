@@ -1,7 +1,7 @@
 import type { Tag } from "../filters.ts";
 import { Table } from "../table.ts";
 
-/** Rows are as AWS shows them; fields that begin with a small letter are the simulation's own and never shown. Times are ISO strings. */
+/** Rows have the fields that AWS shows. Fields in camelCase belong to the simulation and are never shown. Times are ISO strings. */
 export interface Vpc {
     VpcId: string;
     CidrBlock: string;
@@ -16,7 +16,12 @@ export interface Vpc {
 export type VpcAttribute = "enableDnsSupport" | "enableDnsHostnames" | "enableNetworkAddressUsageMetrics";
 export const vpcs = new Table<Vpc>("ec2/vpc");
 
-export interface NetworkAcl {
+/** All CIDR blocks of a VPC, the primary one first. */
+export function cidrBlocksOf({ CidrBlockAssociationSet }: Readonly<Vpc>): string[] {
+    return CidrBlockAssociationSet.filter(({ CidrBlockState }) => CidrBlockState.State === "associated").map(({ CidrBlock }) => CidrBlock);
+}
+
+interface NetworkAcl {
     NetworkAclId: string;
     VpcId: string;
     OwnerId: string;
@@ -48,7 +53,7 @@ export interface Subnet {
 }
 export const subnets = new Table<Subnet>("ec2/subnet");
 
-export interface SubnetCidrReservation {
+interface SubnetCidrReservation {
     SubnetCidrReservationId: string;
     SubnetId: string;
     Cidr: string;
@@ -100,7 +105,7 @@ export interface NatGateway {
 }
 export const natGateways = new Table<NatGateway>("ec2/natgateway", { gone: ({ State }) => State === "deleted" || State === "failed" });
 
-/** Where a route leads. */
+/** The target of a route: exactly one of these. */
 export interface RouteTarget {
     GatewayId?: string | undefined;
     NatGatewayId?: string | undefined;
@@ -161,7 +166,7 @@ export interface NetworkInterface {
     AvailabilityZone: string;
     Description: string;
     OwnerId: string;
-    /** The service that made it, and alone may remove it. */
+    /** The service that created the interface; only this service may delete it. */
     RequesterId?: string | undefined;
     RequesterManaged: boolean;
     InterfaceType: string;
@@ -171,7 +176,7 @@ export interface NetworkInterface {
     PrivateDnsName: string;
     SourceDestCheck: boolean;
     PrivateIpAddresses: { Primary: boolean; PrivateIpAddress: string }[];
-    /** Blocks of 16 addresses for pods. */
+    /** Blocks of 16 pod addresses (/28). */
     Ipv4Prefixes: { Ipv4Prefix: string }[];
     Groups: { GroupId: string; GroupName: string }[];
     Association?:
@@ -182,7 +187,7 @@ export interface NetworkInterface {
 export const interfaces = new Table<NetworkInterface>("ec2/network-interface");
 
 /** The fields that AWS shows. */
-export type Shown<T> = { [K in keyof T as K extends Capitalize<K & string> ? K : never]: T[K] };
+type Shown<T> = { [K in keyof T as K extends Capitalize<K & string> ? K : never]: T[K] };
 
 /** A row as AWS shows it, with its tags. */
 export function shown<T extends object>(row: T, Tags: Tag[]): Shown<T> & { Tags: Tag[] } {

@@ -4,41 +4,45 @@ import type { Scope } from "../scope.ts";
 import { type AnyTable, Table } from "../table.ts";
 import { invalidValue, missing } from "./errors.ts";
 
-/** Tags by resource id. Apart from what they are on: a peering or a shared gateway has other tags in each account and region that sees it. */
+/** Tags by resource ID. Stored apart from the resources: each account and region that sees a peering or a shared gateway has its own tags on it. */
 const tags = new Table<{ id: string; Tags: Tag[] }>("ec2/tags");
 
-/** The tags at the making of something, as EC2's requests hold them. */
+/** The tags for a new resource, as EC2's create requests hold them. */
 export interface TagSpecification {
     ResourceType: string;
     Tags?: Tag[];
 }
 
-/** A kind of resource that may be tagged. */
+/** A kind of resource that can be tagged. */
 export interface Taggable {
-    /** As `TagSpecifications` names it: `security-group`. */
+    /** As in `TagSpecifications`: `security-group`. */
     type: string;
     table: AnyTable;
-    /** What its ids begin with. */
+    /** Prefix of its IDs. */
     prefix: string;
 }
 
-/** Tags something that has just been made, or refuses a specification that is for another kind of thing. */
+/**
+ * Tags a new resource.
+ *
+ * @throws AwsError if a specification is for another kind of resource, or a key is reserved
+ */
 export function tagNew(scope: Scope, type: string, id: string, specifications: TagSpecification[] | undefined): void {
     for (const { ResourceType, Tags } of specifications ?? []) {
         if (ResourceType !== type) throw invalidValue(`'${ResourceType}' is not a valid taggable resource type for this operation.`);
-        refuseReserved(Tags ?? []);
+        refuseReservedKeys(Tags ?? []);
         addTags(scope, id, Tags ?? []);
     }
 }
 
-/** Tags something, with AWS's own tags too: for another service that makes things in EC2. */
+/** Tags a resource, also with AWS's own `aws:` tags: for services that create resources in EC2. */
 export function addTags(scope: Scope, id: string, more: Tag[]): void {
     const all = withTags(tagsOf(scope, id), more);
     if (all.length > 50) throw new AwsError("TagLimitExceeded", "The maximum number of Tags for a resource has been reached.");
     tags.in(scope).put(id, { id, Tags: all });
 }
 
-function refuseReserved(given: readonly Tag[]): void {
+function refuseReservedKeys(given: readonly Tag[]): void {
     if (given.some(({ Key }) => Key.startsWith("aws:"))) throw invalidValue("Tag keys starting with 'aws:' are reserved for internal use");
 }
 
@@ -46,7 +50,7 @@ export function tagsOf(scope: Scope, id: string): Tag[] {
     return tags.in(scope).get(id)?.Tags ?? [];
 }
 
-export function forgetTags(scope: Scope, id: string): void {
+export function deleteTagsOf(scope: Scope, id: string): void {
     if (tags.in(scope).get(id)) tags.in(scope).delete(id);
 }
 
@@ -61,14 +65,14 @@ export const tagActions = (kinds: readonly Taggable[]) => (scope: Scope) => {
     return {
         createTags: ({ Resources, Tags }: { Resources: string[]; Tags: Tag[] }) => {
             Resources.forEach(mustExist);
-            refuseReserved(Tags);
+            refuseReservedKeys(Tags);
             for (const id of Resources) addTags(scope, id, Tags);
         },
-        /** A tag without a value goes whatever its value is; without `Tags` all go. */
+        /** A tag without a value is deleted whatever its value is; without `Tags`, all tags are deleted. */
         deleteTags: ({ Resources, Tags }: { Resources: string[]; Tags?: { Key: string; Value?: string }[] }) => {
             for (const id of Resources) {
-                const goes = (tag: Tag) => !Tags || Tags.some(({ Key, Value }) => Key === tag.Key && (Value ?? tag.Value) === tag.Value);
-                tags.in(scope).put(id, { id, Tags: tagsOf(scope, id).filter((tag) => !goes(tag)) });
+                const matches = (tag: Tag) => !Tags || Tags.some(({ Key, Value }) => Key === tag.Key && (Value ?? tag.Value) === tag.Value);
+                tags.in(scope).put(id, { id, Tags: tagsOf(scope, id).filter((tag) => !matches(tag)) });
             }
         },
         describeTags: ({ Filters }: { Filters?: Filter[] } = {}) => {

@@ -1,13 +1,11 @@
-import { contains, overlap } from "../../../../core/network/cidr.ts";
-import { parseCidr, prefixOf } from "../cidr.ts";
 import { AwsError } from "../error.ts";
 import { type Filter, filtered } from "../filters.ts";
 import type { Quota, Scope } from "../scope.ts";
-import { makeDefaultAcl } from "./acls.ts";
-import { dependencies, invalidCidr, invalidValue, missing } from "./errors.ts";
-import { dropGroup, makeDefaultGroup } from "./groups/groups.ts";
-import { endPeeringsOf } from "./peering/peering.ts";
-import { makeMainTable } from "./routes/route-tables.ts";
+import { dependencies, invalidValue, missing } from "./errors.ts";
+import { createDefaultAcl } from "./network-acls.ts";
+import { deletePeeringsOf } from "./peering/peering.ts";
+import { createMainTable } from "./routes/route-tables.ts";
+import { createDefaultGroup, deleteGroup } from "./security-groups/groups.ts";
 import {
     interfaces,
     internetGateways,
@@ -20,22 +18,13 @@ import {
     type VpcAttribute,
     vpcs,
 } from "./tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "./tags.ts";
+import { validBlock } from "./vpc-cidrs.ts";
 
 /** VPCs in a region. */
 export const VPCS_PER_REGION: Quota = { code: "L-F678F1CE", default: 5 };
-/** IPv4 blocks of a VPC. */
-export const CIDRS_PER_VPC: Quota = { code: "L-83CA0A9D", default: 5 };
 
-/** Ranges that a VPC from another of them cannot take a block of. */
-const APART = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
-
-/** All blocks of a VPC, the first one first. */
-export function blocksOf({ CidrBlockAssociationSet }: Readonly<Vpc>): string[] {
-    return CidrBlockAssociationSet.filter(({ CidrBlockState }) => CidrBlockState.State === "associated").map(({ CidrBlock }) => CidrBlock);
-}
-
-/** VPCs, their blocks and attributes, and the default network ACL. */
+/** The actions on VPCs. */
 export const vpcActions = (scope: Scope) => {
     const rows = vpcs.in(scope);
     const need = (id: string) => rows.need(id, () => missing("vpc", id));
@@ -48,7 +37,7 @@ export const vpcActions = (scope: Scope) => {
             InstanceTenancy?: string;
             DryRun?: boolean;
         }) => {
-            const cidr = blockFor(request.CidrBlock);
+            const cidr = validBlock(request.CidrBlock);
             if (rows.list().length >= scope.quota(VPCS_PER_REGION))
                 throw new AwsError("VpcLimitExceeded", "The maximum number of VPCs has been reached.");
             const VpcId = scope.id("vpc");
@@ -65,11 +54,11 @@ export const vpcActions = (scope: Scope) => {
                 ],
                 attributes: { enableDnsSupport: true, enableDnsHostnames: false, enableNetworkAddressUsageMetrics: false },
             });
-            scope.later(vpcs, VpcId, [{ after: 1_000, set: { State: "available" } }]);
+            scope.schedule(vpcs, VpcId, [{ after: 1_000, set: { State: "available" } }]);
             tagNew(scope, "vpc", VpcId, request.TagSpecifications);
-            makeMainTable(scope, vpc);
-            makeDefaultGroup(scope, vpc);
-            makeDefaultAcl(scope, VpcId);
+            createMainTable(scope, vpc);
+            createDefaultGroup(scope, vpc);
+            createDefaultAcl(scope, VpcId);
             return { Vpc: show(vpc) };
         },
 
@@ -110,69 +99,9 @@ export const vpcActions = (scope: Scope) => {
             });
         },
 
-        associateVpcCidrBlock: ({ VpcId, CidrBlock }: { VpcId: string; CidrBlock?: string }) => {
-            const vpc = need(VpcId);
-            const cidr = blockFor(CidrBlock);
-            const range = (block: string) => APART.find((one) => contains(one, block));
-            if (range(cidr) && range(vpc.CidrBlock) && range(cidr) !== range(vpc.CidrBlock))
-                throw new AwsError(
-                    "InvalidVpc.Range",
-                    `The CIDR '${cidr}' is restricted. Use a CIDR from the same private address range as the current VPC CIDR, or use a publicly-routable CIDR.`,
-                );
-            if (blocksOf(vpc).some((block) => overlap(block, cidr))) throw badRange(cidr);
-            if (blocksOf(vpc).length >= scope.quota(CIDRS_PER_VPC))
-                throw new AwsError(
-                    "CidrLimitExceeded",
-                    `This network '${VpcId}' has met its maximum number of allowed CIDRs: ${scope.quota(CIDRS_PER_VPC)}`,
-                );
-            const made = { AssociationId: scope.id("vpc-cidr-assoc"), CidrBlock: cidr, CidrBlockState: { State: "associated" } };
-            rows.update(VpcId, { CidrBlockAssociationSet: [...vpc.CidrBlockAssociationSet, made] });
-            // Every table of a VPC leads to all of its blocks.
-            for (const table of routeTables
-                .in(scope)
-                .list()
-                .filter((one) => one.VpcId === VpcId))
-                routeTables.in(scope).update(table.RouteTableId, {
-                    Routes: [...table.Routes, { DestinationCidrBlock: cidr, GatewayId: "local", Origin: "CreateRouteTable" }],
-                });
-            return { VpcId, CidrBlockAssociation: { ...made, CidrBlockState: { State: "associating" } } };
-        },
-
-        disassociateVpcCidrBlock: ({ AssociationId }: { AssociationId: string }) => {
-            const vpc = rows.list().find((one) => one.CidrBlockAssociationSet.some((block) => block.AssociationId === AssociationId));
-            const association = vpc?.CidrBlockAssociationSet.find((block) => block.AssociationId === AssociationId);
-            if (!vpc || !association) throw missing("cidrAssociation", AssociationId);
-            if (association.CidrBlock === vpc.CidrBlock)
-                throw new AwsError(
-                    "OperationNotPermitted",
-                    `The vpc CIDR block with association ID ${AssociationId} may not be disassociated. It is the primary IPv4 CIDR block of the VPC`,
-                );
-            if (
-                subnets
-                    .in(scope)
-                    .list()
-                    .some((one) => one.VpcId === vpc.VpcId && overlap(one.CidrBlock, association.CidrBlock))
-            )
-                throw new AwsError(
-                    "DependencyViolation",
-                    `The CIDR block '${association.CidrBlock}' is in use by a subnet and cannot be disassociated.`,
-                );
-            rows.update(vpc.VpcId, { CidrBlockAssociationSet: vpc.CidrBlockAssociationSet.filter((one) => one !== association) });
-            for (const table of routeTables
-                .in(scope)
-                .list()
-                .filter((one) => one.VpcId === vpc.VpcId))
-                routeTables.in(scope).update(table.RouteTableId, {
-                    Routes: table.Routes.filter(
-                        (one) => one.Origin !== "CreateRouteTable" || one.DestinationCidrBlock !== association.CidrBlock,
-                    ),
-                });
-            return { VpcId: vpc.VpcId, CidrBlockAssociation: { ...association, CidrBlockState: { State: "disassociating" } } };
-        },
-
         deleteVpc: ({ VpcId }: { VpcId: string; DryRun?: boolean }) => {
             need(VpcId);
-            const inVpc = (one: { VpcId: string }) => one.VpcId === VpcId;
+            const inVpc = (resource: { VpcId: string }) => resource.VpcId === VpcId;
             const groups = securityGroups.in(scope).list().filter(inVpc);
             const tables = routeTables.in(scope).list().filter(inVpc);
             const used =
@@ -185,24 +114,12 @@ export const vpcActions = (scope: Scope) => {
                 groups.some(({ GroupName }) => GroupName !== "default") ||
                 tables.some(({ Associations }) => !Associations.some(({ Main }) => Main));
             if (used) throw dependencies("vpc", VpcId);
-            for (const { GroupId } of groups) dropGroup(scope, GroupId);
+            for (const { GroupId } of groups) deleteGroup(scope, GroupId);
             for (const { RouteTableId } of tables) routeTables.in(scope).delete(RouteTableId);
             for (const { NetworkAclId } of networkAcls.in(scope).list().filter(inVpc)) networkAcls.in(scope).delete(NetworkAclId);
-            endPeeringsOf(scope, VpcId);
+            deletePeeringsOf(scope, VpcId);
             rows.delete(VpcId);
-            forgetTags(scope, VpcId);
+            deleteTagsOf(scope, VpcId);
         },
     };
 };
-
-/** What a VPC may have as a block. */
-function blockFor(text: string | undefined): string {
-    const cidr = parseCidr(text);
-    if (!cidr) throw invalidCidr(text, "cidrBlock");
-    if (prefixOf(cidr) < 16 || prefixOf(cidr) > 28) throw badRange(cidr);
-    return cidr;
-}
-
-function badRange(cidr: string): AwsError {
-    return new AwsError("InvalidVpc.Range", `The CIDR '${cidr}' is invalid.`);
-}

@@ -1,5 +1,5 @@
 import { AwsError } from "../error.ts";
-import { roleByArn } from "../iam/iam.ts";
+import { roleByArn } from "../iam/tables.ts";
 import type { Scope } from "../scope.ts";
 import {
     type AccessEntry,
@@ -23,7 +23,7 @@ interface EntryRef {
     principalArn: string;
 }
 
-/** Makes an access entry: for a caller, or for EKS itself. */
+/** Creates an access entry, for callers and for EKS itself. */
 export function putEntry(
     scope: Scope,
     request: EntryRef & { type?: string; kubernetesGroups?: string[]; username?: string; tags?: Tags },
@@ -56,10 +56,10 @@ export function putEntry(
     });
 }
 
-/** Who may use a cluster, and which roles its pods have. */
+/** The actions on access entries and their policies. */
 export const accessActions = (scope: Scope) => {
     const rows = accessEntries.in(scope);
-    const open = (name: string) => {
+    const refuseConfigMapOnly = (name: string) => {
         if (needCluster(scope, name).accessConfig.authenticationMode === "CONFIG_MAP")
             throw new AwsError(
                 "InvalidRequestException",
@@ -67,7 +67,7 @@ export const accessActions = (scope: Scope) => {
             );
     };
     const need = ({ clusterName, principalArn }: EntryRef) => {
-        open(clusterName);
+        refuseConfigMapOnly(clusterName);
         const missing = () =>
             notFound(
                 "The specified principalArn could not be found. You can view your available access entries with 'list-access-entries'.",
@@ -81,8 +81,8 @@ export const accessActions = (scope: Scope) => {
         createAccessEntry: (request: Parameters<typeof putEntry>[1]) => {
             const { clusterName, principalArn, type = "STANDARD", kubernetesGroups = [] } = request;
             needActive(scope, clusterName);
-            open(clusterName);
-            if (!principalFits(scope, principalArn)) throw invalid("The specified principalArn is invalid: invalid principal.");
+            refuseConfigMapOnly(clusterName);
+            if (!isValidPrincipal(scope, principalArn)) throw invalid("The specified principalArn is invalid: invalid principal.");
             if (!TYPES.includes(type)) throw invalid(`The specified type '${type}' is invalid; it must be one of [${TYPES.join(", ")}]`);
             checkGroupNames(kubernetesGroups);
             if (type !== "STANDARD" && kubernetesGroups.length > 0)
@@ -93,8 +93,8 @@ export const accessActions = (scope: Scope) => {
         },
         describeAccessEntry: (request: EntryRef) => ({ accessEntry: shown(need(request)) }),
         listAccessEntries: ({ clusterName }: { clusterName: string }) => {
-            open(clusterName);
-            const all = rows.list().filter((one) => one.clusterName === clusterName);
+            refuseConfigMapOnly(clusterName);
+            const all = rows.list().filter((entry) => entry.clusterName === clusterName);
             return { accessEntries: all.map(({ principalArn }) => principalArn) };
         },
         updateAccessEntry: ({ kubernetesGroups, username, ...ref }: EntryRef & { kubernetesGroups?: string[]; username?: string }) => {
@@ -107,7 +107,7 @@ export const accessActions = (scope: Scope) => {
             rows.delete(`${request.clusterName}/${request.principalArn}`);
         },
 
-        /** Associating again changes the scope. */
+        /** Associating a policy again changes its access scope. */
         associateAccessPolicy: ({
             policyArn,
             accessScope,
@@ -119,16 +119,16 @@ export const accessActions = (scope: Scope) => {
             if (entry.type !== "STANDARD") throw invalid(`Access policies cannot be associated with an access entry of type ${entry.type}`);
             const namespaces = accessScope.namespaces ?? [];
             if ((accessScope.type === "namespace") !== namespaces.length > 0)
-                throw invalid("Namespaces must be given with an access scope of type namespace, and with no other");
+                throw invalid("An access scope of type namespace must have namespaces, and one of type cluster must have none");
             const at = scope.now.toISOString();
-            const before = entry.own.policies.find((one) => one.policyArn === policyArn);
+            const before = entry.own.policies.find((associated) => associated.policyArn === policyArn);
             const policy: AccessPolicy = {
                 policyArn,
                 accessScope: { type: accessScope.type, namespaces },
                 associatedAt: before?.associatedAt ?? at,
                 modifiedAt: at,
             };
-            change(entry, { own: { policies: [...entry.own.policies.filter((one) => one !== before), policy] } });
+            change(entry, { own: { policies: [...entry.own.policies.filter((associated) => associated !== before), policy] } });
             return { clusterName: ref.clusterName, principalArn: ref.principalArn, associatedAccessPolicy: policy };
         },
         listAssociatedAccessPolicies: (request: EntryRef) => ({
@@ -138,7 +138,7 @@ export const accessActions = (scope: Scope) => {
         }),
         disassociateAccessPolicy: ({ policyArn, ...ref }: EntryRef & { policyArn: string }) => {
             const entry = need(ref);
-            const left = entry.own.policies.filter((one) => one.policyArn !== policyArn);
+            const left = entry.own.policies.filter((associated) => associated.policyArn !== policyArn);
             if (left.length === entry.own.policies.length)
                 throw notFound(`The specified policyArn ${policyArn} is not associated with the access entry.`);
             change(entry, { own: { policies: left } });
@@ -146,8 +146,8 @@ export const accessActions = (scope: Scope) => {
     };
 };
 
-/** Roles of the cluster's own account are looked up; users and other accounts are taken on trust. */
-function principalFits(scope: Scope, arn: string): boolean {
+/** Whether a principal is valid. Roles of the cluster's own account must exist; users and other accounts are not checked. */
+function isValidPrincipal(scope: Scope, arn: string): boolean {
     const [, account, kind] = /^arn:aws[a-z-]*:iam::(\d{12}):(role|user)\/.+$/.exec(arn) ?? [];
     if (account === undefined) return false;
     return kind === "user" || account !== scope.account || roleByArn(scope, arn) !== undefined;

@@ -2,27 +2,27 @@ import { parse } from "yaml";
 import { ADDON_VERSIONS, type AddonVersions } from "../../../../core/versions.ts";
 import { invalid } from "./tables.ts";
 
-interface Known {
+interface CatalogueAddon {
     type: string;
-    /** Whose versions these are in `ADDON_VERSIONS`. None: the same ones for every Kubernetes. */
+    /** The add-on's key in `ADDON_VERSIONS`. Without it, `versions` holds for every Kubernetes version. */
     pinned?: keyof AddonVersions;
     versions: string[];
-    /** What its configuration may hold at the top. */
+    /** Top-level keys that its configuration values may have. */
     settings: string[];
-    /** Ready only once pods of its own run: they need a node. */
+    /** Whether it is ACTIVE only once its pods run, which need a node. */
     needsNodes: boolean;
 }
 
-const PLACING = ["affinity", "nodeSelector", "podAnnotations", "podLabels", "resources", "tolerations"];
+const SCHEDULING = ["affinity", "nodeSelector", "podAnnotations", "podLabels", "resources", "tolerations"];
 
-/** The add-ons that there are. */
-export const ADDONS: Record<string, Known> = {
+/** All add-ons. */
+export const ADDONS: Record<string, CatalogueAddon> = {
     "vpc-cni": {
         type: "networking",
         pinned: "vpcCni",
         versions: ["v1.20.4-eksbuild.1"],
         settings: [
-            ...PLACING,
+            ...SCHEDULING,
             "enableNetworkPolicy",
             "enableWindowsIpam",
             "enableWindowsPrefixDelegation",
@@ -44,7 +44,7 @@ export const ADDONS: Record<string, Known> = {
         type: "networking",
         pinned: "kubeProxy",
         versions: [],
-        settings: [...PLACING, "ipvs", "mode", "priorityClassName"],
+        settings: [...SCHEDULING, "ipvs", "mode", "priorityClassName"],
         needsNodes: false,
     },
     coredns: {
@@ -52,7 +52,7 @@ export const ADDONS: Record<string, Known> = {
         pinned: "coreDns",
         versions: ["v1.12.1-eksbuild.2"],
         settings: [
-            ...PLACING,
+            ...SCHEDULING,
             "autoScaling",
             "computeType",
             "corefile",
@@ -65,42 +65,50 @@ export const ADDONS: Record<string, Known> = {
     "eks-pod-identity-agent": {
         type: "security",
         versions: ["v1.3.8-eksbuild.2"],
-        settings: [...PLACING, "agent", "init", "priorityClassName"],
+        settings: [...SCHEDULING, "agent", "init", "priorityClassName"],
         needsNodes: false,
     },
     "aws-ebs-csi-driver": {
         type: "storage",
         versions: ["v1.48.0-eksbuild.1"],
-        settings: [...PLACING, "controller", "node", "defaultStorageClass", "sidecars"],
+        settings: [...SCHEDULING, "controller", "node", "defaultStorageClass", "sidecars"],
         needsNodes: true,
     },
 };
 
-/** The versions of an add-on for a minor of Kubernetes, the default one first. */
+/** The versions of an add-on for a Kubernetes minor version, the default first. */
 export function addonVersions(name: string, kubernetes: string): string[] {
-    const known = ADDONS[name];
-    if (!known) return [];
-    const pinned = known.pinned && (ADDON_VERSIONS as Record<string, AddonVersions>)[kubernetes]?.[known.pinned];
-    const plain = name === "kube-proxy" ? [`v${kubernetes}.0-eksbuild.2`] : known.versions;
-    return [...(pinned ? [pinned] : []), ...plain];
+    const addon = ADDONS[name];
+    if (!addon) return [];
+    const pinned = addon.pinned && (ADDON_VERSIONS as Record<string, AddonVersions>)[kubernetes]?.[addon.pinned];
+    const others = name === "kube-proxy" ? [`v${kubernetes}.0-eksbuild.2`] : addon.versions;
+    return [...(pinned ? [pinned] : []), ...others];
 }
 
 export function defaultVersion(name: string, kubernetes: string): string {
     return addonVersions(name, kubernetes)[0] ?? "";
 }
 
-/** Refuses a configuration that the add-on's schema does not allow. Only the names at the top and the `env` are looked at. */
+/**
+ * Checks configuration values: only the top-level keys and the values of `env`.
+ *
+ * @throws AwsError as EKS does if the add-on's schema does not allow them
+ */
 export function checkConfiguration(name: string, text: string): void {
     const values = parseConfiguration(text);
     const settings = ADDONS[name]?.settings ?? [];
     const unknown = Object.keys(values).find((key) => !settings.includes(key));
     if (unknown !== undefined)
         throw unsupported(`$.${unknown}: is not defined in the schema and the schema does not allow additional properties`);
-    for (const [key, value] of Object.entries(fields(values.env ?? {}, "$.env")))
+    for (const [key, value] of Object.entries(asObject(values.env ?? {}, "$.env")))
         if (typeof value !== "string") throw unsupported(`$.env.${key}: ${typeof value} found, string expected`);
 }
 
-/** A configuration, which may be JSON or YAML. */
+/**
+ * Parses configuration values, which may be JSON or YAML.
+ *
+ * @throws AwsError if they are neither, or not an object
+ */
 export function parseConfiguration(text: string): Record<string, unknown> {
     let values: unknown;
     try {
@@ -108,10 +116,10 @@ export function parseConfiguration(text: string): Record<string, unknown> {
     } catch {
         throw invalid("ConfigurationValue provided in request is not supported: it is neither valid JSON nor valid YAML");
     }
-    return fields(values ?? {}, "$");
+    return asObject(values ?? {}, "$");
 }
 
-function fields(value: unknown, path: string): Record<string, unknown> {
+function asObject(value: unknown, path: string): Record<string, unknown> {
     if (typeof value !== "object" || value === null || Array.isArray(value))
         throw unsupported(`${path}: ${typeof value} found, object expected`);
     return value as Record<string, unknown>;

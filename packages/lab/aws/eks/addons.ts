@@ -1,12 +1,12 @@
-import { roleByArn } from "../iam/iam.ts";
+import { roleByArn } from "../iam/tables.ts";
 import type { Scope } from "../scope.ts";
 import { ADDONS, addonVersions, checkConfiguration, defaultVersion } from "./addon-catalogue.ts";
-import { VERSIONS } from "./checks.ts";
+import { VERSIONS } from "./cluster-checks.ts";
+import { startJob } from "./jobs.ts";
 import { addons, inUse, invalid, needActive, needCluster, notFound, type Tags } from "./tables.ts";
-import { beginUpdate } from "./updates.ts";
-import { begin } from "./work.ts";
+import { startUpdate } from "./updates.ts";
 
-/** How long AWS takes, milliseconds. */
+/** How long AWS takes, in milliseconds. */
 const CHANGE = 30_000;
 
 interface Ref {
@@ -20,7 +20,7 @@ interface PutAddon extends Ref {
     resolveConflicts?: "OVERWRITE" | "NONE" | "PRESERVE";
 }
 
-/** Add-ons. */
+/** The actions on add-ons. */
 export const addonActions = (scope: Scope) => {
     const rows = addons.in(scope);
     const keyOf = ({ clusterName, addonName }: Ref) => `${clusterName}/${addonName}`;
@@ -37,9 +37,9 @@ export const addonActions = (scope: Scope) => {
 
     return {
         describeAddonVersions: ({ addonName, kubernetesVersion }: { addonName?: string; kubernetesVersion?: string } = {}) => {
-            const clusterVersions = VERSIONS.filter((one) => kubernetesVersion === undefined || one === kubernetesVersion);
+            const clusterVersions = VERSIONS.filter((version) => kubernetesVersion === undefined || version === kubernetesVersion);
             const names = Object.keys(ADDONS).filter((name) => addonName === undefined || name === addonName);
-            const versionsOf = (name: string) => [...new Set(clusterVersions.flatMap((one) => addonVersions(name, one)))];
+            const versionsOf = (name: string) => [...new Set(clusterVersions.flatMap((version) => addonVersions(name, version)))];
             return {
                 addons: names.map((name) => ({
                     addonName: name,
@@ -51,7 +51,7 @@ export const addonActions = (scope: Scope) => {
                         architecture: ["amd64", "arm64"],
                         requiresConfiguration: false,
                         compatibilities: clusterVersions
-                            .filter((one) => addonVersions(name, one).includes(addonVersion))
+                            .filter((version) => addonVersions(name, version).includes(addonVersion))
                             .map((clusterVersion) => ({
                                 clusterVersion,
                                 platformVersions: ["*"],
@@ -70,15 +70,15 @@ export const addonActions = (scope: Scope) => {
             if (rows.get(keyOf(request))) throw inUse("Addon already exists.");
             const addonVersion = request.addonVersion ?? defaultVersion(addonName, version);
             check(request, addonVersion, version);
-            const at = scope.now.toISOString();
+            const now = scope.now.toISOString();
             const addon = rows.put(keyOf(request), {
                 addonName,
                 addonArn: scope.arn("eks", `addon/${clusterName}/${addonName}/${scope.hex(32)}`),
                 clusterName,
                 addonVersion,
                 status: "CREATING",
-                createdAt: at,
-                modifiedAt: at,
+                createdAt: now,
+                modifiedAt: now,
                 ...(configurationValues !== undefined && { configurationValues }),
                 ...(serviceAccountRoleArn !== undefined && { serviceAccountRoleArn }),
                 publisher: "eks",
@@ -87,7 +87,7 @@ export const addonActions = (scope: Scope) => {
                 health: { issues: [] },
                 tags,
             });
-            begin(scope, { kind: "putAddon", addon: keyOf(request) }, CHANGE);
+            startJob(scope, { kind: "putAddon", addon: keyOf(request) }, CHANGE);
             return { addon };
         },
 
@@ -97,7 +97,7 @@ export const addonActions = (scope: Scope) => {
             return {
                 addons: rows
                     .list()
-                    .filter((one) => one.clusterName === clusterName)
+                    .filter((addon) => addon.clusterName === clusterName)
                     .map(({ addonName }) => addonName),
             };
         },
@@ -119,14 +119,14 @@ export const addonActions = (scope: Scope) => {
                 AddonVersion: addonVersion,
                 ...(configurationValues !== undefined && { ConfigurationValues: configurationValues }),
             };
-            return beginUpdate(scope, keyOf(request), "AddonUpdate", params, { kind: "putAddon", addon: keyOf(request) }, CHANGE);
+            return startUpdate(scope, keyOf(request), "AddonUpdate", params, { kind: "putAddon", addon: keyOf(request) }, CHANGE);
         },
 
-        /** With `preserve` what it made in the cluster stays. */
+        /** With `preserve`, the add-on's resources remain in the cluster. */
         deleteAddon: ({ preserve = false, ...request }: Ref & { preserve?: boolean }) => {
             const addon = need(request);
             if (addon.status === "DELETING") throw inUse(`Addon ${addon.addonName} is already being deleted`);
-            begin(scope, { kind: "deleteAddon", addon: keyOf(request), preserve }, CHANGE);
+            startJob(scope, { kind: "deleteAddon", addon: keyOf(request), preserve }, CHANGE);
             return { addon: rows.update(keyOf(request), { status: "DELETING" }) };
         },
     };

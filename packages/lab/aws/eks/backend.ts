@@ -1,71 +1,75 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Place } from "../memory.ts";
 import type { Scope } from "../scope.ts";
-import type { AddonSpec, ClusterMade, ClusterSpec, NodeSpec } from "./specs.ts";
-import { complete, type Outcome, type Task, taskOf, type Work, works } from "./work.ts";
+import { completeJob, type Outcome, type PendingJob, pendingJobs, type Task, taskOf } from "./jobs.ts";
+import type { AddonSpec, ClusterConnection, ClusterSpec, NodeSpec } from "./specs.ts";
 
 /**
- * What stands behind the simulated EKS: real API servers, say. A cluster, node group or add-on is ready only once its promise has resolved; a rejection makes
- * it fail with that message. Each may be asked again for what it has already done, after a restart in between.
+ * Runs what the simulated EKS manages, for example as real API servers. A cluster, node group or add-on becomes ACTIVE when its promise resolves; if it
+ * rejects, the resource fails with the error's message. Every method must be idempotent: after a restart it may be called again for work already done.
  */
 export interface EksBackend {
-    createCluster(cluster: ClusterSpec): Promise<ClusterMade>;
-    /** To another version. */
+    createCluster(cluster: ClusterSpec): Promise<ClusterConnection>;
+    /** Changes the cluster to another version. */
     updateCluster?(cluster: ClusterSpec): Promise<void>;
     deleteCluster(cluster: ClusterSpec): Promise<void>;
     addNode(node: NodeSpec): Promise<void>;
     removeNode(node: NodeSpec): Promise<void>;
-    /** Made or changed. */
+    /** Creates or changes the add-on. */
     putAddon?(addon: AddonSpec): Promise<void>;
     deleteAddon?(addon: AddonSpec): Promise<void>;
 }
 
-/** What is served: a `Simulation` whose service is `backedEks`. */
-export interface Served {
+/** A `Simulation` whose EKS is `backedEks`. */
+interface BackedSimulation {
     edit<T>(place: Place, work: (scope: Scope) => T): T;
 }
 
 export interface Serving {
-    /** Resolves once nothing is left to do that is due. */
+    /** Resolves when no job is due or running. */
     idle(): Promise<void>;
-    /** Begins nothing more, and resolves once all that was begun is done. */
+    /** Starts no more jobs, and resolves when all running ones have finished. */
     stop(): Promise<void>;
 }
 
 const ANYWHERE: Place = { account: "", region: "" };
 
-/** Lets `backend` do the jobs of the simulated EKS, those left over from before a restart included. */
-export function serveEks(aws: Served, backend: EksBackend, interval = 20): Serving {
+/**
+ * Runs the jobs of the simulated EKS on `backend`, including those left over from before a restart.
+ *
+ * @param interval milliseconds between checks for due jobs
+ */
+export function serveEks(aws: BackedSimulation, backend: EksBackend, interval = 20): Serving {
     const running = new Map<string, Promise<void>>();
     let stopped = false;
 
-    const due = () =>
+    const dueJobs = () =>
         aws.edit(ANYWHERE, (scope) =>
-            works
+            pendingJobs
                 .in(scope)
                 .list()
-                .filter(({ turn }) => turn),
+                .filter(({ due }) => due),
         );
     const startDue = () => {
-        for (const work of due()) {
-            if (running.has(work.id)) continue;
+        for (const pending of dueJobs()) {
+            if (running.has(pending.id)) continue;
             running.set(
-                work.id,
-                run(work).finally(() => running.delete(work.id)),
+                pending.id,
+                run(pending).finally(() => running.delete(pending.id)),
             );
         }
     };
-    async function run(work: Readonly<Work>): Promise<void> {
-        const task = aws.edit(ANYWHERE, (scope) => structuredClone(taskOf(scope, work)));
-        const outcome = task ? await outcomeOf(backend, task) : {};
-        aws.edit(ANYWHERE, (scope) => complete(scope, work, outcome));
+    async function run(pending: Readonly<PendingJob>): Promise<void> {
+        const task = aws.edit(ANYWHERE, (scope) => structuredClone(taskOf(scope, pending)));
+        const outcome = task ? await runTask(backend, task) : {};
+        aws.edit(ANYWHERE, (scope) => completeJob(scope, pending, outcome));
     }
-    // Looks again and again: what is due is a matter of the simulation's clock, which tells nobody.
+    // Poll: jobs become due by the simulation's clock, which sends no events.
     const timer = setInterval(startDue, interval);
 
     return {
         idle: async () => {
-            while (!stopped && (due().length > 0 || running.size > 0)) {
+            while (!stopped && (dueJobs().length > 0 || running.size > 0)) {
                 startDue();
                 await Promise.race([...running.values(), sleep(interval)]);
             }
@@ -78,7 +82,7 @@ export function serveEks(aws: Served, backend: EksBackend, interval = 20): Servi
     };
 }
 
-async function outcomeOf(backend: EksBackend, task: Task): Promise<Outcome> {
+async function runTask(backend: EksBackend, task: Task): Promise<Outcome> {
     try {
         return await perform(backend, task);
     } catch (error) {
@@ -87,7 +91,7 @@ async function outcomeOf(backend: EksBackend, task: Task): Promise<Outcome> {
 }
 
 async function perform(backend: EksBackend, task: Task): Promise<Outcome> {
-    if (task.kind === "createCluster") return { made: await backend.createCluster(task.cluster) };
+    if (task.kind === "createCluster") return { connection: await backend.createCluster(task.cluster) };
     if (task.kind === "updateCluster") await backend.updateCluster?.(task.cluster);
     if (task.kind === "deleteCluster") await backend.deleteCluster(task.cluster);
     if (task.kind === "putAddon") await backend.putAddon?.(task.addon);

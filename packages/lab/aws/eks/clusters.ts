@@ -1,6 +1,6 @@
-import { authorize } from "../ec2/groups/group-rules.ts";
-import { makeGroup } from "../ec2/groups/groups.ts";
-import { makeInterface } from "../ec2/interfaces.ts";
+import { createInterface } from "../ec2/interfaces.ts";
+import { createGroup } from "../ec2/security-groups/groups.ts";
+import { authorize } from "../ec2/security-groups/rules.ts";
 import type { Subnet } from "../ec2/tables.ts";
 import { addTags } from "../ec2/tags.ts";
 import { AwsError } from "../error.ts";
@@ -16,7 +16,8 @@ import {
     DEFAULT_VERSION,
     fullLogging,
     serviceCidr,
-} from "./checks.ts";
+} from "./cluster-checks.ts";
+import { startJob } from "./jobs.ts";
 import {
     type AuthenticationMode,
     addons,
@@ -33,11 +34,10 @@ import {
     type VpcConfig,
 } from "./tables.ts";
 import { clusterUpdateActions } from "./updates.ts";
-import { begin } from "./work.ts";
 
 export const CLUSTERS_PER_REGION: Quota = { code: "L-1194D53C", default: 100 };
 
-/** How long AWS takes, milliseconds. */
+/** How long AWS takes, in milliseconds. */
 const CREATION = 8 * 60_000;
 const DELETION = 3 * 60_000;
 
@@ -56,7 +56,7 @@ export interface CreateCluster {
     tags?: Tags;
 }
 
-/** Clusters. */
+/** The actions on clusters. */
 export const clusterActions = (scope: Scope) => {
     const rows = clusters.in(scope);
 
@@ -74,15 +74,15 @@ export const clusterActions = (scope: Scope) => {
                 throw limitExceeded(`Cannot exceed quota for Clusters: ${scope.quota(CLUSTERS_PER_REGION)}`);
             checkVersion(version);
             checkRole(scope, roleArn, "eks.amazonaws.com");
-            const asked = request.resourcesVpcConfig;
-            const places = clusterSubnets(scope, name, asked.subnetIds ?? []);
-            const vpcId = places[0]?.VpcId ?? "";
+            const requested = request.resourcesVpcConfig;
+            const subnets = clusterSubnets(scope, name, requested.subnetIds ?? []);
+            const vpcId = subnets[0]?.VpcId ?? "";
             const config: VpcConfig = {
-                subnetIds: places.map(({ SubnetId }) => SubnetId),
-                securityGroupIds: asked.securityGroupIds ?? [],
-                endpointPublicAccess: asked.endpointPublicAccess ?? true,
-                endpointPrivateAccess: asked.endpointPrivateAccess ?? false,
-                publicAccessCidrs: asked.publicAccessCidrs ?? (asked.endpointPublicAccess === false ? [] : ["0.0.0.0/0"]),
+                subnetIds: subnets.map(({ SubnetId }) => SubnetId),
+                securityGroupIds: requested.securityGroupIds ?? [],
+                endpointPublicAccess: requested.endpointPublicAccess ?? true,
+                endpointPrivateAccess: requested.endpointPrivateAccess ?? false,
+                publicAccessCidrs: requested.publicAccessCidrs ?? (requested.endpointPublicAccess === false ? [] : ["0.0.0.0/0"]),
             };
             checkGroups(scope, config.securityGroupIds, vpcId);
             checkEndpoint(config);
@@ -90,7 +90,7 @@ export const clusterActions = (scope: Scope) => {
             const serviceIpv4Cidr = serviceCidr(scope, vpcId, request.kubernetesNetworkConfig?.serviceIpv4Cidr);
             const logging = fullLogging(request.logging);
 
-            const clusterSecurityGroupId = clusterGroup(scope, name, vpcId);
+            const clusterSecurityGroupId = createClusterGroup(scope, name, vpcId);
             const creatorIsAdmin = accessConfig?.bootstrapClusterCreatorAdminPermissions ?? true;
             const cluster = rows.put(name, {
                 name,
@@ -113,11 +113,13 @@ export const clusterActions = (scope: Scope) => {
                 deletionProtection: request.deletionProtection ?? false,
                 health: { issues: [] },
                 tags,
-                own: { interfaces: controlPlaneInterfaces(scope, name, places, [...config.securityGroupIds, clusterSecurityGroupId]) },
+                own: {
+                    interfaces: createControlPlaneInterfaces(scope, name, subnets, [...config.securityGroupIds, clusterSecurityGroupId]),
+                },
             });
             if (creatorIsAdmin && cluster.accessConfig.authenticationMode !== "CONFIG_MAP")
                 putEntry(scope, { clusterName: name, principalArn: creator(scope) }, [CLUSTER_ADMIN]);
-            begin(scope, { kind: "createCluster", cluster: name }, CREATION);
+            startJob(scope, { kind: "createCluster", cluster: name }, CREATION);
             return { cluster: shown(cluster) };
         },
 
@@ -139,18 +141,18 @@ export const clusterActions = (scope: Scope) => {
                 throw inUse(`Cluster '${name}' cannot be deleted: it is in status ${cluster.status}`);
             for (const { clusterName, addonName } of addons.in(scope).list())
                 if (clusterName === name) addons.in(scope).update(`${name}/${addonName}`, { status: "DELETING" });
-            begin(scope, { kind: "deleteCluster", cluster: name }, DELETION);
+            startJob(scope, { kind: "deleteCluster", cluster: name }, DELETION);
             return { cluster: shown(rows.update(name, { status: "DELETING" })) };
         },
     };
 };
 
-/** The group of the control plane and of all nodes: its members reach each other. */
-function clusterGroup(scope: Scope, name: string, VpcId: string): string {
+/** Creates the cluster security group, shared by the control plane and all nodes. Its members can reach each other. */
+function createClusterGroup(scope: Scope, name: string, VpcId: string): string {
     const GroupName = `eks-cluster-sg-${name}-${parseInt(scope.hex(7), 16)}`;
     const Description =
         "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes, as well as any managed workloads.";
-    const { GroupId } = makeGroup(scope, { GroupName, Description, VpcId });
+    const { GroupId } = createGroup(scope, { GroupName, Description, VpcId });
     authorize(scope, false, { GroupId, IpPermissions: [{ IpProtocol: "-1", UserIdGroupPairs: [{ GroupId }] }] });
     addTags(scope, GroupId, [
         { Key: "Name", Value: GroupName },
@@ -159,18 +161,18 @@ function clusterGroup(scope: Scope, name: string, VpcId: string): string {
     return GroupId;
 }
 
-/** Two interfaces, in two zones. */
-function controlPlaneInterfaces(scope: Scope, name: string, places: readonly Readonly<Subnet>[], Groups: string[]): string[] {
-    const zones = [...Map.groupBy(places, ({ AvailabilityZone }) => AvailabilityZone).values()].slice(0, 2);
+/** Creates two interfaces, in two zones. Returns their IDs. */
+function createControlPlaneInterfaces(scope: Scope, name: string, subnets: readonly Readonly<Subnet>[], Groups: string[]): string[] {
+    const zones = [...Map.groupBy(subnets, ({ AvailabilityZone }) => AvailabilityZone).values()].slice(0, 2);
     return zones.flatMap(([first]) =>
         first
-            ? makeInterface(scope, { SubnetId: first.SubnetId, Groups, Description: `Amazon EKS ${name}`, RequesterId: "amazon-eks" })
+            ? createInterface(scope, { SubnetId: first.SubnetId, Groups, Description: `Amazon EKS ${name}`, RequesterId: "amazon-eks" })
                   .NetworkInterfaceId
             : [],
     );
 }
 
-/** Whoever makes a cluster, as an access entry names him: the role, not its session. */
+/** ARN of the cluster's creator for its access entry: the role rather than its session. */
 function creator(scope: Scope): string {
     const [, name] = /:assumed-role\/([^/]+)\//.exec(scope.principal) ?? [];
     return name === undefined ? scope.principal : `arn:${scope.partition}:iam::${scope.account}:role/${name}`;

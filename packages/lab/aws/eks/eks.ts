@@ -2,14 +2,14 @@ import type { Scope } from "../scope.ts";
 import { accessActions } from "./access.ts";
 import { addonActions } from "./addons.ts";
 import { clusterActions } from "./clusters.ts";
+import { pendingJobs, settleWithoutBackend } from "./jobs.ts";
 import { nodegroupActions } from "./nodegroups.ts";
 import { podIdentityActions } from "./pod-identity.ts";
 import { accessEntries, addons, clusters, nodegroups, podIdentities } from "./tables.ts";
 import { eksTagActions } from "./tags.ts";
-import { settleAlone, works } from "./work.ts";
 
-/** All that EKS keeps and that must be gone after the last destroy. */
-export const EKS_TABLES = [clusters, nodegroups, addons, accessEntries, podIdentities, works];
+/** The tables of EKS that must be empty after the last destroy. */
+export const EKS_TABLES = [clusters, nodegroups, addons, accessEntries, podIdentities, pendingJobs];
 
 const actions = (scope: Scope) => ({
     ...clusterActions(scope),
@@ -20,8 +20,8 @@ const actions = (scope: Scope) => ({
     ...eksTagActions(scope),
 });
 
-/** EKS with nothing behind it: clusters get ready by themselves, with an endpoint that leads nowhere. */
-export const eks = Object.assign((scope: Scope) => actions(scope), { settle: settleAlone });
+/** Simulated EKS without a backend: clusters become ACTIVE by themselves, with an endpoint at which nothing listens. */
+export const eks = Object.assign((scope: Scope) => actions(scope), { settle: settleWithoutBackend });
 
-/** EKS whose clusters and nodes are made by whoever serves it with `serveEks`. Until then they stay CREATING. */
+/** Simulated EKS whose clusters and nodes run on the backend passed to `serveEks`. Until then they stay CREATING. */
 export const backedEks: typeof eks = Object.assign((scope: Scope) => actions(scope), { settle: () => {} });

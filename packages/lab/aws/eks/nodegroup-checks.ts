@@ -1,7 +1,7 @@
 import { minor } from "../../../../core/versions.ts";
 import { invalid, type LaunchTemplateRef, type ScalingConfig, type Taint } from "./tables.ts";
 
-/** Kinds of machine images, and for which processors they are. */
+/** AMI types and their architecture. */
 const AMI_TYPES: Record<string, "x86_64" | "arm64"> = {
     AL2023_x86_64_STANDARD: "x86_64",
     AL2023_ARM_64_STANDARD: "arm64",
@@ -20,16 +20,16 @@ export function checkScaling({ minSize, maxSize, desiredSize }: ScalingConfig): 
     if (minSize < 0 || maxSize < 1) throw invalid("Minimum capacity can't be less than 0, and maximum size can't be less than 1");
 }
 
-/** Kind of image and types of instance must be for the same processors. */
-export function checkMachines(amiType: string, instanceTypes: readonly string[]): void {
-    const wanted = Object.hasOwn(AMI_TYPES, amiType) ? AMI_TYPES[amiType] : undefined;
-    if (!wanted) throw invalid(`The amiType '${amiType}' is not one of [${Object.keys(AMI_TYPES).join(", ")}]`);
+/** The AMI type and the instance types must have the same architecture. */
+export function checkInstanceTypes(amiType: string, instanceTypes: readonly string[]): void {
+    const architecture = Object.hasOwn(AMI_TYPES, amiType) ? AMI_TYPES[amiType] : undefined;
+    if (!architecture) throw invalid(`The amiType '${amiType}' is not one of [${Object.keys(AMI_TYPES).join(", ")}]`);
     for (const type of instanceTypes) {
         const [, letters] = /^[a-z]+\d+([a-z]*)(?:-[a-z0-9]+)?\.[a-z0-9-]+$/.exec(type) ?? [];
         if (letters === undefined) throw invalid(`[${type}] is not a valid instance type`);
-        // Graviton's families have a g after their number: m7g, c6gn.
-        const has = letters.startsWith("g") || type.startsWith("a1.") ? "arm64" : "x86_64";
-        if (has !== wanted && amiType !== "CUSTOM")
+        // Graviton families have a g after the number: m7g, c6gn.
+        const actual = letters.startsWith("g") || type.startsWith("a1.") ? "arm64" : "x86_64";
+        if (actual !== architecture && amiType !== "CUSTOM")
             throw invalid(`[${type}] is not a valid instance type for requested amiType ${amiType}`);
     }
 }
@@ -43,13 +43,13 @@ export function checkTaints(taints: readonly Taint[]): void {
         throw invalid("Taints must be unique by key and effect");
 }
 
-/** A kubelet is never newer than its API server, and at most three minors older. */
+/** A kubelet must not be newer than its API server, and at most three minor versions older. */
 export function checkSkew(nodes: string, cluster: string): void {
     const behind = minor(cluster) - minor(nodes);
     if (!(behind >= 0 && behind <= 3)) throw invalid(`Requested Nodegroup version ${nodes} is not supported by cluster version ${cluster}`);
 }
 
-/** What a launch template says, a node group may not say again. */
+/** A node group must not repeat settings of its launch template. */
 export function checkTemplateUse(
     data: Record<string, unknown>,
     { diskSize, instanceTypes }: { diskSize?: number | undefined; instanceTypes?: string[] | undefined },

@@ -1,8 +1,10 @@
 import { groups, instancesOf } from "../autoscaling.ts";
+import type { Subnet } from "../ec2/tables.ts";
 import type { Quota, Scope } from "../scope.ts";
 import { putEntry } from "./access.ts";
-import { checkRole, knownSubnets } from "./checks.ts";
-import { checkMachines, checkScaling, checkSkew, checkTaints, checkTemplateUse } from "./nodegroup-checks.ts";
+import { checkRole, knownSubnets } from "./cluster-checks.ts";
+import { startJob } from "./jobs.ts";
+import { checkInstanceTypes, checkScaling, checkSkew, checkTaints, checkTemplateUse } from "./nodegroup-checks.ts";
 import { startInstances, stopInstances, templateData } from "./nodes.ts";
 import {
     accessEntries,
@@ -19,12 +21,11 @@ import {
     type Tags,
     type Taint,
 } from "./tables.ts";
-import { beginUpdate } from "./updates.ts";
-import { begin } from "./work.ts";
+import { startUpdate } from "./updates.ts";
 
 export const NODEGROUPS_PER_CLUSTER: Quota = { code: "L-6D54EA21", default: 30 };
 
-/** How long AWS takes, milliseconds. */
+/** How long AWS takes, in milliseconds. */
 const CREATION = 2 * 60_000;
 const CHANGE = 60_000;
 const ROLLOUT = 5 * 60_000;
@@ -53,7 +54,7 @@ interface Ref {
     nodegroupName: string;
 }
 
-/** Managed node groups: each an Auto Scaling group whose instances have interfaces in EC2. */
+/** The actions on managed node groups. Each has an Auto Scaling group, whose instances have interfaces in EC2. */
 export const nodegroupActions = (scope: Scope) => {
     const rows = nodegroups.in(scope);
     const keyOf = ({ clusterName, nodegroupName }: Ref) => `${clusterName}/${nodegroupName}`;
@@ -76,7 +77,7 @@ export const nodegroupActions = (scope: Scope) => {
             if (!/^[0-9A-Za-z][\w-]{0,62}$/.test(nodegroupName)) throw invalid(`The node group name '${nodegroupName}' is invalid`);
             if (rows.get(keyOf(request)))
                 throw inUse(`NodeGroup already exists with name ${nodegroupName} and cluster name ${clusterName}`);
-            const siblings = rows.list().filter((one) => one.clusterName === clusterName);
+            const siblings = rows.list().filter((sibling) => sibling.clusterName === clusterName);
             if (siblings.length >= scope.quota(NODEGROUPS_PER_CLUSTER))
                 throw limitExceeded(`Cannot exceed quota for NodegroupsPerCluster: ${scope.quota(NODEGROUPS_PER_CLUSTER)}`);
             const scalingConfig = { minSize: 1, maxSize: 2, desiredSize: 2, ...request.scalingConfig };
@@ -84,28 +85,24 @@ export const nodegroupActions = (scope: Scope) => {
             const version = request.version ?? clusterVersion;
             checkSkew(version, clusterVersion);
             checkRole(scope, nodeRole, "ec2.amazonaws.com");
-            const places = knownSubnets(scope, request.subnets);
-            const stray = places.find(({ VpcId }) => VpcId !== resourcesVpcConfig.vpcId);
-            if (places.length === 0 || stray)
-                throw invalid(`Subnets [${request.subnets.join(", ")}] are not all in VPC ${resourcesVpcConfig.vpcId} of the cluster`);
+            const subnets = subnetsInVpc(scope, request.subnets, resourcesVpcConfig.vpcId);
             const data = launchTemplate && templateData(scope, launchTemplate);
             if (launchTemplate && data) checkTemplateUse(data, request, launchTemplate);
             const types = instanceTypes ?? [String(data?.InstanceType ?? "t3.medium")];
             const amiType = request.amiType ?? (data?.ImageId === undefined ? "AL2023_x86_64_STANDARD" : "CUSTOM");
-            checkMachines(amiType, types);
+            checkInstanceTypes(amiType, types);
             checkTaints(taints);
 
             const id = scope.hex(32);
-            const group = `eks-${nodegroupName}-${id}`;
-            const at = scope.now.toISOString();
+            const now = scope.now.toISOString();
             const nodegroup = rows.put(keyOf(request), {
                 nodegroupName,
                 nodegroupArn: scope.arn("eks", `nodegroup/${clusterName}/${nodegroupName}/${id}`),
                 clusterName,
                 version,
                 releaseVersion: request.releaseVersion ?? `${version}.0-20261101`,
-                createdAt: at,
-                modifiedAt: at,
+                createdAt: now,
+                modifiedAt: now,
                 status: "CREATING",
                 capacityType: request.capacityType ?? "ON_DEMAND",
                 scalingConfig,
@@ -115,37 +112,25 @@ export const nodegroupActions = (scope: Scope) => {
                 nodeRole,
                 labels: request.labels ?? {},
                 taints,
-                resources: { autoScalingGroups: [{ name: group }] },
+                resources: { autoScalingGroups: [{ name: `eks-${nodegroupName}-${id}` }] },
                 ...(launchTemplate ? { launchTemplate } : { diskSize: request.diskSize ?? 20 }),
                 updateConfig: request.updateConfig ?? { maxUnavailable: 1 },
                 health: { issues: [] },
                 tags,
             });
-            groups.in(scope).put(group, {
-                AutoScalingGroupName: group,
-                AutoScalingGroupARN: scope.arn("autoscaling", `autoScalingGroup:${id}:autoScalingGroupName/${group}`),
-                MinSize: scalingConfig.minSize,
-                MaxSize: scalingConfig.maxSize,
-                DesiredCapacity: scalingConfig.desiredSize,
-                AvailabilityZones: [...new Set(places.map(({ AvailabilityZone }) => AvailabilityZone))],
-                VPCZoneIdentifier: request.subnets.join(","),
-                HealthCheckType: "EC2",
-                CreatedTime: at,
-                TargetGroupARNs: [],
-                Tags: groupTags(group, clusterName, nodegroupName),
-            });
-            // EKS lets in the nodes of its own groups by itself.
+            putAutoScalingGroup(scope, nodegroup, id, subnets);
+            // EKS creates the access entry for the nodes of managed node groups itself.
             if (accessConfig.authenticationMode !== "CONFIG_MAP" && !accessEntries.in(scope).get(`${clusterName}/${nodeRole}`))
                 putEntry(scope, { clusterName, principalArn: nodeRole, type: "EC2_LINUX" });
             const add = startInstances(scope, nodegroup, scalingConfig.desiredSize);
-            begin(scope, { kind: "nodes", nodegroup: keyOf(request), add, remove: [], gone: false }, CREATION);
+            startJob(scope, { kind: "nodes", nodegroup: keyOf(request), add, remove: [], gone: false }, CREATION);
             return { nodegroup };
         },
 
         describeNodegroup: (request: Ref) => ({ nodegroup: need(request) }),
         listNodegroups: ({ clusterName }: { clusterName: string }) => {
             needCluster(scope, clusterName);
-            const own = rows.list().filter((one) => one.clusterName === clusterName);
+            const own = rows.list().filter((sibling) => sibling.clusterName === clusterName);
             return { nodegroups: own.map(({ nodegroupName }) => nodegroupName) };
         },
 
@@ -168,7 +153,7 @@ export const nodegroupActions = (scope: Scope) => {
             );
             const changed = [...(request.taints?.addOrUpdateTaints ?? []), ...(request.taints?.removeTaints ?? [])];
             const kept = nodegroup.taints.filter(
-                (one) => !changed.some(({ key: name, effect }) => name === one.key && effect === one.effect),
+                (taint) => !changed.some(({ key: name, effect }) => name === taint.key && effect === taint.effect),
             );
             const taints = [...kept, ...(request.taints?.addOrUpdateTaints ?? [])];
             checkTaints(taints);
@@ -182,10 +167,10 @@ export const nodegroupActions = (scope: Scope) => {
             const add = startInstances(scope, updated, Math.max(0, desiredSize - running.length));
             const remove = stopInstances(scope, running, Math.max(0, running.length - desiredSize));
             const params = { MinSize: String(minSize), MaxSize: String(maxSize), DesiredSize: String(desiredSize) };
-            return beginUpdate(scope, key, "ConfigUpdate", params, { kind: "nodes", nodegroup: key, add, remove, gone: false }, CHANGE);
+            return startUpdate(scope, key, "ConfigUpdate", params, { kind: "nodes", nodegroup: key, add, remove, gone: false }, CHANGE);
         },
 
-        /** New instances come before the old ones go. */
+        /** Starts the new instances before it stops the old ones. */
         updateNodegroupVersion: (request: Ref & { version?: string; releaseVersion?: string; launchTemplate?: LaunchTemplateRef }) => {
             const nodegroup = needIdle(request);
             const key = keyOf(request);
@@ -193,7 +178,7 @@ export const nodegroupActions = (scope: Scope) => {
             checkSkew(version, needCluster(scope, request.clusterName).version);
             const { launchTemplate = nodegroup.launchTemplate } = request;
             if (!launchTemplate !== !nodegroup.launchTemplate)
-                throw invalid("A node group without a launch template cannot get one, nor can one with a launch template lose it");
+                throw invalid("A launch template cannot be added to or removed from an existing node group");
             if (launchTemplate) templateData(scope, launchTemplate);
             const releaseVersion = request.releaseVersion ?? `${version}.0-20261101`;
             const next = { version, releaseVersion, ...(launchTemplate && { launchTemplate }), modifiedAt: scope.now.toISOString() };
@@ -202,7 +187,7 @@ export const nodegroupActions = (scope: Scope) => {
             const add = startInstances(scope, updated, nodegroup.scalingConfig.desiredSize);
             const remove = stopInstances(scope, old, old.length);
             const params = { Version: version, ReleaseVersion: releaseVersion };
-            return beginUpdate(scope, key, "VersionUpdate", params, { kind: "nodes", nodegroup: key, add, remove, gone: false }, ROLLOUT);
+            return startUpdate(scope, key, "VersionUpdate", params, { kind: "nodes", nodegroup: key, add, remove, gone: false }, ROLLOUT);
         },
 
         deleteNodegroup: (request: Ref) => {
@@ -210,18 +195,37 @@ export const nodegroupActions = (scope: Scope) => {
             if (nodegroup.status === "DELETING" || nodegroup.status === "CREATING" || nodegroup.status === "UPDATING")
                 throw inUse(`Nodegroup cannot be deleted as it is currently in status ${nodegroup.status}`);
             const all = instancesOf(scope, groupOf(nodegroup));
-            const job = {
-                kind: "nodes",
-                nodegroup: keyOf(request),
-                add: [],
-                remove: stopInstances(scope, all, all.length),
-                gone: true,
-            } as const;
-            begin(scope, { ...job, add: [] }, DELETION);
+            const remove = stopInstances(scope, all, all.length);
+            startJob(scope, { kind: "nodes", nodegroup: keyOf(request), add: [], remove, gone: true }, DELETION);
             return { nodegroup: rows.update(keyOf(request), { status: "DELETING" }) };
         },
     };
 };
+
+function subnetsInVpc(scope: Scope, ids: readonly string[], vpcId: string): Readonly<Subnet>[] {
+    const subnets = knownSubnets(scope, ids);
+    if (subnets.length === 0 || subnets.some((subnet) => subnet.VpcId !== vpcId))
+        throw invalid(`Subnets [${ids.join(", ")}] are not all in VPC ${vpcId} of the cluster`);
+    return subnets;
+}
+
+function putAutoScalingGroup(scope: Scope, nodegroup: Readonly<Nodegroup>, id: string, subnets: readonly Readonly<Subnet>[]): void {
+    const { clusterName, nodegroupName, scalingConfig, createdAt } = nodegroup;
+    const group = `eks-${nodegroupName}-${id}`;
+    groups.in(scope).put(group, {
+        AutoScalingGroupName: group,
+        AutoScalingGroupARN: scope.arn("autoscaling", `autoScalingGroup:${id}:autoScalingGroupName/${group}`),
+        MinSize: scalingConfig.minSize,
+        MaxSize: scalingConfig.maxSize,
+        DesiredCapacity: scalingConfig.desiredSize,
+        AvailabilityZones: [...new Set(subnets.map(({ AvailabilityZone }) => AvailabilityZone))],
+        VPCZoneIdentifier: nodegroup.subnets.join(","),
+        HealthCheckType: "EC2",
+        CreatedTime: createdAt,
+        TargetGroupARNs: [],
+        Tags: groupTags(group, clusterName, nodegroupName),
+    });
+}
 
 function groupTags(group: string, clusterName: string, nodegroupName: string) {
     const tags = {

@@ -1,8 +1,8 @@
-import { roleByArn } from "../iam/iam.ts";
+import { roleByArn } from "../iam/tables.ts";
 import type { Scope } from "../scope.ts";
 import { inUse, invalid, needActive, needCluster, notFound, podIdentities, type Tags } from "./tables.ts";
 
-/** Roles of pods. */
+/** The actions on pod identity associations. */
 export const podIdentityActions = (scope: Scope) => {
     const rows = podIdentities.in(scope);
     const need = (clusterName: string, associationId: string) => {
@@ -26,11 +26,16 @@ export const podIdentityActions = (scope: Scope) => {
             checkRole(roleArn);
             const same = rows
                 .list()
-                .find((one) => one.clusterName === clusterName && one.namespace === namespace && one.serviceAccount === serviceAccount);
+                .find(
+                    (association) =>
+                        association.clusterName === clusterName &&
+                        association.namespace === namespace &&
+                        association.serviceAccount === serviceAccount,
+                );
             if (same) throw inUse(`Association already exists: ${same.associationId}`);
             const associationId = `a-${scope.hex(17)}`;
             const associationArn = scope.arn("eks", `podidentityassociation/${clusterName}/${associationId}`);
-            const at = scope.now.toISOString();
+            const now = scope.now.toISOString();
             const row = {
                 clusterName,
                 associationId,
@@ -38,8 +43,8 @@ export const podIdentityActions = (scope: Scope) => {
                 namespace,
                 serviceAccount,
                 roleArn,
-                createdAt: at,
-                modifiedAt: at,
+                createdAt: now,
+                modifiedAt: now,
                 tags,
             };
             return { association: rows.put(`${clusterName}/${associationId}`, row) };
@@ -57,11 +62,11 @@ export const podIdentityActions = (scope: Scope) => {
             serviceAccount?: string;
         }) => {
             needCluster(scope, clusterName);
-            const fits = (one: { clusterName: string; namespace: string; serviceAccount: string }) =>
-                one.clusterName === clusterName &&
-                (namespace === undefined || one.namespace === namespace) &&
-                (serviceAccount === undefined || one.serviceAccount === serviceAccount);
-            return { associations: rows.list().filter(fits) };
+            const matches = (association: { clusterName: string; namespace: string; serviceAccount: string }) =>
+                association.clusterName === clusterName &&
+                (namespace === undefined || association.namespace === namespace) &&
+                (serviceAccount === undefined || association.serviceAccount === serviceAccount);
+            return { associations: rows.list().filter(matches) };
         },
         updatePodIdentityAssociation: ({
             clusterName,

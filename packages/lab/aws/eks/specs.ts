@@ -3,45 +3,45 @@ import type { Place } from "../memory.ts";
 import type { Scope } from "../scope.ts";
 import { type Addon, type Cluster, nodegroups, type Taint } from "./tables.ts";
 
-/** A cluster that an `EksBackend` is to start, change or end. */
+/** A cluster that an `EksBackend` creates, updates or deletes. */
 export interface ClusterSpec extends Place {
     name: string;
     arn: string;
     version: string;
     vpcId: string;
-    /** Of the API server's interfaces. */
+    /** Security group of the API server's interfaces. */
     securityGroupId: string;
     serviceCidr: string;
 }
 
-/** How a cluster that has been started is reached. */
-export interface ClusterMade {
+/** How to reach a cluster that has been created. */
+export interface ClusterConnection {
     endpoint: string;
-    /** PEM, in base64. */
+    /** PEM, encoded in base64. */
     certificateAuthority: string;
 }
 
-/** A node that is to join a cluster or to leave it. */
+/** A node that joins or leaves a cluster. */
 export interface NodeSpec extends Place {
     cluster: string;
     nodegroup: string;
     instanceId: string;
-    /** As the node calls itself in Kubernetes. */
+    /** Name of the node in Kubernetes. */
     name: string;
     address: string;
     interfaceId: string;
     subnetId: string;
     zone: string;
     instanceType: string;
-    /** Of its kubelet. */
+    /** Version of its kubelet. */
     version: string;
     labels: Record<string, string>;
     taints: Taint[];
-    /** Blocks from which its pods get their addresses. */
+    /** Prefixes from which its pods get their addresses. */
     podPrefixes: string[];
 }
 
-/** An add-on that is to be there as described, or to go. */
+/** An add-on that an `EksBackend` creates, changes or deletes. */
 export interface AddonSpec extends Place {
     cluster: string;
     name: string;
@@ -66,7 +66,7 @@ export function clusterSpec({ account, region }: Scope, cluster: Readonly<Cluste
 
 export function nodeSpec(scope: Scope, nodegroupKey: string, instance: Readonly<Instance>): NodeSpec {
     const nodegroup = nodegroups.in(scope).get(nodegroupKey);
-    if (!nodegroup) throw new Error(`node ${instance.InstanceId} belongs to ${nodegroupKey}, which is not there`);
+    if (!nodegroup) throw new Error(`node group ${nodegroupKey} of instance ${instance.InstanceId} does not exist`);
     const { clusterName, nodegroupName, labels, taints, version, amiType } = nodegroup;
     return {
         account: scope.account,

@@ -3,12 +3,12 @@ import type { Scope } from "../scope.ts";
 import { Table } from "../table.ts";
 
 export type Tags = Record<string, string>;
-/** Why something is not as it should be. */
+/** The problems of a resource. */
 export interface Health {
     issues: { code: string; message: string; resourceIds: string[] }[];
 }
 
-/** EKS's own fields begin with small letters, so the simulation's are kept together in `own` and never shown. */
+/** EKS's fields are in camelCase, so the simulation's own fields are in `own`, which is never shown. */
 export interface Cluster {
     name: string;
     arn: string;
@@ -124,7 +124,7 @@ export interface AccessPolicy {
 }
 export const accessEntries = new Table<AccessEntry>("eks/access-entry");
 
-export interface PodIdentity {
+interface PodIdentity {
     clusterName: string;
     associationId: string;
     associationArn: string;
@@ -144,13 +144,13 @@ export interface Update {
     params: { type: string; value: string }[];
     createdAt: string;
     errors: { errorCode: string; errorMessage: string; resourceIds: string[] }[];
-    /** What is updated: the name of a cluster, or `cluster/nodegroup`. */
-    own: { of: string };
+    /** The updated resource: `cluster`, `cluster/nodegroup` or `cluster/addon`. */
+    own: { resource: string };
 }
-/** The memory of an update remains as long as what was updated. */
+/** An update is kept as long as the resource that was updated. */
 export const updates = new Table<Update>("eks/update", { gone: () => true });
 
-/** A row as EKS shows it. */
+/** The row as EKS shows it. */
 export function shown<T extends { own: unknown }>({ own: _, ...row }: Readonly<T>): Omit<T, "own"> {
     return row;
 }
@@ -159,7 +159,11 @@ export function needCluster(scope: Scope, name: string): Readonly<Cluster> {
     return clusters.in(scope).need(name, () => notFound(`No cluster found for name: ${name}.`));
 }
 
-/** A cluster to which something is added: it must be ready. */
+/**
+ * Returns a cluster to which something can be added.
+ *
+ * @throws AwsError if it does not exist, or is being created or deleted, or has failed
+ */
 export function needActive(scope: Scope, name: string): Readonly<Cluster> {
     const cluster = needCluster(scope, name);
     if (cluster.status === "CREATING" || cluster.status === "DELETING" || cluster.status === "FAILED")

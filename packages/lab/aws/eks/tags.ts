@@ -1,9 +1,9 @@
 import type { Scope } from "../scope.ts";
 import { accessEntries, addons, clusters, nodegroups, notFound, podIdentities, type Tags } from "./tables.ts";
 
-/** Tags of whatever EKS has, by ARN. */
+/** The actions on tags, for every kind of resource of EKS. */
 export const eksTagActions = (scope: Scope) => {
-    /** The tags of a resource, and how to change them. */
+    /** Returns the tags of a resource and a function that sets them. */
     const need = (arn: string) => {
         const rows = [
             ...clusters
@@ -43,7 +43,7 @@ export const eksTagActions = (scope: Scope) => {
                     set: (tags: Tags) => podIdentities.in(scope).update(`${row.clusterName}/${row.associationId}`, { tags }),
                 })),
         ];
-        const found = rows.find((one) => one.arn === arn);
+        const found = rows.find((row) => row.arn === arn);
         if (!found) throw notFound(`The specified resource was not found: ${arn}`);
         return found;
     };

@@ -1,5 +1,6 @@
 import type { Scope } from "../scope.ts";
-import { checkEndpoint, checkGroups, checkUpgrade, clusterSubnets, fullLogging } from "./checks.ts";
+import { checkEndpoint, checkGroups, checkUpgrade, clusterSubnets, fullLogging } from "./cluster-checks.ts";
+import { type Job, startJob } from "./jobs.ts";
 import {
     type AuthenticationMode,
     type Cluster,
@@ -13,16 +14,15 @@ import {
     updates,
     type VpcConfig,
 } from "./tables.ts";
-import { begin, type Job } from "./work.ts";
 
-/** How long AWS takes, milliseconds. */
+/** How long AWS takes, in milliseconds. */
 const UPGRADE = 8 * 60_000;
 const CHANGE = 2 * 60_000;
 
-/** Which way an authentication mode may be changed: never back. */
+/** An authentication mode can only be changed to a later one in this list. */
 const MODES: AuthenticationMode[] = ["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"];
 
-export interface UpdateClusterConfig {
+interface UpdateClusterConfig {
     name: string;
     resourcesVpcConfig?: Partial<VpcConfig>;
     logging?: Cluster["logging"];
@@ -31,8 +31,12 @@ export interface UpdateClusterConfig {
     deletionProtection?: boolean;
 }
 
-/** Writes an update down, and begins its job. `of` is what is updated: `cluster`, or `cluster/nodegroup`. */
-export function beginUpdate(scope: Scope, of: string, type: string, params: Record<string, string>, job: Job, after: number) {
+/**
+ * Records an update and starts its job.
+ *
+ * @param resource what is updated: `cluster`, `cluster/nodegroup` or `cluster/addon`
+ */
+export function startUpdate(scope: Scope, resource: string, type: string, params: Record<string, string>, job: Job, after: number) {
     const hex = scope.hex(32);
     const id = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
     const update: Update = {
@@ -42,14 +46,14 @@ export function beginUpdate(scope: Scope, of: string, type: string, params: Reco
         params: Object.entries(params).map(([name, value]) => ({ type: name, value })),
         createdAt: scope.now.toISOString(),
         errors: [],
-        own: { of },
+        own: { resource },
     };
     updates.in(scope).put(id, update);
-    begin(scope, job, after, id);
+    startJob(scope, job, after, id);
     return { update: shown(update) };
 }
 
-/** Changes of clusters. */
+/** The actions that update clusters, and those that describe updates. */
 export const clusterUpdateActions = (scope: Scope) => {
     const rows = clusters.in(scope);
     const needIdle = (name: string, action: string) => {
@@ -59,7 +63,7 @@ export const clusterUpdateActions = (scope: Scope) => {
     };
     const start = (name: string, type: string, params: Record<string, string>, set: Partial<Cluster>, after: number) => {
         rows.update(name, { status: "UPDATING" });
-        return beginUpdate(scope, name, type, params, { kind: "updateCluster", cluster: name, set }, after);
+        return startUpdate(scope, name, type, params, { kind: "updateCluster", cluster: name, set }, after);
     };
 
     return {
@@ -70,8 +74,8 @@ export const clusterUpdateActions = (scope: Scope) => {
 
         updateClusterConfig: ({ name, ...changes }: UpdateClusterConfig) => {
             const cluster = needIdle(name, "UpdateClusterConfig");
-            const asked = Object.entries(changes).filter(([, value]) => value !== undefined);
-            if (asked.length !== 1) throw invalid("Only one type of update can be allowed.");
+            const changed = Object.entries(changes).filter(([, value]) => value !== undefined);
+            if (changed.length !== 1) throw invalid("Only one type of update can be allowed.");
             const { resourcesVpcConfig, logging, accessConfig, upgradePolicy, deletionProtection } = changes;
             if (resourcesVpcConfig) {
                 const next = { ...cluster.resourcesVpcConfig, ...resourcesVpcConfig };
@@ -87,7 +91,7 @@ export const clusterUpdateActions = (scope: Scope) => {
             }
             if (logging) {
                 const next = fullLogging(logging);
-                if (same(next, cluster.logging)) throw invalid("No changes needed for the logging config provided");
+                if (isEqual(next, cluster.logging)) throw invalid("No changes needed for the logging config provided");
                 return start(name, "LoggingUpdate", { ClusterLogging: JSON.stringify(next) }, { logging: next }, CHANGE);
             }
             if (accessConfig) {
@@ -105,19 +109,19 @@ export const clusterUpdateActions = (scope: Scope) => {
         describeUpdate: (request: { name: string; updateId: string; nodegroupName?: string; addonName?: string }) => {
             const { name, updateId, nodegroupName, addonName } = request;
             needCluster(scope, name);
-            const of = [name, nodegroupName ?? addonName ?? []].flat().join("/");
+            const resource = [name, nodegroupName ?? addonName ?? []].flat().join("/");
             const update = updates.in(scope).get(updateId);
-            if (update?.own.of !== of) throw notFound(`No update found for ID: ${updateId}`);
+            if (update?.own.resource !== resource) throw notFound(`No update found for ID: ${updateId}`);
             return { update: shown(update) };
         },
         listUpdates: ({ name, nodegroupName, addonName }: { name: string; nodegroupName?: string; addonName?: string }) => {
             needCluster(scope, name);
-            const of = [name, nodegroupName ?? addonName ?? []].flat().join("/");
+            const resource = [name, nodegroupName ?? addonName ?? []].flat().join("/");
             return {
                 updateIds: updates
                     .in(scope)
                     .list()
-                    .filter(({ own }) => own.of === of)
+                    .filter(({ own }) => own.resource === resource)
                     .map(({ id }) => id),
             };
         },
@@ -125,16 +129,16 @@ export const clusterUpdateActions = (scope: Scope) => {
 };
 
 function checkVpcConfig(scope: Scope, { name, resourcesVpcConfig: before }: Readonly<Cluster>, next: Cluster["resourcesVpcConfig"]): void {
-    if (same(before, next))
+    if (isEqual(before, next))
         throw invalid(
             `Cluster is already at the desired configuration with endpointPrivateAccess: ${next.endpointPrivateAccess} , endpointPublicAccess: ${next.endpointPublicAccess}, and Public Endpoint Restrictions: [${next.publicAccessCidrs.join(", ")}]`,
         );
     checkEndpoint(next);
     checkGroups(scope, next.securityGroupIds, next.vpcId);
-    const found = clusterSubnets(scope, name, next.subnetIds);
-    if (found.some(({ VpcId }) => VpcId !== next.vpcId)) throw invalid(`Subnets specified must be in VPC ${next.vpcId} of the cluster`);
+    const subnets = clusterSubnets(scope, name, next.subnetIds);
+    if (subnets.some(({ VpcId }) => VpcId !== next.vpcId)) throw invalid(`Subnets specified must be in VPC ${next.vpcId} of the cluster`);
 }
 
-function same(a: object, b: object): boolean {
+function isEqual(a: object, b: object): boolean {
     return JSON.stringify(a) === JSON.stringify(b);
 }

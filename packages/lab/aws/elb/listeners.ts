@@ -3,6 +3,7 @@ import type { Tag } from "../filters.ts";
 import type { Scope } from "../scope.ts";
 import {
     attributeList,
+    balancersOf,
     invalid,
     invalidConfiguration,
     LISTENERS_PER_BALANCER,
@@ -16,7 +17,7 @@ import {
     withAttributes,
 } from "./tables.ts";
 
-/** What a listener of each protocol may forward to. */
+/** The protocols of target groups that a listener of each protocol can forward to. */
 const FORWARDS: Record<string, string[]> = {
     TCP: ["TCP", "TCP_UDP"],
     TLS: ["TCP", "TLS"],
@@ -30,19 +31,19 @@ interface ListenerRequest {
     DefaultActions?: ListenerAction[];
 }
 
-/** Listeners of load balancers. */
+/** The actions on listeners. */
 export const listenerActions = (scope: Scope) => {
     const rows = listeners.in(scope);
     const need = (arn: string) => rows.need(arn, () => new AwsError("ListenerNotFound", "One or more listeners not found"));
-    const of = (arn: string) => rows.list().filter((one) => one.LoadBalancerArn === arn);
+    const listenersOf = (arn: string) => rows.list().filter((listener) => listener.LoadBalancerArn === arn);
 
-    /** Refuses what no listener of that balancer may be. `self` is the one that is being changed. */
+    /** Throws if the balancer cannot have such a listener. `self` is the ARN of the listener that is being changed. */
     const check = (arn: string, { Port, Protocol, DefaultActions }: Required<ListenerRequest>, self?: string) => {
         const balancer = loadBalancers.in(scope).need(arn, noBalancer);
         if (Port < 1 || Port > 65535) throw invalid(`Port '${Port}' is not valid: it must be between 1 and 65535`);
         const accepted = FORWARDS[Protocol];
         if (!accepted) throw invalid(`Protocol '${Protocol}' is not supported for load balancers of type 'network'`);
-        if (of(arn).some((one) => one.Port === Port && one.ListenerArn !== self))
+        if (listenersOf(arn).some((listener) => listener.Port === Port && listener.ListenerArn !== self))
             throw new AwsError("DuplicateListener", `A listener already exists on this port for this load balancer '${arn}'`);
         if (DefaultActions.length !== 1 || DefaultActions[0]?.Type !== "forward")
             throw new AwsError(
@@ -78,7 +79,7 @@ export const listenerActions = (scope: Scope) => {
         }) => {
             const { LoadBalancerArn, Port, Protocol, DefaultActions, Tags = [] } = request;
             check(LoadBalancerArn, { Port, Protocol, DefaultActions });
-            if (of(LoadBalancerArn).length >= scope.quota(LISTENERS_PER_BALANCER))
+            if (listenersOf(LoadBalancerArn).length >= scope.quota(LISTENERS_PER_BALANCER))
                 throw new AwsError("TooManyListeners", "The maximum number of listeners has been reached");
             const ListenerArn = `${LoadBalancerArn.replace(":loadbalancer/", ":listener/")}/${scope.hex(16)}`;
             const attributes = { "tcp.idle_timeout.seconds": "350" };
@@ -91,7 +92,7 @@ export const listenerActions = (scope: Scope) => {
 
         describeListeners: ({ LoadBalancerArn, ListenerArns }: { LoadBalancerArn?: string; ListenerArns?: string[] }) => {
             if (LoadBalancerArn !== undefined) loadBalancers.in(scope).need(LoadBalancerArn, noBalancer);
-            return { Listeners: (LoadBalancerArn !== undefined ? of(LoadBalancerArn) : (ListenerArns ?? []).map(need)).map(show) };
+            return { Listeners: (LoadBalancerArn !== undefined ? listenersOf(LoadBalancerArn) : (ListenerArns ?? []).map(need)).map(show) };
         },
 
         modifyListener: ({ ListenerArn, ...changes }: { ListenerArn: string } & ListenerRequest) => {
@@ -116,15 +117,6 @@ export const listenerActions = (scope: Scope) => {
         },
     };
 };
-
-/** ARNs of the balancers that forward to a target group. */
-export function balancersOf(scope: Scope, targetGroupArn: string): string[] {
-    const forwarding = listeners
-        .in(scope)
-        .list()
-        .filter(({ DefaultActions }) => DefaultActions.some((action) => action.TargetGroupArn === targetGroupArn));
-    return [...new Set(forwarding.map(({ LoadBalancerArn }) => LoadBalancerArn))];
-}
 
 function show({ attributes: _, tags: __, ...listener }: Readonly<Listener>) {
     return listener;

@@ -1,9 +1,9 @@
-import { dropInterface } from "../ec2/interfaces.ts";
+import { deleteInterface } from "../ec2/interfaces.ts";
 import type { Place } from "../memory.ts";
 import type { Scope } from "../scope.ts";
 import { Table } from "../table.ts";
 
-/** Interfaces of a balancer that is gone: they stay for a while and hold up the deletion of their subnets and groups. */
+/** Interfaces of a deleted load balancer. They remain for a while, during which their subnets and security groups cannot be deleted. */
 interface Orphans extends Place {
     balancer: string;
     interfaces: string[];
@@ -11,20 +11,20 @@ interface Orphans extends Place {
 }
 const orphans = new Table<Orphans>("elb/orphan", { shared: "world" });
 
-/** For how long, milliseconds. */
+/** How long they remain, in milliseconds. */
 const LINGER = 20_000;
 
-/** Leaves a balancer's interfaces behind. */
+/** Keeps the interfaces of a deleted load balancer for a while. */
 export function orphan(scope: Scope, balancer: string, interfaces: string[]): void {
     orphans.in(scope).put(balancer, { balancer, interfaces, due: false, account: scope.account, region: scope.region });
-    scope.later(orphans, balancer, [{ after: LINGER, set: { due: true } }]);
+    scope.schedule(orphans, balancer, [{ after: LINGER, set: { due: true } }]);
 }
 
-/** Removes those whose time has come. */
+/** Deletes the interfaces that are due. */
 export function settleOrphans(scope: Scope): void {
     for (const { balancer, interfaces, due, account, region } of orphans.in(scope).list()) {
         if (!due) continue;
-        for (const id of interfaces) dropInterface(scope.at({ account, region }), id);
+        for (const id of interfaces) deleteInterface(scope.at({ account, region }), id);
         orphans.in(scope).delete(balancer);
     }
 }

@@ -1,9 +1,9 @@
 import { AwsError } from "../error.ts";
 import type { Scope } from "../scope.ts";
-import { roleByArn, roles } from "./iam.ts";
-import { covers, parseTrustPolicy, type Statement } from "./policy.ts";
+import { covers, parseTrustPolicy, type Statement } from "./policy-document.ts";
+import { roleByArn, roles } from "./tables.ts";
 
-/** Who calls, and the roles that he may take on. Whoever sends the answer's `AssumedRoleUser.Arn` as `Caller.principal` calls in its name. */
+/** Simulated STS: the caller's identity, and the roles that it may assume. To call as an assumed role, pass its `AssumedRoleUser.Arn` as `Caller.principal`. */
 export const sts = (scope: Scope) => ({
     getCallerIdentity: () => ({ Account: scope.account, Arn: scope.principal, UserId: userId(scope) }),
 
@@ -17,7 +17,7 @@ export const sts = (scope: Scope) => ({
         const account = /^arn:[a-z-]+:iam::(\d{12}):role\/.+$/.exec(RoleArn)?.[1];
         if (!account) throw new AwsError("ValidationError", `${RoleArn} is invalid`);
         const role = roleByArn(scope.at({ account, region: scope.region }), RoleArn);
-        // The same answer whether there is no such role or it does not trust: AWS does not tell who may not know.
+        // Like AWS, return the same error for a missing role and for one that does not trust the caller.
         if (!role || !parseTrustPolicy(role.trust).some((statement) => trusts(statement, scope, ExternalId)))
             throw new AwsError(
                 "AccessDenied",
@@ -49,13 +49,13 @@ function trusts({ allow, principals, actions, conditions }: Statement, scope: Sc
                 name === scope.account ||
                 name === `arn:${scope.partition}:iam::${scope.account}:root` ||
                 name === scope.principal ||
-                name === roleBehind(scope)),
+                name === sessionRole(scope)),
     );
-    return allow && trusted && covers(actions, "sts:AssumeRole") && met(conditions, externalId);
+    return allow && trusted && covers(actions, "sts:AssumeRole") && conditionsHold(conditions, externalId);
 }
 
-/** Whether all conditions hold. Only the external id is known here: any other one does not. */
-function met(conditions: Statement["conditions"], externalId: string | undefined): boolean {
+/** Whether all conditions hold. Only `sts:ExternalId` is supported: any other condition fails. */
+function conditionsHold(conditions: Statement["conditions"], externalId: string | undefined): boolean {
     return Object.entries(conditions).every(
         ([operator, keys]) =>
             operator === "StringEquals" &&
@@ -65,8 +65,8 @@ function met(conditions: Statement["conditions"], externalId: string | undefined
     );
 }
 
-/** The role whose session calls. */
-function roleBehind(scope: Scope): string | undefined {
+/** ARN of the role whose session is calling. */
+function sessionRole(scope: Scope): string | undefined {
     const name = /:assumed-role\/([^/]+)\//.exec(scope.principal)?.[1];
     return name === undefined ? undefined : roles.in(scope).get(name)?.Arn;
 }

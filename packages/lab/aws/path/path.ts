@@ -1,117 +1,135 @@
 import { holds } from "../cidr.ts";
 import { interfaces, type NetworkInterface, type SecurityGroupRule, type Subnet, securityGroupRules } from "../ec2/tables.ts";
 import type { Scope } from "../scope.ts";
-import { type Drop, subnetOf, travel, type VpcAt } from "./path-routes.ts";
+import { type Drop, followRoutes, subnetOf, type VpcAt } from "./routes.ts";
 
 /** An address in a VPC. */
 export interface Endpoint extends VpcAt {
     address: string;
-    /** Its security groups; none given: those of the interface that has the address. */
+    /** Its security groups. Default: those of the interface that has the address. */
     securityGroupIds?: string[];
 }
 
 export interface Traffic {
     protocol: "tcp" | "udp" | "icmp";
-    /** Of the destination. */
+    /** Destination port. */
     port?: number;
 }
 
-/** What a connection from one address to another meets: open both ways, or dropped somewhere. */
+/** The result of following a connection: open in both directions, or dropped somewhere. */
 export interface Path {
     open: boolean;
-    /** The NAT gateway that puts its own address in place of the sender's: a packet that a table has no better route for may go that way. */
+    /** The NAT gateway that replaces the source address, if the packet passes one: a table without a more specific route may lead there. */
     nat?: string;
-    /** The ids of all that the packet passes there, and its answer on the way back. */
-    there: string[];
-    back: string[];
-    drop?: Drop & { way: "there" | "back" };
-    /** All of it in a sentence. */
-    said: string;
+    /** IDs of the resources that the first packet passes. */
+    forward: string[];
+    /** IDs of the resources that the answer passes. */
+    return: string[];
+    drop?: Drop & { direction: "forward" | "return" };
+    /** The result in one sentence. */
+    summary: string;
 }
 
-/** Something behind a load balancer that a packet may be handed on to, from the balancer's own address: clients' addresses are not preserved. */
+/** A target of a load balancer. The packet reaches it from the load balancer's own address: client addresses are not preserved. */
 export interface Target {
     endpoint: Endpoint;
     port: number;
     healthy: boolean;
 }
 
-/** The targets behind an interface, if it is a load balancer's that listens there. Given by whoever simulates load balancers. */
-export type Behind = (scope: Scope, balancer: Readonly<NetworkInterface>, traffic: Traffic) => Target[] | undefined;
+/** Finds the targets behind an interface; undefined if it does not belong to a load balancer. The simulated ELB provides it. */
+export type FindTargets = (scope: Scope, balancer: Readonly<NetworkInterface>, traffic: Traffic) => Target[] | undefined;
 
 /**
- * Follows a connection's first packet and its answer.
+ * Follows the first packet of a connection and its answer.
  *
- *     from ── its groups' egress ── its subnet's table ── local │ peering │ transit gateways │ NAT ── to's groups' ingress ── to
- *     from ◄───────────────────── whatever to's subnet's table leads to (groups are stateful) ─────────────────────────────── to
+ *     from ── egress rules of its groups ── route table of its subnet ── local │ peering │ transit gateways │ NAT ── ingress rules of to's groups ── to
+ *     from ◄────────────────────────── by the route table of to's subnet (security groups are stateful) ──────────────────────────────────────────── to
  *
- * Network ACLs are those that VPCs begin with, which let everything through.
+ * Network ACLs are not followed: only the default ones exist, which allow everything.
  *
- * @param to without a VPC: an address on the internet
+ * @param to an address without a VPC is on the internet
  */
-export function pathBetween(world: Scope, from: Endpoint, to: Endpoint | { address: string }, traffic: Traffic, behind?: Behind): Path {
-    const what = `${from.address} → ${to.address} ${traffic.protocol}${traffic.port === undefined ? "" : `/${traffic.port}`}`;
-    const legs: Pick<Path, "there" | "back" | "nat"> = { there: [], back: [] };
-    const dropped = (drop: Drop, way: "there" | "back"): Path => ({
+export function pathBetween(
+    world: Scope,
+    from: Endpoint,
+    to: Endpoint | { address: string },
+    traffic: Traffic,
+    findTargets?: FindTargets,
+): Path {
+    const connection = `${from.address} → ${to.address} ${traffic.protocol}${traffic.port === undefined ? "" : `/${traffic.port}`}`;
+    const legs: Pick<Path, "forward" | "return" | "nat"> = { forward: [], return: [] };
+    const dropped = (drop: Drop, direction: "forward" | "return"): Path => ({
         ...legs,
         open: false,
-        drop: { ...drop, way },
-        said: `${what} is dropped${way === "back" ? " on the way back" : ""} at ${drop.at}: ${drop.because}`,
+        drop: { ...drop, direction },
+        summary: `${connection} is dropped${direction === "return" ? " on the return path" : ""} at ${drop.at}: ${drop.because}`,
     });
     const far = "vpcId" in to ? to : undefined;
 
     const source = locate(world, from);
-    if ("reason" in source) return dropped(source, "there");
+    if ("reason" in source) return dropped(source, "forward");
     const groups = { from: source.groups, to: [] as string[] };
     const destination = far && locate(world, far);
     if (destination && !("reason" in destination)) groups.to = destination.groups;
 
-    const there = travel(world, source, to.address, far);
-    legs.there = there.hops;
-    if (there.nat) legs.nat = there.nat.id;
-    // Whoever comes through a NAT gateway is nobody but the gateway to the other end.
-    const seen = there.nat ? { address: there.nat.address, groups: [] } : { address: from.address, groups: groups.from };
-    // Routes are looked at before rules only for what a rule says of the peering that the packet comes through.
+    const forward = followRoutes(world, source, to.address, far);
+    legs.forward = forward.hops;
+    if (forward.nat) legs.nat = forward.nat.id;
+    // Behind a NAT gateway, the destination sees the gateway's address and none of the sender's groups.
+    const sender = forward.nat ? { address: forward.nat.address, groups: [] } : { address: from.address, groups: groups.from };
+    // The rules come after the routes only because a rule can refer to a group across the peering that the packet passes.
     const rules = (at: Endpoint, ids: string[], IsEgress: boolean, peer: Pick<Peer, "address" | "groups">) =>
-        admits(world.at(at), ids, IsEgress, { ...peer, sameVpc: from.vpcId === far?.vpcId, peering: there.peering }, traffic);
+        admits(world.at(at), ids, IsEgress, { ...peer, sameVpc: from.vpcId === far?.vpcId, peering: forward.peering }, traffic);
     if (!source.unguarded && !rules(from, groups.from, true, { address: to.address, groups: groups.to }))
-        return dropped(closed("egress-rule", groups.from, to.address, traffic), "there");
-    if (there.drop) return dropped(there.drop, "there");
-    if (!far || !destination) return { ...legs, open: true, said: `${what} is open: ${legs.there.join(", ")}` };
-    if ("reason" in destination) return dropped(destination, "there");
-    if (!destination.unguarded && !rules(far, groups.to, false, seen))
-        return dropped(closed("ingress-rule", groups.to, seen.address, traffic), "there");
+        return dropped(closed("egress-rule", groups.from, to.address, traffic), "forward");
+    if (forward.drop) return dropped(forward.drop, "forward");
+    if (!far || !destination) return { ...legs, open: true, summary: `${connection} is open: ${legs.forward.join(", ")}` };
+    if ("reason" in destination) return dropped(destination, "forward");
+    if (!destination.unguarded && !rules(far, groups.to, false, sender))
+        return dropped(closed("ingress-rule", groups.to, sender.address, traffic), "forward");
 
-    const back = travel(world, destination, seen.address, from);
-    legs.back = back.hops;
-    if (back.drop) return dropped(back.drop, "back");
-    if (back.nat)
-        return dropped({ reason: "nat-answer", at: back.nat.id, because: "it gives the answer an address that nobody waits for" }, "back");
+    const answer = followRoutes(world, destination, sender.address, from);
+    legs.return = answer.hops;
+    if (answer.drop) return dropped(answer.drop, "return");
+    if (answer.nat)
+        return dropped(
+            {
+                reason: "nat-answer",
+                at: answer.nat.id,
+                because: "it replaces the source address of the answer, which the sender does not expect",
+            },
+            "return",
+        );
 
-    const targets = destination.interface && behind?.(world.at(far), destination.interface, traffic);
+    const targets = destination.interface && findTargets?.(world.at(far), destination.interface, traffic);
     if (targets) {
-        const healthy = targets.filter((one) => one.healthy);
-        const onward = healthy.map((one) => pathBetween(world, far, one.endpoint, { ...traffic, port: one.port }));
-        const works = onward.find((one) => one.open);
-        if (!works) {
-            const why = onward[0]?.said ?? `none of its ${targets.length} targets is healthy`;
-            return dropped({ reason: "no-target", at: destination.interface?.NetworkInterfaceId ?? far.address, because: why }, "there");
-        }
-        legs.there = [...legs.there, ...works.there];
+        const onward = pathToTarget(world, far, targets, traffic);
+        if ("because" in onward)
+            return dropped({ reason: "no-target", at: destination.interface?.NetworkInterfaceId ?? far.address, ...onward }, "forward");
+        legs.forward = [...legs.forward, ...onward.forward];
     }
-    return { ...legs, open: true, said: `${what} is open: ${legs.there.join(", ")}; back: ${legs.back.join(", ")}` };
+    return { ...legs, open: true, summary: `${connection} is open: ${legs.forward.join(", ")}; return path: ${legs.return.join(", ")}` };
 }
 
-/** The interface that has an address: its own, or one of a prefix of pods'. */
+/** The path from a load balancer to the first healthy target that it can reach, or why there is none. */
+function pathToTarget(world: Scope, balancer: Endpoint, targets: readonly Target[], traffic: Traffic): Path | { because: string } {
+    const healthy = targets.filter((target) => target.healthy);
+    const paths = healthy.map((target) => pathBetween(world, balancer, target.endpoint, { ...traffic, port: target.port }));
+    const open = paths.find((path) => path.open);
+    return open ?? { because: paths[0]?.summary ?? `none of its ${targets.length} targets is healthy` };
+}
+
+/** The interface that has an address, as its own or in one of its pod prefixes. */
 export function interfaceAt(scope: Scope, vpcId: string, address: string): Readonly<NetworkInterface> | undefined {
     return interfaces
         .in(scope)
         .list()
         .find(
-            (one) =>
-                one.VpcId === vpcId &&
-                (one.PrivateIpAddresses.some(({ PrivateIpAddress }) => PrivateIpAddress === address) ||
-                    one.Ipv4Prefixes.some(({ Ipv4Prefix }) => holds(Ipv4Prefix, address))),
+            (eni) =>
+                eni.VpcId === vpcId &&
+                (eni.PrivateIpAddresses.some(({ PrivateIpAddress }) => PrivateIpAddress === address) ||
+                    eni.Ipv4Prefixes.some(({ Ipv4Prefix }) => holds(Ipv4Prefix, address))),
         );
 }
 
@@ -120,16 +138,17 @@ interface Located extends VpcAt {
     groups: string[];
     interface: Readonly<NetworkInterface> | undefined;
     public: boolean;
-    /** A load balancer or a NAT gateway without groups lets everything through; anything else without groups, nothing. */
+    /** Has no security groups and allows everything: a load balancer or a NAT gateway. Anything else without groups allows nothing. */
     unguarded: boolean;
 }
 
 function locate(world: Scope, { account, region, vpcId, address, securityGroupIds }: Endpoint): Located | Drop {
     const scope = world.at({ account, region });
     const subnet = subnetOf(scope, vpcId, address);
-    if (!subnet) return { reason: "no-subnet", at: vpcId, because: `no subnet of it holds ${address}` };
+    if (!subnet) return { reason: "no-subnet", at: vpcId, because: `none of its subnets contains ${address}` };
     const found = interfaceAt(scope, vpcId, address);
-    if (!found && !securityGroupIds) return { reason: "no-interface", at: subnet.SubnetId, because: `nothing in it has ${address}` };
+    if (!found && !securityGroupIds)
+        return { reason: "no-interface", at: subnet.SubnetId, because: `none of its interfaces has ${address}` };
     const groups = securityGroupIds ?? found?.Groups.map(({ GroupId }) => GroupId) ?? [];
     return {
         account,
@@ -154,27 +173,30 @@ function admits(scope: Scope, groupIds: string[], IsEgress: boolean, peer: Peer,
     return securityGroupRules
         .in(scope)
         .list()
-        .some((rule) => groupIds.includes(rule.GroupId) && rule.IsEgress === IsEgress && concerns(rule, traffic) && names(rule, peer));
+        .some(
+            (rule) =>
+                groupIds.includes(rule.GroupId) && rule.IsEgress === IsEgress && coversTraffic(rule, traffic) && coversPeer(rule, peer),
+        );
 }
 
-function concerns({ IpProtocol, FromPort, ToPort }: Readonly<SecurityGroupRule>, { protocol, port }: Traffic): boolean {
+function coversTraffic({ IpProtocol, FromPort, ToPort }: Readonly<SecurityGroupRule>, { protocol, port }: Traffic): boolean {
     if (IpProtocol === "-1") return true;
     return IpProtocol === protocol && (protocol === "icmp" || port === undefined || (FromPort <= port && port <= ToPort));
 }
 
-/** Whether a rule names a peer: by its address, or by a group of it in the same VPC or across the peering that the rule was made for. */
-function names(
-    { CidrIpv4, ReferencedGroupInfo: named }: Readonly<SecurityGroupRule>,
+/** Whether a rule covers a peer: by its address, or by one of its groups in the same VPC or across the peering that the rule refers to. */
+function coversPeer(
+    { CidrIpv4, ReferencedGroupInfo: referenced }: Readonly<SecurityGroupRule>,
     { address, groups, sameVpc, peering }: Peer,
 ): boolean {
     if (CidrIpv4) return holds(CidrIpv4, address);
-    if (!named || !groups.includes(named.GroupId)) return false;
-    return named.VpcPeeringConnectionId ? named.VpcPeeringConnectionId === peering : sameVpc;
+    if (!referenced || !groups.includes(referenced.GroupId)) return false;
+    return referenced.VpcPeeringConnectionId ? referenced.VpcPeeringConnectionId === peering : sameVpc;
 }
 
 function closed(reason: "egress-rule" | "ingress-rule", groups: string[], address: string, { protocol, port }: Traffic): Drop {
-    const what = port === undefined ? protocol : `${protocol}/${port}`;
+    const traffic = port === undefined ? protocol : `${protocol}/${port}`;
     const because =
-        reason === "egress-rule" ? `no egress rule lets ${what} out to ${address}` : `no ingress rule lets ${what} in from ${address}`;
+        reason === "egress-rule" ? `no egress rule allows ${traffic} to ${address}` : `no ingress rule allows ${traffic} from ${address}`;
     return { reason, at: groups.join(", ") || "no security group", because };
 }

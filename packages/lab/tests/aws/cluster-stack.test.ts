@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { ALL_TABLES } from "../../aws/aws.ts";
-import { HERE } from "./places.ts";
-import { site } from "./site.ts";
-import { refused } from "./world.ts";
+import { refused } from "./kept-rules.ts";
+import { FRANKFURT } from "./places.ts";
+import { createSite } from "./site.ts";
 
-test("what a cluster stack makes can be made, and goes again in the opposite order until nothing remains", async () => {
-    const s = await site({ speed: Number.POSITIVE_INFINITY });
-    const { kms, logs } = s.aws.in(HERE);
+test("the resources of a cluster stack can be created, and deleted in reverse order until nothing remains", async () => {
+    const s = await createSite({ speed: Number.POSITIVE_INFINITY });
+    const { kms, logs } = s.aws.in(FRANKFURT);
     const allow = (Principal: object) => ({ Effect: "Allow", Principal, Action: "kms:*", Resource: "*" });
     const Policy = JSON.stringify({
         Version: "2012-10-17",
@@ -16,13 +16,13 @@ test("what a cluster stack makes can be made, and goes again in the opposite ord
     const logGroupName = "/aws/eks/one/cluster";
     await logs.createLogGroup({ logGroupName, kmsKeyId });
     const { resourcesVpcConfig } = await s.active({ encryptionConfig: [{ resources: ["secrets"], provider: { keyArn: kmsKeyId } }] });
-    const one = { clusterName: "one" };
+    const clusterRef = { clusterName: "one" };
     const configurationValues = JSON.stringify({ env: { ENABLE_PREFIX_DELEGATION: "true" } });
-    await s.eks.createAddon({ ...one, addonName: "vpc-cni", configurationValues });
+    await s.eks.createAddon({ ...clusterRef, addonName: "vpc-cni", configurationValues });
     const template = (await s.ec2.createLaunchTemplate({ LaunchTemplateName: "t", LaunchTemplateData: {} })).LaunchTemplate;
     const { resources } = await s.nodegroup({ launchTemplate: { id: template.LaunchTemplateId, version: "1" } });
     const AutoScalingGroupName = resources.autoScalingGroups[0]?.name ?? "";
-    await s.eks.createAddon({ ...one, addonName: "coredns" });
+    await s.eks.createAddon({ ...clusterRef, addonName: "coredns" });
 
     const nodesGroup = resourcesVpcConfig.clusterSecurityGroupId;
     const reservation = (await s.ec2.createSubnetCidrReservation({ SubnetId: s.a, Cidr: "10.0.0.64/28", ReservationType: "explicit" }))
@@ -58,10 +58,10 @@ test("what a cluster stack makes can be made, and goes again in the opposite ord
     await s.ec2.deleteSecurityGroup({ GroupId });
     await s.ec2.deleteSubnetCidrReservation(reservation);
     await refused(s.ec2.deleteSubnet({ SubnetId: s.a }), "DependencyViolation");
-    for (const addonName of ["coredns", "vpc-cni"]) await s.eks.deleteAddon({ ...one, addonName, preserve: true });
-    await s.eks.deleteNodegroup({ ...one, nodegroupName: "nodes" });
+    for (const addonName of ["coredns", "vpc-cni"]) await s.eks.deleteAddon({ ...clusterRef, addonName, preserve: true });
+    await s.eks.deleteNodegroup({ ...clusterRef, nodegroupName: "nodes" });
     await s.ec2.deleteLaunchTemplate({ LaunchTemplateId: template.LaunchTemplateId });
-    await s.eks.listNodegroups(one);
+    await s.eks.listNodegroups(clusterRef);
     await s.eks.deleteCluster({ name: "one" });
     await logs.deleteLogGroup({ logGroupName });
     await kms.scheduleKeyDeletion({ KeyId, PendingWindowInDays: 7 });

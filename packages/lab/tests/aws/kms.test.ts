@@ -1,41 +1,34 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { keys, kms } from "../../aws/kms.ts";
-import { logs } from "../../aws/logs.ts";
 import { Simulation } from "../../aws/simulation.ts";
-import { HERE, keptRules, THERE } from "./places.ts";
-
-const policy = (...principals: object[]) =>
-    JSON.stringify({
-        Version: "2012-10-17",
-        Statement: principals.map((Principal) => ({ Effect: "Allow", Principal, Action: "kms:*", Resource: "*" })),
-    });
-const ROOT = { AWS: "arn:aws:iam::111111111111:root" };
-const LOGS = { Service: "logs.eu-central-1.amazonaws.com" };
+import { keptRules } from "./kept-rules.ts";
+import { keyPolicy, LOGS, ROOT } from "./key-policy.ts";
+import { FRANKFURT, VIRGINIA } from "./places.ts";
 
 let now = 0;
-const simulation = () => new Simulation({ kms, logs }, { clock: () => now });
+const simulation = () => new Simulation({ kms }, { clock: () => now });
 beforeEach(() => {
     now = Date.UTC(2026, 0, 1);
 });
 
-describe("kms", () => {
-    const rule = keptRules("kms");
+describe("KMS", () => {
+    const rule = keptRules("KMS");
 
-    rule("create key", async () => {
+    rule("creates a key", async () => {
         const aws = simulation();
-        const { KeyMetadata } = await aws.in(HERE).kms.createKey({ Description: "d" });
+        const { KeyMetadata } = await aws.in(FRANKFURT).kms.createKey({ Description: "d" });
         expect(KeyMetadata).toMatchObject({ Description: "d", Enabled: true, KeyState: "Enabled", KeySpec: "SYMMETRIC_DEFAULT" });
         expect(KeyMetadata.Arn).toMatch(/^arn:aws:kms:eu-central-1:111111111111:key\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
         for (const KeyId of [KeyMetadata.KeyId, KeyMetadata.Arn])
-            expect((await aws.in(HERE).kms.describeKey({ KeyId })).KeyMetadata).toEqual(KeyMetadata);
-        await expect(aws.in(THERE).kms.describeKey({ KeyId: KeyMetadata.Arn })).rejects.toMatchObject({
+            expect((await aws.in(FRANKFURT).kms.describeKey({ KeyId })).KeyMetadata).toEqual(KeyMetadata);
+        await expect(aws.in(VIRGINIA).kms.describeKey({ KeyId: KeyMetadata.Arn })).rejects.toMatchObject({
             code: "NotFoundException",
             message: `Key '${KeyMetadata.Arn}' does not exist`,
         });
     });
 
-    rule("alias", async () => {
-        const { kms } = simulation().in(HERE);
+    rule("creates and deletes an alias", async () => {
+        const { kms } = simulation().in(FRANKFURT);
         const { KeyMetadata } = await kms.createKey();
         await kms.createAlias({ AliasName: "alias/cluster1", TargetKeyId: KeyMetadata.KeyId });
         expect((await kms.describeKey({ KeyId: "alias/cluster1" })).KeyMetadata.KeyId).toBe(KeyMetadata.KeyId);
@@ -44,8 +37,8 @@ describe("kms", () => {
         expect((await kms.listAliases()).Aliases).toEqual([]);
     });
 
-    rule("alias duplicate", async () => {
-        const { kms } = simulation().in(HERE);
+    rule("refuses a duplicate alias", async () => {
+        const { kms } = simulation().in(FRANKFURT);
         const { KeyMetadata } = await kms.createKey();
         const request = { AliasName: "alias/cluster1", TargetKeyId: KeyMetadata.KeyId };
         await kms.createAlias(request);
@@ -55,21 +48,21 @@ describe("kms", () => {
         });
     });
 
-    rule("rotation + policy + tags reads", async () => {
-        const { kms } = simulation().in(HERE);
-        const { KeyMetadata } = await kms.createKey({ Policy: policy(ROOT), Tags: [{ TagKey: "a", TagValue: "1" }] });
+    rule("returns rotation, policy and tags of a key", async () => {
+        const { kms } = simulation().in(FRANKFURT);
+        const { KeyMetadata } = await kms.createKey({ Policy: keyPolicy(ROOT), Tags: [{ TagKey: "a", TagValue: "1" }] });
         const KeyId = KeyMetadata.KeyId;
         expect((await kms.getKeyRotationStatus({ KeyId })).KeyRotationEnabled).toBe(false);
         await kms.enableKeyRotation({ KeyId });
         expect(await kms.getKeyRotationStatus({ KeyId })).toMatchObject({ KeyRotationEnabled: true, RotationPeriodInDays: 365 });
-        expect((await kms.getKeyPolicy({ KeyId })).Policy).toBe(policy(ROOT));
+        expect((await kms.getKeyPolicy({ KeyId })).Policy).toBe(keyPolicy(ROOT));
         await kms.tagResource({ KeyId, Tags: [{ TagKey: "b", TagValue: "2" }] });
         await kms.untagResource({ KeyId, TagKeys: ["a"] });
         expect((await kms.listResourceTags({ KeyId })).Tags).toEqual([{ TagKey: "b", TagValue: "2" }]);
     });
 
-    test("aliases of AWS's own or without their prefix, and rotations that KMS does not do, are refused", async () => {
-        const { kms } = simulation().in(HERE);
+    test("refuses aliases with AWS's prefix or without alias/, and unsupported rotations", async () => {
+        const { kms } = simulation().in(FRANKFURT);
         const { KeyId } = (await kms.createKey()).KeyMetadata;
         const alias = (AliasName: string) => kms.createAlias({ AliasName, TargetKeyId: KeyId });
         await expect(alias("alias/aws/mine")).rejects.toMatchObject({ code: "NotAuthorizedException" });
@@ -84,19 +77,19 @@ describe("kms", () => {
         await expect(kms.createKey({ Policy })).rejects.toMatchObject({ message: "Policy statement must contain principals." });
     });
 
-    test("a policy that its account could not change any more is refused", async () => {
-        const { kms } = simulation().in(HERE);
+    test("refuses a policy that its account could not change again", async () => {
+        const { kms } = simulation().in(FRANKFURT);
         const { KeyMetadata } = await kms.createKey();
-        await expect(kms.putKeyPolicy({ KeyId: KeyMetadata.KeyId, Policy: policy(LOGS) })).rejects.toMatchObject({
+        await expect(kms.putKeyPolicy({ KeyId: KeyMetadata.KeyId, Policy: keyPolicy(LOGS) })).rejects.toMatchObject({
             code: "MalformedPolicyDocumentException",
             message: "The new key policy will not allow you to update the key policy in the future.",
         });
         await expect(kms.createKey({ Policy: "{" })).rejects.toMatchObject({ code: "MalformedPolicyDocumentException" });
     });
 
-    test("a key whose deletion is scheduled is shown, cannot be used, and goes in the end", async () => {
+    test("shows a key that is scheduled for deletion, refuses to use it, and deletes it in the end", async () => {
         const aws = simulation();
-        const { kms } = aws.in(HERE);
+        const { kms } = aws.in(FRANKFURT);
         const { KeyId } = (await kms.createKey()).KeyMetadata;
         await expect(kms.scheduleKeyDeletion({ KeyId, PendingWindowInDays: 6 })).rejects.toMatchObject({ code: "ValidationException" });
         await kms.scheduleKeyDeletion({ KeyId, PendingWindowInDays: 7 });
@@ -110,79 +103,12 @@ describe("kms", () => {
         await expect(kms.describeKey({ KeyId })).rejects.toMatchObject({ code: "NotFoundException" });
     });
 
-    test("a scheduled deletion can be cancelled: the key stays, disabled", async () => {
-        const { kms } = simulation().in(HERE);
+    test("cancels a scheduled deletion: the key remains, disabled", async () => {
+        const { kms } = simulation().in(FRANKFURT);
         const { KeyId } = (await kms.createKey()).KeyMetadata;
         await kms.scheduleKeyDeletion({ KeyId });
         await kms.cancelKeyDeletion({ KeyId });
         now += 31 * 86_400_000;
         expect((await kms.describeKey({ KeyId })).KeyMetadata.KeyState).toBe("Disabled");
-    });
-});
-
-describe("logs", () => {
-    const rule = keptRules("logs");
-
-    rule("create log group", async () => {
-        const { kms, logs } = simulation().in(HERE);
-        const { Arn } = (await kms.createKey({ Policy: policy(ROOT, LOGS) })).KeyMetadata;
-        await logs.createLogGroup({ logGroupName: "/aws/eks/c/cluster", kmsKeyId: Arn, tags: { a: "1" } });
-        await logs.putRetentionPolicy({ logGroupName: "/aws/eks/c/cluster", retentionInDays: 30 });
-        const [group] = (await logs.describeLogGroups({ logGroupNamePrefix: "/aws/eks/" })).logGroups;
-        expect(group).toMatchObject({
-            arn: "arn:aws:logs:eu-central-1:111111111111:log-group:/aws/eks/c/cluster:*",
-            retentionInDays: 30,
-            kmsKeyId: Arn,
-        });
-        for (const resourceArn of [group?.arn ?? "", group?.logGroupArn ?? ""])
-            expect((await logs.listTagsForResource({ resourceArn })).tags).toEqual({ a: "1" });
-    });
-
-    rule("log group duplicate", async () => {
-        const { logs } = simulation().in(HERE);
-        await logs.createLogGroup({ logGroupName: "g" });
-        await expect(logs.createLogGroup({ logGroupName: "a b" })).rejects.toMatchObject({ code: "InvalidParameterException" });
-        await expect(logs.createLogGroup({ logGroupName: "g" })).rejects.toMatchObject({
-            code: "ResourceAlreadyExistsException",
-            message: "The specified log group already exists",
-        });
-    });
-
-    rule("retention takes only AWS's values", async () => {
-        const { logs } = simulation().in(HERE);
-        await logs.createLogGroup({ logGroupName: "g" });
-        for (const retentionInDays of [0, 2, 31, 3654])
-            await expect(logs.putRetentionPolicy({ logGroupName: "g", retentionInDays })).rejects.toMatchObject({
-                code: "InvalidParameterException",
-            });
-        await logs.putRetentionPolicy({ logGroupName: "g", retentionInDays: 3653 });
-        await logs.deleteRetentionPolicy({ logGroupName: "g" });
-        expect((await logs.describeLogGroups()).logGroups[0]).not.toHaveProperty("retentionInDays");
-    });
-
-    rule("key that logs may not use refused", async () => {
-        const { kms, logs } = simulation().in(HERE);
-        const { Arn, KeyId } = (await kms.createKey({ Policy: policy(ROOT) })).KeyMetadata;
-        const refusal = {
-            code: "InvalidParameterException",
-            message:
-                "The specified KMS key does not exist or is not allowed to be used with Arn 'arn:aws:logs:eu-central-1:111111111111:log-group:g'",
-        };
-        await expect(logs.createLogGroup({ logGroupName: "g", kmsKeyId: Arn })).rejects.toMatchObject(refusal);
-        await kms.putKeyPolicy({ KeyId, Policy: policy(ROOT, LOGS) });
-        await logs.createLogGroup({ logGroupName: "g", kmsKeyId: Arn });
-        await logs.disassociateKmsKey({ logGroupName: "g" });
-        await kms.scheduleKeyDeletion({ KeyId });
-        await expect(logs.associateKmsKey({ logGroupName: "g", kmsKeyId: Arn })).rejects.toMatchObject(refusal);
-    });
-
-    rule("delete log group", async () => {
-        const { logs } = simulation().in(HERE);
-        await logs.createLogGroup({ logGroupName: "g" });
-        await logs.deleteLogGroup({ logGroupName: "g" });
-        await expect(logs.deleteLogGroup({ logGroupName: "g" })).rejects.toMatchObject({
-            code: "ResourceNotFoundException",
-            message: "The specified log group does not exist.",
-        });
     });
 });

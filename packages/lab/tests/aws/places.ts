@@ -1,17 +1,6 @@
-import { expect, test } from "vitest";
-import { KEPT_RULES, type Rule, type Section } from "../../aws/rules.ts";
-
-/** Two accounts and two regions that the tests call from. */
-export const HERE = { account: "111111111111", region: "eu-central-1" };
-export const THERE = { account: "111111111111", region: "us-east-1" };
-export const OTHERS = { account: "222222222222", region: "eu-central-1" };
-
-/** Makes the tests of a section's rules, named after them. A rule that is left without one fails. */
-export function keptRules<S extends Section>(section: S): (rule: Rule<S>, run: () => Promise<void>) => void {
-    const left = new Set<string>(KEPT_RULES[section]);
-    test("every rule that the service claims to keep has its test", () => expect([...left]).toEqual([]));
-    return (rule, run) => {
-        left.delete(rule);
-        test(rule, run);
-    };
-}
+/** The accounts and regions that the tests call from: account 111111111111, and 222222222222 as the other account. */
+export const FRANKFURT = { account: "111111111111", region: "eu-central-1" };
+export const IRELAND = { account: "111111111111", region: "eu-west-1" };
+export const VIRGINIA = { account: "111111111111", region: "us-east-1" };
+export const OTHER_FRANKFURT = { account: "222222222222", region: "eu-central-1" };
+export const OTHER_IRELAND = { account: "222222222222", region: "eu-west-1" };

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AwsError } from "../../aws/error.ts";
-import { filtered } from "../../aws/filters.ts";
 import type { Scope } from "../../aws/scope.ts";
 import { Simulation, type SimulationOptions } from "../../aws/simulation.ts";
 import { Table } from "../../aws/table.ts";
+import { IRELAND, OTHER_IRELAND, VIRGINIA } from "./places.ts";
 
 interface Box {
     Id: string;
@@ -22,7 +22,7 @@ const toy = (scope: Scope) => ({
     create: ({ Size }: { Size: number; DryRun?: boolean }) => {
         const Id = scope.id("box");
         boxes.in(scope).put(Id, { Id, State: "pending", Size });
-        scope.later(boxes, Id, [{ after: 10_000, set: { State: "available" } }]);
+        scope.schedule(boxes, Id, [{ after: 10_000, set: { State: "available" } }]);
         if (boxes.in(scope).list().length > scope.quota(BOXES))
             throw new AwsError("BoxLimitExceeded", "The maximum number of boxes has been reached.");
         return { Id };
@@ -30,7 +30,7 @@ const toy = (scope: Scope) => ({
     remove: ({ Id }: { Id: string }) => {
         boxes.in(scope).need(Id, () => new AwsError("InvalidBoxID.NotFound", `The box ID '${Id}' does not exist`));
         boxes.in(scope).update(Id, { State: "deleting" });
-        scope.later(boxes, Id, [
+        scope.schedule(boxes, Id, [
             { after: 5_000, set: { State: "deleted" } },
             { after: 3_600_000, fixed: true, set: null },
         ]);
@@ -41,12 +41,8 @@ const toy = (scope: Scope) => ({
         names.in(scope).put(name, { name });
         links.in(scope).put(name, { name });
     },
-    seen: () => ({ names: names.in(scope).list().length, links: links.in(scope).list().length }),
+    count: () => ({ names: names.in(scope).list().length, links: links.in(scope).list().length }),
 });
-
-const HERE = { account: "111111111111", region: "eu-west-1" };
-const THERE = { account: "111111111111", region: "us-east-1" };
-const OTHERS = { account: "222222222222", region: "eu-west-1" };
 
 let now = 1_000_000;
 let folder: string;
@@ -57,9 +53,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test("ids look like AWS's, differ from each other, and are the same in a run like this one", async () => {
+test("IDs have AWS's format, are unique, and are the same for the same seed", async () => {
     const ids = async (seed: string) => {
-        const { toy } = simulation({ seed }).in(HERE);
+        const { toy } = simulation({ seed }).in(IRELAND);
         return [(await toy.create({ Size: 1 })).Id, (await toy.create({ Size: 1 })).Id];
     };
     const [first, second] = await ids("a");
@@ -69,18 +65,18 @@ test("ids look like AWS's, differ from each other, and are the same in a run lik
     expect(await ids("b")).not.toContain(first);
 });
 
-test("regions and accounts are apart, unless a table is shared", async () => {
+test("regions and accounts are isolated unless a table is shared", async () => {
     const aws = simulation();
-    await aws.in(HERE).toy.create({ Size: 1 });
-    await aws.in(HERE).toy.name({ name: "n" });
-    const look = async (place: typeof HERE) => [(await aws.in(place).toy.describe()).Boxes.length, await aws.in(place).toy.seen()];
-    expect(await look(HERE)).toEqual([1, { names: 1, links: 1 }]);
-    expect(await look(THERE)).toEqual([0, { names: 1, links: 1 }]);
-    expect(await look(OTHERS)).toEqual([0, { names: 0, links: 1 }]);
+    await aws.in(IRELAND).toy.create({ Size: 1 });
+    await aws.in(IRELAND).toy.name({ name: "n" });
+    const counts = async (place: typeof IRELAND) => [(await aws.in(place).toy.describe()).Boxes.length, await aws.in(place).toy.count()];
+    expect(await counts(IRELAND)).toEqual([1, { names: 1, links: 1 }]);
+    expect(await counts(VIRGINIA)).toEqual([0, { names: 1, links: 1 }]);
+    expect(await counts(OTHER_IRELAND)).toEqual([0, { names: 0, links: 1 }]);
 });
 
-test("what takes time is due at a time, and not before", async () => {
-    const { toy } = simulation().in(HERE);
+test("a change takes effect when it is due, not before", async () => {
+    const { toy } = simulation().in(IRELAND);
     await toy.create({ Size: 1 });
     const state = async () => (await toy.describe()).Boxes[0]?.State;
     expect(await state()).toBe("pending");
@@ -90,8 +86,8 @@ test("what takes time is due at a time, and not before", async () => {
     expect(await state()).toBe("available");
 });
 
-test("a faster clock gets things ready sooner, but does not let fixed times pass", async () => {
-    const { toy } = simulation({ speed: Number.POSITIVE_INFINITY }).in(HERE);
+test("a higher speed shortens changes, except those of fixed duration", async () => {
+    const { toy } = simulation({ speed: Number.POSITIVE_INFINITY }).in(IRELAND);
     const { Id } = await toy.create({ Size: 1 });
     expect((await toy.describe()).Boxes[0]?.State).toBe("available");
     await toy.remove({ Id });
@@ -100,8 +96,8 @@ test("a faster clock gets things ready sooner, but does not let fixed times pass
     expect((await toy.describe()).Boxes).toEqual([]);
 });
 
-test("a deletion takes the place of what was still to come", async () => {
-    const { toy } = simulation().in(HERE);
+test("a deletion replaces scheduled changes", async () => {
+    const { toy } = simulation().in(IRELAND);
     const { Id } = await toy.create({ Size: 1 });
     now += 8_000;
     await toy.remove({ Id });
@@ -109,20 +105,20 @@ test("a deletion takes the place of what was still to come", async () => {
     expect((await toy.describe()).Boxes[0]?.State).toBe("deleting");
 });
 
-describe("the file", () => {
-    test("is taken up after a restart, with what is still to come", async () => {
+describe("the state file", () => {
+    test("is loaded after a restart, with scheduled changes", async () => {
         const file = join(folder, "aws.json");
-        const { Id } = await simulation({ file }).in(HERE).toy.create({ Size: 1 });
-        const again = simulation({ file }).in(HERE);
+        const { Id } = await simulation({ file }).in(IRELAND).toy.create({ Size: 1 });
+        const again = simulation({ file }).in(IRELAND);
         expect((await again.toy.describe()).Boxes).toEqual([{ Id, State: "pending", Size: 1 }]);
         now += 10_000;
-        expect((await simulation({ file }).in(HERE).toy.describe()).Boxes[0]?.State).toBe("available");
+        expect((await simulation({ file }).in(IRELAND).toy.describe()).Boxes[0]?.State).toBe("available");
         expect((await again.toy.create({ Size: 1 })).Id).not.toBe(Id);
     });
 
-    test("is written by each call that changes something, and leaves nothing beside it", async () => {
+    test("is written by each call that changes something, without leaving other files", async () => {
         const file = join(folder, "aws.json");
-        const { toy } = simulation({ file }).in(HERE);
+        const { toy } = simulation({ file }).in(IRELAND);
         await toy.create({ Size: 1 });
         const written = readFileSync(file, "utf8");
         await toy.describe();
@@ -133,28 +129,28 @@ describe("the file", () => {
     });
 });
 
-test("a call that fails changes nothing, its ids and timers included", async () => {
+test("a call that fails changes nothing, including IDs and scheduled changes", async () => {
     const aws = simulation();
-    const { toy } = aws.in(HERE);
+    const { toy } = aws.in(IRELAND);
     await toy.create({ Size: 1 });
     await toy.create({ Size: 2 });
-    const before = aws.edit(HERE, (scope) => structuredClone(scope.memory.state));
+    const before = aws.edit(IRELAND, (scope) => structuredClone(scope.memory.state));
     await expect(toy.create({ Size: 3 })).rejects.toMatchObject({ code: "BoxLimitExceeded" });
-    expect(aws.edit(HERE, (scope) => scope.memory.state)).toEqual(before);
+    expect(aws.edit(IRELAND, (scope) => scope.memory.state)).toEqual(before);
 });
 
-test("a quota can be raised in one place", async () => {
+test("a quota can be raised in one account and region", async () => {
     const aws = simulation();
-    aws.setQuota(HERE, BOXES, 3);
-    for (const Size of [1, 2, 3]) await aws.in(HERE).toy.create({ Size });
-    await expect(aws.in(HERE).toy.create({ Size: 4 })).rejects.toMatchObject({ code: "BoxLimitExceeded" });
-    await aws.in(THERE).toy.create({ Size: 1 });
-    await aws.in(THERE).toy.create({ Size: 2 });
-    await expect(aws.in(THERE).toy.create({ Size: 3 })).rejects.toMatchObject({ code: "BoxLimitExceeded" });
+    aws.setQuota(IRELAND, BOXES, 3);
+    for (const Size of [1, 2, 3]) await aws.in(IRELAND).toy.create({ Size });
+    await expect(aws.in(IRELAND).toy.create({ Size: 4 })).rejects.toMatchObject({ code: "BoxLimitExceeded" });
+    await aws.in(VIRGINIA).toy.create({ Size: 1 });
+    await aws.in(VIRGINIA).toy.create({ Size: 2 });
+    await expect(aws.in(VIRGINIA).toy.create({ Size: 3 })).rejects.toMatchObject({ code: "BoxLimitExceeded" });
 });
 
-test("DryRun changes nothing and says so by an error", async () => {
-    const { toy } = simulation().in(HERE);
+test("DryRun changes nothing and returns an error that says so", async () => {
+    const { toy } = simulation().in(IRELAND);
     await expect(toy.create({ Size: 1, DryRun: true })).rejects.toMatchObject({
         code: "DryRunOperation",
         message: "Request would have succeeded, but DryRun flag is set.",
@@ -162,114 +158,94 @@ test("DryRun changes nothing and says so by an error", async () => {
     expect((await toy.describe()).Boxes).toEqual([]);
 });
 
-test("who changes an answer does not change what is kept", async () => {
-    const { toy } = simulation().in(HERE);
+test("changing a response does not change the state", async () => {
+    const { toy } = simulation().in(IRELAND);
     await toy.create({ Size: 1 });
     for (const box of (await toy.describe()).Boxes) Object.assign(box, { Size: 99 });
     expect((await toy.describe()).Boxes[0]?.Size).toBe(1);
 });
 
-test("what a dry run takes away stays where it was", async () => {
+test("a deletion with DryRun keeps the order of the rows", async () => {
     const aws = simulation();
-    const [first] = [await aws.in(HERE).toy.create({ Size: 1 }), await aws.in(HERE).toy.create({ Size: 2 })];
-    await expect(aws.in(HERE).toy.drop({ ...first, DryRun: true })).rejects.toMatchObject({ code: "DryRunOperation" });
-    expect((await aws.in(HERE).toy.describe()).Boxes.map(({ Size }) => Size)).toEqual([1, 2]);
-    await aws.in(HERE).toy.drop(first);
-    expect((await aws.in(HERE).toy.describe()).Boxes.map(({ Size }) => Size)).toEqual([2]);
+    const [first] = [await aws.in(IRELAND).toy.create({ Size: 1 }), await aws.in(IRELAND).toy.create({ Size: 2 })];
+    await expect(aws.in(IRELAND).toy.drop({ ...first, DryRun: true })).rejects.toMatchObject({ code: "DryRunOperation" });
+    expect((await aws.in(IRELAND).toy.describe()).Boxes.map(({ Size }) => Size)).toEqual([1, 2]);
+    await aws.in(IRELAND).toy.drop(first);
+    expect((await aws.in(IRELAND).toy.describe()).Boxes.map(({ Size }) => Size)).toEqual([2]);
 });
 
 describe("the hook", () => {
     const throttled = new AwsError("RequestLimitExceeded", "Request limit exceeded.", 503);
 
-    test("fails one call, by its number", async () => {
+    test("fails a single call by its number", async () => {
         const { toy } = simulation({
             hook: ({ action, count }) => (action === "create" && count === 2 ? { error: throttled } : undefined),
-        }).in(HERE);
+        }).in(IRELAND);
         await toy.create({ Size: 1 });
         await expect(toy.create({ Size: 2 })).rejects.toBe(throttled);
         await toy.create({ Size: 3 });
         expect((await toy.describe()).Boxes.map(({ Size }) => Size)).toEqual([1, 3]);
     });
 
-    test("loses an answer: the work is done", async () => {
-        const { toy } = simulation({ hook: ({ action }) => (action === "create" ? { error: throttled, lost: true } : undefined) }).in(HERE);
+    test("loses the response of a call that succeeds", async () => {
+        const { toy } = simulation({ hook: ({ action }) => (action === "create" ? { error: throttled, lost: true } : undefined) }).in(
+            IRELAND,
+        );
         await expect(toy.create({ Size: 1 })).rejects.toBe(throttled);
         expect((await toy.describe()).Boxes).toHaveLength(1);
     });
 
-    test("freezes what a call starts, until it is thawed", async () => {
+    test("freezes what a call starts until it is thawed", async () => {
         const aws = simulation({ hook: () => ({ freeze: true }) });
-        await aws.in(HERE).toy.create({ Size: 1 });
+        await aws.in(IRELAND).toy.create({ Size: 1 });
         now += 86_400_000;
-        expect((await aws.in(HERE).toy.describe()).Boxes[0]?.State).toBe("pending");
+        expect((await aws.in(IRELAND).toy.describe()).Boxes[0]?.State).toBe("pending");
         aws.thaw();
-        expect((await aws.in(HERE).toy.describe()).Boxes[0]?.State).toBe("available");
+        expect((await aws.in(IRELAND).toy.describe()).Boxes[0]?.State).toBe("available");
     });
 
     test("delays a call", async () => {
-        const { toy } = simulation({ hook: () => ({ latency: 30 }) }).in(HERE);
+        const { toy } = simulation({ hook: () => ({ latency: 30 }) }).in(IRELAND);
         const start = performance.now();
         await toy.describe();
         expect(performance.now() - start).toBeGreaterThan(25);
     });
 });
 
-test("watchers hear of calls that succeeded, with their answers", async () => {
+test("watchers receive successful calls and their responses", async () => {
     const aws = simulation();
-    const heard: unknown[] = [];
+    const calls: unknown[] = [];
     const stop = aws.watch(({ service, action, account, region, request }, response) =>
-        heard.push([service, action, account, region, request, response]),
+        calls.push([service, action, account, region, request, response]),
     );
-    const { Id } = await aws.in(HERE).toy.create({ Size: 1 });
-    await expect(aws.in(HERE).toy.remove({ Id: "box-0" })).rejects.toThrow("The box ID 'box-0' does not exist");
+    const { Id } = await aws.in(IRELAND).toy.create({ Size: 1 });
+    await expect(aws.in(IRELAND).toy.remove({ Id: "box-0" })).rejects.toThrow("The box ID 'box-0' does not exist");
     stop();
-    await aws.in(HERE).toy.describe();
-    expect(heard).toEqual([["toy", "create", HERE.account, HERE.region, { Size: 1 }, { Id }]]);
+    await aws.in(IRELAND).toy.describe();
+    expect(calls).toEqual([["toy", "create", IRELAND.account, IRELAND.region, { Size: 1 }, { Id }]]);
 });
 
-test("what remains is told for every place, without what is only remembered", async () => {
+test("remains lists rows of every account and region, except those that are gone", async () => {
     const aws = simulation();
-    const kept = await aws.in(HERE).toy.create({ Size: 1 });
-    const { Id } = await aws.in(OTHERS).toy.create({ Size: 1 });
-    await aws.in(OTHERS).toy.remove({ Id });
+    const kept = await aws.in(IRELAND).toy.create({ Size: 1 });
+    const { Id } = await aws.in(OTHER_IRELAND).toy.create({ Size: 1 });
+    await aws.in(OTHER_IRELAND).toy.remove({ Id });
     expect(aws.remains([boxes])).toHaveLength(2);
     now += 5_000;
     expect(aws.remains([boxes])).toEqual([{ place: "111111111111/eu-west-1", table: "toy/box", id: kept.Id }]);
 });
 
-describe("filters", () => {
-    const rows = [
-        { Id: "a", Tags: [{ Key: "Name", Value: "one" }] },
-        { Id: "b", Tags: [{ Key: "Name", Value: "two.x" }] },
-        { Id: "c", Tags: [] },
-    ];
-    const ids = (...filters: { Name: string; Values: string[] }[]) => filtered(rows, filters, { id: ({ Id }) => Id }).map(({ Id }) => Id);
-
-    test("each must pass, any of its values will do", () => {
-        expect(ids({ Name: "id", Values: ["a", "b"] }, { Name: "tag:Name", Values: ["two.x"] })).toEqual(["b"]);
-    });
-    test("wildcards are AWS's, not those of regular expressions", () => {
-        expect(ids({ Name: "tag:Name", Values: ["two?x"] })).toEqual(["b"]);
-        expect(ids({ Name: "tag:Name", Values: ["tw.*"] })).toEqual([]);
-        expect(ids({ Name: "tag:Name", Values: ["*o*"] })).toEqual(["a", "b"]);
-    });
-    test("tag-key", () => expect(ids({ Name: "tag-key", Values: ["Name"] })).toEqual(["a", "b"]));
-    test("a name that AWS does not know is refused", () => {
-        expect(() => ids({ Name: "nonsense", Values: [] })).toThrow("The filter 'nonsense' is invalid");
-    });
-});
-
-test("the revision grows with each change, those included whose time has come, and with nothing else", async () => {
+test("the revision grows with each change, including scheduled ones, and with nothing else", async () => {
     const aws = simulation();
     const start = aws.revision();
-    await aws.in(HERE).toy.create({ Size: 1 });
-    const made = aws.revision();
-    expect(made).toBeGreaterThan(start);
-    await aws.in(HERE).toy.describe();
-    await expect(aws.in(HERE).toy.create({ Size: 2, DryRun: true })).rejects.toThrow();
-    await expect(aws.in(HERE).toy.remove({ Id: "none" })).rejects.toThrow();
-    aws.edit(HERE, (scope) => boxes.in(scope).list());
-    expect(aws.revision()).toBe(made);
+    await aws.in(IRELAND).toy.create({ Size: 1 });
+    const created = aws.revision();
+    expect(created).toBeGreaterThan(start);
+    await aws.in(IRELAND).toy.describe();
+    await expect(aws.in(IRELAND).toy.create({ Size: 2, DryRun: true })).rejects.toThrow();
+    await expect(aws.in(IRELAND).toy.remove({ Id: "none" })).rejects.toThrow();
+    aws.edit(IRELAND, (scope) => boxes.in(scope).list());
+    expect(aws.revision()).toBe(created);
     now += 10_000;
-    expect(aws.revision()).toBeGreaterThan(made);
+    expect(aws.revision()).toBeGreaterThan(created);
 });

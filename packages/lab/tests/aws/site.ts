@@ -2,19 +2,19 @@ import { simulatedAws } from "../../aws/aws.ts";
 import type { CreateCluster } from "../../aws/eks/clusters.ts";
 import type { CreateNodegroup } from "../../aws/eks/nodegroups.ts";
 import type { SimulationOptions } from "../../aws/simulation.ts";
-import { HERE } from "./places.ts";
+import { FRANKFURT } from "./places.ts";
 
 const trust = (Service: string) =>
     JSON.stringify({ Version: "2012-10-17", Statement: { Effect: "Allow", Principal: { Service }, Action: "sts:AssumeRole" } });
 
-/** A VPC with a subnet in each of two zones, and the roles that EKS wants; the clock is the test's. */
-export async function site(options: SimulationOptions & { backed?: boolean } = {}) {
+/** A simulated AWS with a clock that the test sets, a VPC with a subnet in each of two zones, and the roles that EKS needs. */
+export async function createSite(options: SimulationOptions & { backed?: boolean } = {}) {
     let now = Date.UTC(2026, 0, 1);
     const aws = simulatedAws({ clock: () => now, ...options });
-    const { ec2, iam, eks, elb, autoscaling } = aws.in(HERE);
+    const { ec2, iam, eks, elb, autoscaling } = aws.in(FRANKFURT);
     const { VpcId } = (await ec2.createVpc({ CidrBlock: "10.0.0.0/16" })).Vpc;
     const subnet = async (CidrBlock: string, zone: string) =>
-        (await ec2.createSubnet({ VpcId, CidrBlock, AvailabilityZone: `${HERE.region}${zone}` })).Subnet.SubnetId;
+        (await ec2.createSubnet({ VpcId, CidrBlock, AvailabilityZone: `${FRANKFURT.region}${zone}` })).Subnet.SubnetId;
     const a = await subnet("10.0.0.0/24", "a");
     const b = await subnet("10.0.1.0/24", "b");
     const role = async (RoleName: string, service: string) =>
@@ -45,7 +45,7 @@ export async function site(options: SimulationOptions & { backed?: boolean } = {
             now += count * 60_000;
         },
         cluster,
-        /** A cluster that is ACTIVE. */
+        /** Creates a cluster that is ACTIVE. */
         active: async (more: Partial<CreateCluster> = {}) => {
             const { name } = await cluster(more);
             now += 10 * 60_000;
@@ -64,4 +64,4 @@ export async function site(options: SimulationOptions & { backed?: boolean } = {
             ).nodegroup,
     };
 }
-export type Site = Awaited<ReturnType<typeof site>>;
+export type Site = Awaited<ReturnType<typeof createSite>>;

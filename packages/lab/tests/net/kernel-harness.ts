@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { expect } from "vitest";
 import type { SimulatedAws } from "../../aws/aws.ts";
-import { behindBalancers } from "../../aws/path/elb-path.ts";
+import { findBalancerTargets } from "../../aws/elb/forwarding.ts";
 import { type Endpoint, pathBetween } from "../../aws/path/path.ts";
 import { startNetwork } from "../../net/network.ts";
 import { tryDatapath } from "../../tools/datapath.ts";
@@ -100,9 +100,9 @@ export async function testNetwork(aws: SimulatedAws, id: string, members: readon
         );
         return pairs.flatMap(({ from, to }, i) => {
             const traffic = { protocol: "tcp", port: to.port } as const;
-            const path = aws.edit(ANYWHERE, (scope) => pathBetween(scope, from.endpoint, to.endpoint, traffic, behindBalancers));
+            const path = aws.edit(ANYWHERE, (scope) => pathBetween(scope, from.endpoint, to.endpoint, traffic, findBalancerTargets));
             const open = seen[i]?.seen !== undefined;
-            return open === path.open ? [] : [`${from.name} → ${to.name}: ${open ? "open" : seen[i]?.error}, but ${path.said}`];
+            return open === path.open ? [] : [`${from.name} → ${to.name}: ${open ? "open" : seen[i]?.error}, but ${path.summary}`];
         });
     };
     return {
@@ -127,7 +127,7 @@ export async function testNetwork(aws: SimulatedAws, id: string, members: readon
             return pairs.filter(
                 ({ from, to }) =>
                     aws.edit(ANYWHERE, (scope) =>
-                        pathBetween(scope, from.endpoint, to.endpoint, { protocol: "tcp", port: to.port }, behindBalancers),
+                        pathBetween(scope, from.endpoint, to.endpoint, { protocol: "tcp", port: to.port }, findBalancerTargets),
                     ).open,
             ).length;
         },

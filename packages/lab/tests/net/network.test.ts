@@ -6,8 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { SimulatedAws } from "../../aws/aws.ts";
 import { startNetwork } from "../../net/network.ts";
 import { until } from "../../process/until.ts";
-import { HERE as FRANKFURT } from "../aws/places.ts";
-import { IRELAND } from "../aws/world.ts";
+import { FRANKFURT, IRELAND } from "../aws/places.ts";
 import { conversation, leftovers, programs, type TestNetwork, testNetwork, whyNoNetwork } from "./kernel-harness.ts";
 import { admissions, ETCD_PORT, fastAws, type Member, member, POD_PORT, requestPeering, routesTo } from "./member.ts";
 

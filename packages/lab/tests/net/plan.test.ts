@@ -4,8 +4,7 @@ import { batchFailures } from "../../net/kernel.ts";
 import { type MeasuredHealth, type NetworkPlan, namespaceName } from "../../net/plan.ts";
 import { healthKey } from "../../net/plan-balancers.ts";
 import { planNetwork } from "../../net/plan-network.ts";
-import { HERE as FRANKFURT } from "../aws/places.ts";
-import { IRELAND } from "../aws/world.ts";
+import { FRANKFURT, IRELAND } from "../aws/places.ts";
 import { admissions, fastAws, type Member, member, requestPeering, routesTo } from "./member.ts";
 
 let aws: SimulatedAws;

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { SimulatedAws } from "../../aws/aws.ts";
-import { HERE as FRANKFURT } from "../aws/places.ts";
-import { IRELAND } from "../aws/world.ts";
+import { FRANKFURT, IRELAND } from "../aws/places.ts";
 import { type TestNetwork, testNetwork, whyNoNetwork } from "./kernel-harness.ts";
 import { admissions, fastAws, type Member, member, routesTo } from "./member.ts";
 

@@ -3,10 +3,9 @@ import { AwsError } from "../../error.ts";
 import { type Filter, filtered } from "../../filters.ts";
 import type { Quota, Scope } from "../../scope.ts";
 import { missing } from "../errors.ts";
-import { shown, vpcs } from "../tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
-import { blocksOf } from "../vpc.ts";
-import { isHere, type Peering, type PeeringOptions, type PeeringSide, peerings, peeringsOf } from "./peering-tables.ts";
+import { cidrBlocksOf, shown, vpcs } from "../tables.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
+import { isHere, type Peering, type PeeringOptions, type PeeringSide, peerings, peeringsOf } from "./tables.ts";
 
 export const ACTIVE_PEERINGS_PER_VPC: Quota = { code: "L-7E9ECCDB", default: 50, max: 125 };
 export const OUTSTANDING_PEERINGS: Quota = { code: "L-DC9F7029", default: 25 };
@@ -14,11 +13,11 @@ export const OUTSTANDING_PEERINGS: Quota = { code: "L-DC9F7029", default: 25 };
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-/** VPC peering connections. */
+/** The actions on VPC peering connections. */
 export const peeringActions = (scope: Scope) => {
     const rows = peerings.in(scope);
     const need = (id: string) => {
-        const row = peeringsOf(scope).find((one) => one.VpcPeeringConnectionId === id);
+        const row = peeringsOf(scope).find((peering) => peering.VpcPeeringConnectionId === id);
         if (!row) throw missing("peering", id);
         return row;
     };
@@ -35,71 +34,51 @@ export const peeringActions = (scope: Scope) => {
             const requester = sideOf(scope, request.VpcId);
             if (!requester) throw missing("vpc", request.VpcId);
             const peer = { account: request.PeerOwnerId ?? scope.account, region: request.PeerRegion ?? scope.region };
-            const bare = { OwnerId: peer.account, VpcId: request.PeerVpcId, Region: peer.region };
+            const accepterRef = { OwnerId: peer.account, VpcId: request.PeerVpcId, Region: peer.region };
             if (request.VpcId === request.PeerVpcId)
                 throw new AwsError("InvalidParameterValue", `The requester VPC and the accepter VPC must differ: ${request.VpcId}`);
             const accepter = sideOf(scope.at(peer), request.PeerVpcId);
-            if (!accepter && isHere(scope, bare)) throw missing("vpc", request.PeerVpcId);
-            const known = rows.list().find((one) => !peerings.gone(one) && one.Status.Code !== "deleting" && sameWay(one, requester, bare));
-            // As AWS does: who asks again gets what there is, as the provider's documentation warns.
-            if (known) return { VpcPeeringConnection: show(known) };
-            const asked = rows
+            if (!accepter && isHere(scope, accepterRef)) throw missing("vpc", request.PeerVpcId);
+            const existing = rows
                 .list()
-                .filter(
-                    (one) =>
-                        one.RequesterVpcInfo.OwnerId === scope.account &&
-                        ["initiating-request", "pending-acceptance"].includes(one.Status.Code),
+                .find(
+                    (peering) =>
+                        !peerings.gone(peering) && peering.Status.Code !== "deleting" && isBetween(peering, requester, accepterRef),
                 );
-            if (asked.length >= scope.quota(OUTSTANDING_PEERINGS))
-                throw new AwsError(
-                    "OutstandingVpcPeeringConnectionLimitExceeded",
-                    "You've reached the limit on the number of VPC peering connection requests that you can create for the specified VPC.",
-                );
+            // As on AWS, repeating a request returns the existing connection; the provider's documentation warns of it.
+            if (existing) return { VpcPeeringConnection: show(existing) };
+            refuseOverQuota(scope);
 
             const id = scope.id("pcx");
-            const made = rows.put(id, {
+            const created = rows.put(id, {
                 VpcPeeringConnectionId: id,
                 RequesterVpcInfo: requester,
-                AccepterVpcInfo: bare,
+                AccepterVpcInfo: accepterRef,
                 Status: { Code: "initiating-request", Message: `Initiating Request to ${peer.account}` },
                 ExpirationTime: new Date(scope.now.getTime() + 7 * DAY).toISOString(),
             });
             tagNew(scope, "vpc-peering-connection", id, request.TagSpecifications);
-            const pending = { Code: "pending-acceptance", Message: `Pending Acceptance by ${peer.account}` };
-            scope.later(
-                peerings,
-                id,
-                !accepter || overlapping(requester, accepter)
-                    ? [
-                          { after: 1_000, set: { Status: FAILED, ExpirationTime: null } },
-                          { after: 2 * HOUR, fixed: true, set: null },
-                      ]
-                    : [
-                          { after: 1_000, set: { Status: pending } },
-                          { after: 7 * DAY, fixed: true, set: { Status: { Code: "expired", Message: "Expired" } } },
-                          { after: 9 * DAY, fixed: true, set: null },
-                      ],
-            );
-            return { VpcPeeringConnection: show(made) };
+            scheduleRequest(scope, id, accepter !== undefined && !overlapping(requester, accepter), peer.account);
+            return { VpcPeeringConnection: show(created) };
         },
 
         acceptVpcPeeringConnection: ({ VpcPeeringConnectionId: id }: { VpcPeeringConnectionId: string }) => {
             const row = need(id);
             mustBeAccepter(scope, row, "accept", "accepted");
-            if (row.Status.Code !== "pending-acceptance") throw badTransition(row, "provisioning");
+            if (row.Status.Code !== "pending-acceptance") throw invalidTransition(row, "provisioning");
             const [requester, accepter] = [row.RequesterVpcInfo, row.AccepterVpcInfo].map((side) =>
                 sideOf(scope.at({ account: side.OwnerId, region: side.Region }), side.VpcId),
             );
-            if (!requester || !accepter || overlapping(requester, accepter)) throw badTransition(row, "failed");
+            if (!requester || !accepter || overlapping(requester, accepter)) throw invalidTransition(row, "failed");
             const active = (side: PeeringSide) =>
                 rows
                     .list()
                     .filter(
-                        (one) =>
-                            one.Status.Code === "active" &&
-                            [one.RequesterVpcInfo, one.AccepterVpcInfo].some((end) => end.VpcId === side.VpcId),
+                        (peering) =>
+                            peering.Status.Code === "active" &&
+                            [peering.RequesterVpcInfo, peering.AccepterVpcInfo].some(({ VpcId }) => VpcId === side.VpcId),
                     );
-            if (active(requester).some((one) => sameWay(one, accepter, requester) || sameWay(one, requester, accepter)))
+            if (active(requester).some((peering) => isBetween(peering, accepter, requester) || isBetween(peering, requester, accepter)))
                 throw new AwsError("VpcPeeringConnectionAlreadyExists", `The vpc peering connection identified by ${id} already exists.`);
             for (const side of [requester, accepter])
                 if (active(side).length >= scope.at({ account: side.OwnerId, region: side.Region }).quota(ACTIVE_PEERINGS_PER_VPC))
@@ -108,22 +87,22 @@ export const peeringActions = (scope: Scope) => {
                         "You've reached the limit on the number of active VPC peering connections you can have for the specified VPC.",
                     );
             const PeeringOptions = { AllowDnsResolutionFromRemoteVpc: false };
-            const made = rows.update(id, {
+            const accepted = rows.update(id, {
                 Status: { Code: "provisioning", Message: "Provisioning" },
                 RequesterVpcInfo: { ...requester, PeeringOptions },
                 AccepterVpcInfo: { ...accepter, PeeringOptions },
                 ExpirationTime: undefined,
             });
-            scope.later(peerings, id, [{ after: 1_000, set: { Status: { Code: "active", Message: "Active" } } }]);
-            return { VpcPeeringConnection: show(made) };
+            scope.schedule(peerings, id, [{ after: 1_000, set: { Status: { Code: "active", Message: "Active" } } }]);
+            return { VpcPeeringConnection: show(accepted) };
         },
 
         rejectVpcPeeringConnection: ({ VpcPeeringConnectionId: id }: { VpcPeeringConnectionId: string }) => {
             const row = need(id);
             mustBeAccepter(scope, row, "reject", "accepted or rejected");
-            if (row.Status.Code !== "pending-acceptance") throw badTransition(row, "rejected");
+            if (row.Status.Code !== "pending-acceptance") throw invalidTransition(row, "rejected");
             rows.update(id, { Status: { Code: "rejected", Message: "Rejected" } });
-            scope.later(peerings, id, [{ after: 2 * DAY, fixed: true, set: null }]);
+            scope.schedule(peerings, id, [{ after: 2 * DAY, fixed: true, set: null }]);
             return { Return: true };
         },
 
@@ -135,7 +114,7 @@ export const peeringActions = (scope: Scope) => {
             Filters?: Filter[];
         } = {}) => ({
             VpcPeeringConnections: filtered((VpcPeeringConnectionIds?.map(need) ?? peeringsOf(scope)).map(show), Filters, {
-                "vpc-peering-connection-id": (one) => one.VpcPeeringConnectionId,
+                "vpc-peering-connection-id": (peering) => peering.VpcPeeringConnectionId,
                 "status-code": ({ Status }) => Status.Code,
                 "requester-vpc-info.vpc-id": ({ RequesterVpcInfo }) => RequesterVpcInfo.VpcId,
                 "requester-vpc-info.owner-id": ({ RequesterVpcInfo }) => RequesterVpcInfo.OwnerId,
@@ -181,14 +160,14 @@ export const peeringActions = (scope: Scope) => {
 
         deleteVpcPeeringConnection: ({ VpcPeeringConnectionId: id }: { VpcPeeringConnectionId: string }) => {
             const row = need(id);
-            if (!["active", "pending-acceptance"].includes(row.Status.Code)) throw badTransition(row, "deleting");
+            if (!["active", "pending-acceptance"].includes(row.Status.Code)) throw invalidTransition(row, "deleting");
             rows.update(id, { Status: { Code: "deleting", Message: "Deleting" } });
-            scope.later(peerings, id, [
+            scope.schedule(peerings, id, [
                 { after: 1_000, set: { Status: { Code: "deleted", Message: `Deleted by ${scope.account}` } } },
                 { after: 2 * HOUR, fixed: true, set: null },
             ]);
             for (const { OwnerId, Region } of [row.RequesterVpcInfo, row.AccepterVpcInfo])
-                forgetTags(scope.at({ account: OwnerId, region: Region }), id);
+                deleteTagsOf(scope.at({ account: OwnerId, region: Region }), id);
             return { Return: true };
         },
     };
@@ -196,17 +175,48 @@ export const peeringActions = (scope: Scope) => {
 
 const FAILED = { Code: "failed", Message: "Failed due to incorrect VPC-ID, Account ID, or overlapping CIDR range" };
 
-/** Ends the connections of a VPC that goes. */
-export function endPeeringsOf(scope: Scope, vpcId: string): void {
-    for (const one of peeringsOf(scope)) {
-        const id = one.VpcPeeringConnectionId;
-        if (peerings.gone(one) || ![one.RequesterVpcInfo.VpcId, one.AccepterVpcInfo.VpcId].includes(vpcId)) continue;
+function refuseOverQuota(scope: Scope): void {
+    const outstanding = peerings
+        .in(scope)
+        .list()
+        .filter(
+            (peering) =>
+                peering.RequesterVpcInfo.OwnerId === scope.account &&
+                ["initiating-request", "pending-acceptance"].includes(peering.Status.Code),
+        );
+    if (outstanding.length >= scope.quota(OUTSTANDING_PEERINGS))
+        throw new AwsError(
+            "OutstandingVpcPeeringConnectionLimitExceeded",
+            "You've reached the limit on the number of VPC peering connection requests that you can create for the specified VPC.",
+        );
+}
+
+/** A valid request waits 7 days for its acceptance and is shown for 2 more days. An invalid one fails and is shown for 2 hours. */
+function scheduleRequest(scope: Scope, id: string, isValid: boolean, accepterAccount: string): void {
+    const pending = { Code: "pending-acceptance", Message: `Pending Acceptance by ${accepterAccount}` };
+    const valid = [
+        { after: 1_000, set: { Status: pending } },
+        { after: 7 * DAY, fixed: true, set: { Status: { Code: "expired", Message: "Expired" } } },
+        { after: 9 * DAY, fixed: true, set: null },
+    ];
+    const invalid = [
+        { after: 1_000, set: { Status: FAILED, ExpirationTime: null } },
+        { after: 2 * HOUR, fixed: true, set: null },
+    ];
+    scope.schedule(peerings, id, isValid ? valid : invalid);
+}
+
+/** Deletes the connections of a VPC that is being deleted. */
+export function deletePeeringsOf(scope: Scope, vpcId: string): void {
+    for (const peering of peeringsOf(scope)) {
+        const id = peering.VpcPeeringConnectionId;
+        if (peerings.gone(peering) || ![peering.RequesterVpcInfo.VpcId, peering.AccepterVpcInfo.VpcId].includes(vpcId)) continue;
         peerings.in(scope).update(id, { Status: { Code: "deleted", Message: `Deleted by ${scope.account}` } });
-        scope.later(peerings, id, [{ after: 2 * HOUR, fixed: true, set: null }]);
+        scope.schedule(peerings, id, [{ after: 2 * HOUR, fixed: true, set: null }]);
     }
 }
 
-/** A VPC of the scope as one side of a connection. */
+/** One side of a connection: a VPC of the scope, or undefined if it does not exist. */
 function sideOf(scope: Scope, VpcId: string): PeeringSide | undefined {
     const vpc = vpcs.in(scope).get(VpcId);
     return (
@@ -215,7 +225,7 @@ function sideOf(scope: Scope, VpcId: string): PeeringSide | undefined {
             VpcId,
             Region: scope.region,
             CidrBlock: vpc.CidrBlock,
-            CidrBlockSet: blocksOf(vpc).map((CidrBlock) => ({ CidrBlock })),
+            CidrBlockSet: cidrBlocksOf(vpc).map((CidrBlock) => ({ CidrBlock })),
         }
     );
 }
@@ -224,8 +234,8 @@ function overlapping(a: PeeringSide, b: PeeringSide): boolean {
     return (a.CidrBlockSet ?? []).some((x) => (b.CidrBlockSet ?? []).some((y) => overlap(x.CidrBlock, y.CidrBlock)));
 }
 
-/** Whether a connection was asked for by the one and of the other. */
-function sameWay({ RequesterVpcInfo, AccepterVpcInfo }: Readonly<Peering>, requester: PeeringSide, accepter: PeeringSide): boolean {
+/** Whether a connection is from this requester to this accepter. */
+function isBetween({ RequesterVpcInfo, AccepterVpcInfo }: Readonly<Peering>, requester: PeeringSide, accepter: PeeringSide): boolean {
     return RequesterVpcInfo.VpcId === requester.VpcId && AccepterVpcInfo.VpcId === accepter.VpcId;
 }
 
@@ -239,7 +249,7 @@ function mustBeAccepter(scope: Scope, { AccepterVpcInfo, VpcPeeringConnectionId 
         );
 }
 
-function badTransition({ VpcPeeringConnectionId, Status }: Readonly<Peering>, to: string): AwsError {
+function invalidTransition({ VpcPeeringConnectionId, Status }: Readonly<Peering>, to: string): AwsError {
     return new AwsError(
         "InvalidStateTransition",
         `Invalid state transition for ${VpcPeeringConnectionId}, attempted to transition from ${Status.Code} to ${to}`,

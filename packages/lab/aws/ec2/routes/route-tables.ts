@@ -2,15 +2,14 @@ import { AwsError } from "../../error.ts";
 import { type Filter, filtered } from "../../filters.ts";
 import type { Quota, Scope } from "../../scope.ts";
 import { dependencies, missing } from "../errors.ts";
-import { type RouteTable, routeTables, shown, subnets, type Vpc, vpcs } from "../tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
-import { blocksOf } from "../vpc.ts";
+import { cidrBlocksOf, type RouteTable, routeTables, shown, subnets, type Vpc, vpcs } from "../tables.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
 import { routeState } from "./routes.ts";
 
 export const ROUTE_TABLES_PER_VPC: Quota = { code: "L-589F43AA", default: 200 };
 
-/** The table that each VPC has from the start: subnets that have no other use it. */
-export function makeMainTable(scope: Scope, vpc: Readonly<Vpc>): void {
+/** Creates the main table of a VPC, which subnets without an association use. */
+export function createMainTable(scope: Scope, vpc: Readonly<Vpc>): void {
     const { RouteTableId } = putTable(scope, vpc);
     routeTables.in(scope).update(RouteTableId, {
         Associations: [
@@ -19,7 +18,7 @@ export function makeMainTable(scope: Scope, vpc: Readonly<Vpc>): void {
     });
 }
 
-/** The table that a subnet uses. */
+/** The route table that a subnet uses. */
 export function tableOf(scope: Scope, subnet: { SubnetId: string; VpcId: string }): Readonly<RouteTable> | undefined {
     const tables = routeTables
         .in(scope)
@@ -39,7 +38,7 @@ function putTable(scope: Scope, vpc: Readonly<Vpc>): Readonly<RouteTable> {
         OwnerId: scope.account,
         PropagatingVgws: [],
         Associations: [],
-        Routes: blocksOf(vpc).map((DestinationCidrBlock) => ({
+        Routes: cidrBlocksOf(vpc).map((DestinationCidrBlock) => ({
             DestinationCidrBlock,
             GatewayId: "local",
             Origin: "CreateRouteTable" as const,
@@ -47,7 +46,7 @@ function putTable(scope: Scope, vpc: Readonly<Vpc>): Readonly<RouteTable> {
     });
 }
 
-/** Route tables and what they are associated with; their routes are next door. */
+/** The actions on route tables and their associations; `routes.ts` has those on routes. */
 export const routeTableActions = (scope: Scope) => {
     const rows = routeTables.in(scope);
     const need = (id: string) => rows.need(id, () => missing("routeTable", id));
@@ -55,38 +54,39 @@ export const routeTableActions = (scope: Scope) => {
         const fields = shown(table, tagsOf(scope, table.RouteTableId));
         return { ...fields, Routes: table.Routes.map((route) => ({ ...route, State: routeState(scope, table, route) })) };
     };
-    const holder = (associationId: string) => {
+    const findAssociation = (associationId: string) => {
         for (const table of rows.list())
             for (const association of table.Associations)
                 if (association.RouteTableAssociationId === associationId) return { table, association };
         throw missing("association", associationId);
     };
-    const without = (table: Readonly<RouteTable>, associationId: string) =>
+    const removeAssociation = (table: Readonly<RouteTable>, associationId: string) =>
         rows.update(table.RouteTableId, {
-            Associations: table.Associations.filter((one) => one.RouteTableAssociationId !== associationId),
+            Associations: table.Associations.filter((association) => association.RouteTableAssociationId !== associationId),
         });
 
     return {
         createRouteTable: ({ VpcId, TagSpecifications }: { VpcId: string; TagSpecifications?: TagSpecification[] }) => {
             const vpc = vpcs.in(scope).need(VpcId, () => missing("vpc", VpcId));
-            if (rows.list().filter((one) => one.VpcId === VpcId).length >= scope.quota(ROUTE_TABLES_PER_VPC))
+            if (rows.list().filter((table) => table.VpcId === VpcId).length >= scope.quota(ROUTE_TABLES_PER_VPC))
                 throw new AwsError("RouteTableLimitExceeded", "The maximum number of route tables has been reached.");
-            const made = putTable(scope, vpc);
-            tagNew(scope, "route-table", made.RouteTableId, TagSpecifications);
-            return { RouteTable: show(made) };
+            const created = putTable(scope, vpc);
+            tagNew(scope, "route-table", created.RouteTableId, TagSpecifications);
+            return { RouteTable: show(created) };
         },
 
         describeRouteTables: ({ RouteTableIds, Filters }: { RouteTableIds?: string[]; Filters?: Filter[] } = {}) => ({
             RouteTables: filtered((RouteTableIds?.map(need) ?? rows.list()).map(show), Filters, {
-                "route-table-id": (one) => one.RouteTableId,
-                "vpc-id": (one) => one.VpcId,
+                "route-table-id": (table) => table.RouteTableId,
+                "vpc-id": (table) => table.VpcId,
                 "association.main": ({ Associations }) => Associations.map(({ Main }) => String(Main)),
                 "association.subnet-id": ({ Associations }) => Associations.map(({ SubnetId }) => SubnetId),
-                "association.route-table-association-id": ({ Associations }) => Associations.map((one) => one.RouteTableAssociationId),
-                "association.route-table-id": ({ Associations }) => Associations.map((one) => one.RouteTableId),
-                "route.destination-cidr-block": ({ Routes }) => Routes.map((one) => one.DestinationCidrBlock),
-                "route.vpc-peering-connection-id": ({ Routes }) => Routes.map((one) => one.VpcPeeringConnectionId),
-                "route.transit-gateway-id": ({ Routes }) => Routes.map((one) => one.TransitGatewayId),
+                "association.route-table-association-id": ({ Associations }) =>
+                    Associations.map((association) => association.RouteTableAssociationId),
+                "association.route-table-id": ({ Associations }) => Associations.map((association) => association.RouteTableId),
+                "route.destination-cidr-block": ({ Routes }) => Routes.map((route) => route.DestinationCidrBlock),
+                "route.vpc-peering-connection-id": ({ Routes }) => Routes.map((route) => route.VpcPeeringConnectionId),
+                "route.transit-gateway-id": ({ Routes }) => Routes.map((route) => route.TransitGatewayId),
             }),
         }),
 
@@ -98,7 +98,7 @@ export const routeTableActions = (scope: Scope) => {
                     "InvalidParameterValue",
                     `Route table ${RouteTableId} and subnet ${SubnetId} belong to different networks`,
                 );
-            if (rows.list().some(({ Associations }) => Associations.some((one) => one.SubnetId === SubnetId)))
+            if (rows.list().some(({ Associations }) => Associations.some((association) => association.SubnetId === SubnetId)))
                 throw new AwsError(
                     "Resource.AlreadyAssociated",
                     `the specified association for route table ${RouteTableId} conflicts with an existing association`,
@@ -112,24 +112,24 @@ export const routeTableActions = (scope: Scope) => {
 
         replaceRouteTableAssociation: ({ AssociationId, RouteTableId }: { AssociationId: string; RouteTableId: string }) => {
             need(RouteTableId);
-            const { table, association } = holder(AssociationId);
-            without(table, AssociationId);
-            const made = { ...association, RouteTableId, RouteTableAssociationId: scope.id("rtbassoc") };
-            rows.update(RouteTableId, { Associations: [...need(RouteTableId).Associations, made] });
-            return { NewAssociationId: made.RouteTableAssociationId, AssociationState: made.AssociationState };
+            const { table, association } = findAssociation(AssociationId);
+            removeAssociation(table, AssociationId);
+            const created = { ...association, RouteTableId, RouteTableAssociationId: scope.id("rtbassoc") };
+            rows.update(RouteTableId, { Associations: [...need(RouteTableId).Associations, created] });
+            return { NewAssociationId: created.RouteTableAssociationId, AssociationState: created.AssociationState };
         },
 
         disassociateRouteTable: ({ AssociationId }: { AssociationId: string }) => {
-            const { table, association } = holder(AssociationId);
+            const { table, association } = findAssociation(AssociationId);
             if (association.Main)
                 throw new AwsError("InvalidParameterValue", `cannot disassociate the main route table association ${AssociationId}`);
-            without(table, AssociationId);
+            removeAssociation(table, AssociationId);
         },
 
         deleteRouteTable: ({ RouteTableId }: { RouteTableId: string }) => {
             if (need(RouteTableId).Associations.length > 0) throw dependencies("routeTable", RouteTableId);
             rows.delete(RouteTableId);
-            forgetTags(scope, RouteTableId);
+            deleteTagsOf(scope, RouteTableId);
         },
     };
 };

@@ -3,20 +3,29 @@ import { parseCidr } from "../../cidr.ts";
 import { AwsError } from "../../error.ts";
 import type { Quota, Scope } from "../../scope.ts";
 import { invalidCidr, invalidValue, missing, required } from "../errors.ts";
-import { peerings, peeringsOf } from "../peering/peering-tables.ts";
-import { interfaces, internetGateways, natGateways, type Route, type RouteTable, type RouteTarget, routeTables, vpcs } from "../tables.ts";
+import { peerings, peeringsOf } from "../peering/tables.ts";
+import {
+    cidrBlocksOf,
+    interfaces,
+    internetGateways,
+    natGateways,
+    type Route,
+    type RouteTable,
+    type RouteTarget,
+    routeTables,
+    vpcs,
+} from "../tables.ts";
 import { attachmentOf } from "../transit/tables.ts";
-import { blocksOf } from "../vpc.ts";
 
 export const ROUTES_PER_TABLE: Quota = { code: "L-93826ACB", default: 500, max: 1000 };
 
-export interface RouteRequest extends RouteTarget {
+interface RouteRequest extends RouteTarget {
     RouteTableId: string;
     DestinationCidrBlock?: string;
     DryRun?: boolean;
 }
 
-/** Whether what a route leads to takes packets: decided at each look, since AWS changes it when the target changes. */
+/** Whether the target of a route can take packets. Computed on every call, since AWS updates it when the target changes. */
 export function routeState(scope: Scope, { VpcId }: Readonly<RouteTable>, route: Readonly<Route>): "active" | "blackhole" {
     const { GatewayId, NatGatewayId, VpcPeeringConnectionId, TransitGatewayId, NetworkInterfaceId } = route;
     const works =
@@ -25,7 +34,7 @@ export function routeState(scope: Scope, { VpcId }: Readonly<RouteTable>, route:
             internetGateways
                 .in(scope)
                 .get(GatewayId)
-                ?.Attachments.some((one) => one.VpcId === VpcId)) ||
+                ?.Attachments.some((attachment) => attachment.VpcId === VpcId)) ||
         (NatGatewayId && ["pending", "available"].includes(natGateways.in(scope).get(NatGatewayId)?.State ?? "")) ||
         (VpcPeeringConnectionId && peerings.in(scope).get(VpcPeeringConnectionId)?.Status.Code === "active") ||
         (TransitGatewayId && attachmentOf(scope, TransitGatewayId, VpcId)?.State === "available") ||
@@ -33,7 +42,7 @@ export function routeState(scope: Scope, { VpcId }: Readonly<RouteTable>, route:
     return works ? "active" : "blackhole";
 }
 
-/** Routes of route tables. */
+/** The actions on routes. */
 export const routeActions = (scope: Scope) => {
     const rows = routeTables.in(scope);
     const need = (id: string) => rows.need(id, () => missing("routeTable", id));
@@ -42,9 +51,9 @@ export const routeActions = (scope: Scope) => {
         createRoute: (request: RouteRequest) => {
             const table = need(request.RouteTableId);
             const destination = destinationOf(request);
-            if (table.Routes.some((one) => one.DestinationCidrBlock === destination && one.Origin === "CreateRoute"))
+            if (table.Routes.some((route) => route.DestinationCidrBlock === destination && route.Origin === "CreateRoute"))
                 throw new AwsError("RouteAlreadyExists", `The route identified by ${destination} already exists.`);
-            refuseLocal(scope, table, destination);
+            refuseLocalDestination(scope, table, destination);
             const target = targetOf(scope, table, request);
             if (table.Routes.length >= scope.quota(ROUTES_PER_TABLE))
                 throw new AwsError("RouteLimitExceeded", "The maximum number of routes has been reached.");
@@ -57,12 +66,14 @@ export const routeActions = (scope: Scope) => {
         replaceRoute: (request: RouteRequest) => {
             const table = need(request.RouteTableId);
             const destination = destinationOf(request);
-            if (!table.Routes.some((one) => one.DestinationCidrBlock === destination && one.Origin === "CreateRoute"))
+            if (!table.Routes.some((route) => route.DestinationCidrBlock === destination && route.Origin === "CreateRoute"))
                 throw invalidValue(`There is no route defined for '${destination}' in the route table. Use CreateRoute instead.`);
             const target = targetOf(scope, table, request);
             rows.update(table.RouteTableId, {
-                Routes: table.Routes.map((one) =>
-                    one.DestinationCidrBlock === destination ? { DestinationCidrBlock: destination, ...target, Origin: one.Origin } : one,
+                Routes: table.Routes.map((route) =>
+                    route.DestinationCidrBlock === destination
+                        ? { DestinationCidrBlock: destination, ...target, Origin: route.Origin }
+                        : route,
                 ),
             });
         },
@@ -70,7 +81,7 @@ export const routeActions = (scope: Scope) => {
         deleteRoute: (request: { RouteTableId: string; DestinationCidrBlock?: string }) => {
             const table = need(request.RouteTableId);
             const destination = destinationOf(request);
-            const route = table.Routes.find((one) => one.DestinationCidrBlock === destination);
+            const route = table.Routes.find((candidate) => candidate.DestinationCidrBlock === destination);
             if (!route)
                 throw new AwsError(
                     "InvalidRoute.NotFound",
@@ -78,7 +89,7 @@ export const routeActions = (scope: Scope) => {
                 );
             if (route.Origin === "CreateRouteTable")
                 throw invalidValue(`cannot remove local route ${destination} in route table ${table.RouteTableId}`);
-            rows.update(table.RouteTableId, { Routes: table.Routes.filter((one) => one !== route) });
+            rows.update(table.RouteTableId, { Routes: table.Routes.filter((other) => other !== route) });
         },
     };
 };
@@ -89,15 +100,19 @@ function destinationOf({ DestinationCidrBlock }: { DestinationCidrBlock?: string
     return destination;
 }
 
-function refuseLocal(scope: Scope, { VpcId }: Readonly<RouteTable>, destination: string): void {
+function refuseLocalDestination(scope: Scope, { VpcId }: Readonly<RouteTable>, destination: string): void {
     const vpc = vpcs.in(scope).get(VpcId);
-    if (vpc && blocksOf(vpc).some((block) => contains(block, destination)))
+    if (vpc && cidrBlocksOf(vpc).some((block) => contains(block, destination)))
         throw invalidValue(
             `The destination CIDR block ${destination} is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance.`,
         );
 }
 
-/** The one target of a request, if it belongs to the table's VPC. */
+/**
+ * Returns the target of a request.
+ *
+ * @throws AwsError unless there is exactly one and it belongs to the table's VPC
+ */
 function targetOf(scope: Scope, { RouteTableId, VpcId }: Readonly<RouteTable>, request: RouteRequest): RouteTarget {
     const { GatewayId, NatGatewayId, VpcPeeringConnectionId, TransitGatewayId, NetworkInterfaceId } = request;
     const given = Object.entries({ GatewayId, NatGatewayId, VpcPeeringConnectionId, TransitGatewayId, NetworkInterfaceId }).filter(
@@ -115,7 +130,7 @@ function targetOf(scope: Scope, { RouteTableId, VpcId }: Readonly<RouteTable>, r
 
     if (GatewayId) {
         const gateway = internetGateways.in(scope).need(GatewayId, () => missing("gateway", GatewayId));
-        if (!gateway.Attachments.some((one) => one.VpcId === VpcId)) throw foreign("network gateway", GatewayId);
+        if (!gateway.Attachments.some((attachment) => attachment.VpcId === VpcId)) throw foreign("network gateway", GatewayId);
     }
     if (NatGatewayId) {
         const nat = natGateways.in(scope).get(NatGatewayId);
@@ -124,12 +139,12 @@ function targetOf(scope: Scope, { RouteTableId, VpcId }: Readonly<RouteTable>, r
         if (nat.VpcId !== VpcId) throw foreign("nat gateway", NatGatewayId);
     }
     if (VpcPeeringConnectionId) {
-        const peering = peeringsOf(scope).find((one) => one.VpcPeeringConnectionId === VpcPeeringConnectionId);
+        const peering = peeringsOf(scope).find((candidate) => candidate.VpcPeeringConnectionId === VpcPeeringConnectionId);
         if (!peering || peerings.gone(peering)) throw missing("peering", VpcPeeringConnectionId);
         if (![peering.RequesterVpcInfo.VpcId, peering.AccepterVpcInfo.VpcId].includes(VpcId))
             throw foreign("vpc peering connection", VpcPeeringConnectionId);
     }
-    // AWS calls a gateway that the VPC is not attached to unknown, even where the caller owns it.
+    // If the VPC is not attached to a transit gateway, AWS reports that the gateway does not exist, even to its owner.
     if (TransitGatewayId && attachmentOf(scope, TransitGatewayId, VpcId)?.State !== "available")
         throw new AwsError("InvalidTransitGatewayID.NotFound", `The transitGateway ID '${TransitGatewayId}' does not exist.`);
     if (NetworkInterfaceId) {

@@ -2,21 +2,22 @@ import { AwsError } from "../../error.ts";
 import { type Filter, filtered } from "../../filters.ts";
 import type { Scope } from "../../scope.ts";
 import { missing } from "../errors.ts";
-import { makeInterface } from "../interfaces.ts";
+import { createInterface } from "../interfaces.ts";
 import { interfaces, shown, subnets, vpcs } from "../tables.ts";
 import { type TagSpecification, tagNew, tagsOf } from "../tags.ts";
-import { joinDefaults, leaveTables } from "./routes.ts";
-import { invalidState, transitGateways, usableGateway, type VpcAttachment, vpcAttachments } from "./tables.ts";
+import { addToDefaultTables, removeFromTables } from "./routes.ts";
+import { FORGET_DELETED, invalidState, transitGateways, usableGateway, type VpcAttachment, vpcAttachments } from "./tables.ts";
 
-const FORGOTTEN = { after: 3_600_000, fixed: true, set: null };
-
-/** Attachments of VPCs to transit gateways. */
+/** The actions on attachments of VPCs to transit gateways. */
 export const vpcAttachmentActions = (scope: Scope) => {
     const rows = vpcAttachments.in(scope);
     const isOwner = (row: Readonly<VpcAttachment>) => transitGateways.in(scope).get(row.TransitGatewayId)?.OwnerId === scope.account;
-    const seen = () => rows.list().filter((one) => one.region === scope.region && (one.VpcOwnerId === scope.account || isOwner(one)));
+    const visible = () =>
+        rows
+            .list()
+            .filter((attachment) => attachment.region === scope.region && (attachment.VpcOwnerId === scope.account || isOwner(attachment)));
     const need = (id: string) => {
-        const row = seen().find((one) => one.TransitGatewayAttachmentId === id);
+        const row = visible().find((attachment) => attachment.TransitGatewayAttachmentId === id);
         if (!row) throw missing("transitGatewayAttachment", id);
         return row;
     };
@@ -33,20 +34,29 @@ export const vpcAttachmentActions = (scope: Scope) => {
             const { TransitGatewayId, VpcId, SubnetIds } = request;
             const gateway = usableGateway(scope, TransitGatewayId);
             vpcs.in(scope).need(VpcId, () => missing("vpc", VpcId));
-            const places = SubnetIds.map((id) => subnets.in(scope).need(id, () => missing("subnet", id)));
-            const stranger = places.find((one) => one.VpcId !== VpcId);
-            if (stranger) throw missing("subnet", stranger.SubnetId);
-            if (new Set(places.map(({ AvailabilityZone }) => AvailabilityZone)).size < places.length)
+            const attachedSubnets = SubnetIds.map((id) => subnets.in(scope).need(id, () => missing("subnet", id)));
+            const foreign = attachedSubnets.find((subnet) => subnet.VpcId !== VpcId);
+            if (foreign) throw missing("subnet", foreign.SubnetId);
+            if (new Set(attachedSubnets.map(({ AvailabilityZone }) => AvailabilityZone)).size < attachedSubnets.length)
                 throw new AwsError("DuplicateSubnetsInSameZone", "Duplicate Subnets for same AZ");
-            if (rows.list().some((one) => one.TransitGatewayId === TransitGatewayId && one.VpcId === VpcId && !vpcAttachments.gone(one)))
+            if (
+                rows
+                    .list()
+                    .some(
+                        (attachment) =>
+                            attachment.TransitGatewayId === TransitGatewayId &&
+                            attachment.VpcId === VpcId &&
+                            !vpcAttachments.gone(attachment),
+                    )
+            )
                 throw new AwsError(
                     "DuplicateTransitGatewayAttachment",
                     `${TransitGatewayId} has non-deleted Transit Gateway Attachments with same VPC ID.`,
                 );
             const id = scope.id("tgw-attach");
-            const interfaceIds = SubnetIds.map((SubnetId) => makeTransitInterface(scope, SubnetId, id));
+            const interfaceIds = SubnetIds.map((SubnetId) => createTransitInterface(scope, SubnetId, id));
             const accepted = gateway.OwnerId === scope.account || gateway.Options.AutoAcceptSharedAttachments === "enable";
-            const made = rows.put(id, {
+            const created = rows.put(id, {
                 TransitGatewayAttachmentId: id,
                 TransitGatewayId,
                 VpcId,
@@ -65,8 +75,8 @@ export const vpcAttachmentActions = (scope: Scope) => {
                 interfaceIds,
             });
             tagNew(scope, "transit-gateway-attachment", id, request.TagSpecifications);
-            if (accepted) activate(scope, made);
-            return { TransitGatewayVpcAttachment: show(made) };
+            if (accepted) activate(scope, created);
+            return { TransitGatewayVpcAttachment: show(created) };
         },
 
         acceptTransitGatewayVpcAttachment: ({ TransitGatewayAttachmentId: id }: { TransitGatewayAttachmentId: string }) => {
@@ -78,12 +88,16 @@ export const vpcAttachmentActions = (scope: Scope) => {
         },
 
         describeTransitGatewayVpcAttachments: (request: { TransitGatewayAttachmentIds?: string[]; Filters?: Filter[] } = {}) => ({
-            TransitGatewayVpcAttachments: filtered((request.TransitGatewayAttachmentIds?.map(need) ?? seen()).map(show), request.Filters, {
-                "transit-gateway-attachment-id": (one) => one.TransitGatewayAttachmentId,
-                "transit-gateway-id": (one) => one.TransitGatewayId,
-                "vpc-id": (one) => one.VpcId,
-                state: (one) => one.State,
-            }),
+            TransitGatewayVpcAttachments: filtered(
+                (request.TransitGatewayAttachmentIds?.map(need) ?? visible()).map(show),
+                request.Filters,
+                {
+                    "transit-gateway-attachment-id": (attachment) => attachment.TransitGatewayAttachmentId,
+                    "transit-gateway-id": (attachment) => attachment.TransitGatewayId,
+                    "vpc-id": (attachment) => attachment.VpcId,
+                    state: (attachment) => attachment.State,
+                },
+            ),
         }),
 
         modifyTransitGatewayVpcAttachment: (request: {
@@ -95,39 +109,39 @@ export const vpcAttachmentActions = (scope: Scope) => {
             const { TransitGatewayAttachmentId: id, AddSubnetIds = [], RemoveSubnetIds = [] } = request;
             const row = need(id);
             if (row.State !== "available") throw invalidState(id);
-            const gone = row.interfaceIds.filter((eni) => RemoveSubnetIds.includes(interfaces.in(scope).get(eni)?.SubnetId ?? ""));
-            for (const eni of gone) interfaces.in(scope).delete(eni);
+            const removed = row.interfaceIds.filter((eni) => RemoveSubnetIds.includes(interfaces.in(scope).get(eni)?.SubnetId ?? ""));
+            for (const eni of removed) interfaces.in(scope).delete(eni);
             const changed = rows.update(id, {
-                SubnetIds: [...row.SubnetIds.filter((one) => !RemoveSubnetIds.includes(one)), ...AddSubnetIds],
+                SubnetIds: [...row.SubnetIds.filter((subnetId) => !RemoveSubnetIds.includes(subnetId)), ...AddSubnetIds],
                 interfaceIds: [
-                    ...row.interfaceIds.filter((one) => !gone.includes(one)),
-                    ...AddSubnetIds.map((subnet) => makeTransitInterface(scope, subnet, id)),
+                    ...row.interfaceIds.filter((eni) => !removed.includes(eni)),
+                    ...AddSubnetIds.map((subnet) => createTransitInterface(scope, subnet, id)),
                 ],
                 Options: { ...row.Options, ...request.Options },
             });
             return { TransitGatewayVpcAttachment: show(changed) };
         },
 
-        /** Its interfaces stay in the subnets until it is gone. */
+        /** The interfaces stay in the subnets until the attachment is deleted. */
         deleteTransitGatewayVpcAttachment: ({ TransitGatewayAttachmentId: id }: { TransitGatewayAttachmentId: string }) => {
             const row = need(id);
             if (!["available", "pendingAcceptance"].includes(row.State)) throw invalidState(id);
-            leaveTables(scope, id);
-            scope.later(vpcAttachments, id, [{ after: 60_000, set: { State: "deleted" } }, FORGOTTEN]);
-            const there = scope.at({ account: row.VpcOwnerId, region: row.region });
-            for (const eni of row.interfaceIds) there.later(interfaces, eni, [{ after: 60_000, set: null }]);
+            removeFromTables(scope, id);
+            scope.schedule(vpcAttachments, id, [{ after: 60_000, set: { State: "deleted" } }, FORGET_DELETED]);
+            const owner = scope.at({ account: row.VpcOwnerId, region: row.region });
+            for (const eni of row.interfaceIds) owner.schedule(interfaces, eni, [{ after: 60_000, set: null }]);
             return { TransitGatewayVpcAttachment: show(rows.update(id, { State: "deleting" })) };
         },
     };
 };
 
-function makeTransitInterface(scope: Scope, SubnetId: string, attachmentId: string): string {
+function createTransitInterface(scope: Scope, SubnetId: string, attachmentId: string): string {
     const Description = `Network Interface for Transit Gateway Attachment ${attachmentId}`;
-    return makeInterface(scope, { SubnetId, Description, InterfaceType: "transit_gateway", RequesterId: "amazon-transit-gateway" })
+    return createInterface(scope, { SubnetId, Description, InterfaceType: "transit_gateway", RequesterId: "amazon-transit-gateway" })
         .NetworkInterfaceId;
 }
 
 function activate(scope: Scope, { TransitGatewayAttachmentId: id, TransitGatewayId }: Readonly<VpcAttachment>): void {
-    joinDefaults(scope, id, TransitGatewayId, true);
-    scope.later(vpcAttachments, id, [{ after: 60_000, set: { State: "available" } }]);
+    addToDefaultTables(scope, id, TransitGatewayId, true);
+    scope.schedule(vpcAttachments, id, [{ after: 60_000, set: { State: "available" } }]);
 }

@@ -4,19 +4,18 @@ import type { Scope } from "../../scope.ts";
 import { missing } from "../errors.ts";
 import { shown } from "../tables.ts";
 import { type TagSpecification, tagNew, tagsOf } from "../tags.ts";
-import { joinDefaults, leaveTables } from "./routes.ts";
-import { invalidState, type PeeringAttachment, peeringAttachments, transitGateways, usableGateway } from "./tables.ts";
+import { addToDefaultTables, removeFromTables } from "./routes.ts";
+import { FORGET_DELETED, invalidState, type PeeringAttachment, peeringAttachments, transitGateways, usableGateway } from "./tables.ts";
 
-const FORGOTTEN = { after: 3_600_000, fixed: true, set: null };
 const status = (Code: string) => ({ Code, Message: Code });
 
-/** Peerings of transit gateways. */
+/** The actions on peerings of transit gateways. */
 export const transitPeeringActions = (scope: Scope) => {
     const rows = peeringAttachments.in(scope);
     const isHere = (side: { OwnerId: string; Region: string }) => side.OwnerId === scope.account && side.Region === scope.region;
-    const seen = () => rows.list().filter((one) => isHere(one.RequesterTgwInfo) || isHere(one.AccepterTgwInfo));
+    const visible = () => rows.list().filter((attachment) => isHere(attachment.RequesterTgwInfo) || isHere(attachment.AccepterTgwInfo));
     const need = (id: string) => {
-        const row = seen().find((one) => one.TransitGatewayAttachmentId === id);
+        const row = visible().find((attachment) => attachment.TransitGatewayAttachmentId === id);
         if (!row) throw missing("transitGatewayAttachment", id);
         return row;
     };
@@ -38,9 +37,9 @@ export const transitPeeringActions = (scope: Scope) => {
             const same = rows
                 .list()
                 .some(
-                    (one) =>
-                        !peeringAttachments.gone(one) &&
-                        [one.RequesterTgwInfo, one.AccepterTgwInfo].every((side) => ends.includes(side.TransitGatewayId)),
+                    (attachment) =>
+                        !peeringAttachments.gone(attachment) &&
+                        [attachment.RequesterTgwInfo, attachment.AccepterTgwInfo].every((side) => ends.includes(side.TransitGatewayId)),
                 );
             if (same)
                 throw new AwsError(
@@ -48,7 +47,7 @@ export const transitPeeringActions = (scope: Scope) => {
                     `${request.TransitGatewayId} has non-deleted Transit Gateway Peering Attachments with ${request.PeerTransitGatewayId}.`,
                 );
             const id = scope.id("tgw-attach");
-            const made = rows.put(id, {
+            const created = rows.put(id, {
                 TransitGatewayAttachmentId: id,
                 RequesterTgwInfo: { TransitGatewayId: request.TransitGatewayId, OwnerId: scope.account, Region: scope.region },
                 AccepterTgwInfo: {
@@ -60,11 +59,11 @@ export const transitPeeringActions = (scope: Scope) => {
                 Status: status("initiatingRequest"),
                 CreationTime: scope.now.toISOString(),
             });
-            scope.later(peeringAttachments, id, [
+            scope.schedule(peeringAttachments, id, [
                 { after: 10_000, set: { State: "pendingAcceptance", Status: status("pendingAcceptance") } },
             ]);
             tagNew(scope, "transit-gateway-attachment", id, request.TagSpecifications);
-            return { TransitGatewayPeeringAttachment: show(made) };
+            return { TransitGatewayPeeringAttachment: show(created) };
         },
 
         acceptTransitGatewayPeeringAttachment: ({ TransitGatewayAttachmentId: id }: { TransitGatewayAttachmentId: string }) => {
@@ -72,31 +71,34 @@ export const transitPeeringActions = (scope: Scope) => {
             if (!isHere(row.AccepterTgwInfo))
                 throw new AwsError("InvalidParameterValue", `Cannot accept ${id} as the source of the peering request.`);
             if (row.State !== "pendingAcceptance") throw invalidState(id);
-            for (const side of [row.RequesterTgwInfo, row.AccepterTgwInfo]) joinDefaults(scope, id, side.TransitGatewayId, false);
-            scope.later(peeringAttachments, id, [{ after: 60_000, set: { State: "available", Status: status("available") } }]);
+            for (const side of [row.RequesterTgwInfo, row.AccepterTgwInfo]) addToDefaultTables(scope, id, side.TransitGatewayId, false);
+            scope.schedule(peeringAttachments, id, [{ after: 60_000, set: { State: "available", Status: status("available") } }]);
             return { TransitGatewayPeeringAttachment: show(rows.update(id, { State: "pending", Status: status("pending") })) };
         },
 
         describeTransitGatewayPeeringAttachments: (request: { TransitGatewayAttachmentIds?: string[]; Filters?: Filter[] } = {}) => ({
             TransitGatewayPeeringAttachments: filtered(
-                (request.TransitGatewayAttachmentIds?.map(need) ?? seen()).map(show),
+                (request.TransitGatewayAttachmentIds?.map(need) ?? visible()).map(show),
                 request.Filters,
                 {
-                    "transit-gateway-attachment-id": (one) => one.TransitGatewayAttachmentId,
+                    "transit-gateway-attachment-id": (attachment) => attachment.TransitGatewayAttachmentId,
                     "local-owner-id": () => scope.account,
                     "transit-gateway-id": ({ RequesterTgwInfo, AccepterTgwInfo }) => [
                         RequesterTgwInfo.TransitGatewayId,
                         AccepterTgwInfo.TransitGatewayId,
                     ],
-                    state: (one) => one.State,
+                    state: (attachment) => attachment.State,
                 },
             ),
         }),
 
         deleteTransitGatewayPeeringAttachment: ({ TransitGatewayAttachmentId: id }: { TransitGatewayAttachmentId: string }) => {
             if (!["available", "pendingAcceptance", "initiatingRequest"].includes(need(id).State)) throw invalidState(id);
-            leaveTables(scope, id);
-            scope.later(peeringAttachments, id, [{ after: 60_000, set: { State: "deleted", Status: status("deleted") } }, FORGOTTEN]);
+            removeFromTables(scope, id);
+            scope.schedule(peeringAttachments, id, [
+                { after: 60_000, set: { State: "deleted", Status: status("deleted") } },
+                FORGET_DELETED,
+            ]);
             return { TransitGatewayPeeringAttachment: show(rows.update(id, { State: "deleting", Status: status("deleting") })) };
         },
     };

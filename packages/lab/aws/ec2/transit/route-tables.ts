@@ -1,48 +1,16 @@
-import { parseCidr } from "../../cidr.ts";
 import { AwsError } from "../../error.ts";
 import { type Filter, filtered } from "../../filters.ts";
 import type { Scope } from "../../scope.ts";
-import { invalidCidr, missing } from "../errors.ts";
+import { missing } from "../errors.ts";
 import { shown } from "../tables.ts";
-import { forgetTags, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
-import { makeTransitTable, transitRoutes } from "./routes.ts";
-import {
-    invalidState,
-    peeringAttachments,
-    type TransitRouteTable,
-    transitGateways,
-    transitRouteTables,
-    usableGateway,
-    vpcAttachments,
-} from "./tables.ts";
+import { deleteTagsOf, type TagSpecification, tagNew, tagsOf } from "../tags.ts";
+import { createTransitTable, needAvailableAttachment, needTransitTable, transitTablesOf } from "./routes.ts";
+import { type TransitRouteTable, transitRouteTables, usableGateway } from "./tables.ts";
 
-/** Route tables of transit gateways, and their routes. */
+/** The actions on route tables of transit gateways, their associations and propagations. */
 export const transitRouteTableActions = (scope: Scope) => {
     const rows = transitRouteTables.in(scope);
-    const seen = () =>
-        rows.list().filter(({ TransitGatewayId }) => {
-            const gateway = transitGateways.in(scope).get(TransitGatewayId);
-            return gateway?.OwnerId === scope.account && gateway.region === scope.region;
-        });
-    const need = (id: string) => {
-        const row = seen().find((one) => one.TransitGatewayRouteTableId === id);
-        if (!row) throw missing("transitGatewayRouteTable", id);
-        return row;
-    };
     const show = (row: Readonly<TransitRouteTable>) => shown(row, tagsOf(scope, row.TransitGatewayRouteTableId));
-    /** An attachment of the table's gateway that can carry packets. */
-    const usable = (table: Readonly<TransitRouteTable>, id: string) => {
-        const vpc = vpcAttachments.in(scope).get(id);
-        const link = peeringAttachments.in(scope).get(id);
-        const gateways = [vpc?.TransitGatewayId, link?.RequesterTgwInfo.TransitGatewayId, link?.AccepterTgwInfo.TransitGatewayId];
-        const found = vpc ?? link;
-        if (!found || !gateways.includes(table.TransitGatewayId)) throw missing("transitGatewayAttachment", id);
-        if (found.State !== "available") throw invalidState(id);
-        return {
-            ResourceId: vpc?.VpcId ?? gateways.find((one) => one !== undefined && one !== table.TransitGatewayId) ?? "",
-            ResourceType: vpc ? "vpc" : "peering",
-        };
-    };
     interface Pair {
         TransitGatewayRouteTableId: string;
         TransitGatewayAttachmentId: string;
@@ -51,33 +19,41 @@ export const transitRouteTableActions = (scope: Scope) => {
     return {
         createTransitGatewayRouteTable: (request: { TransitGatewayId: string; TagSpecifications?: TagSpecification[] }) => {
             usableGateway(scope, request.TransitGatewayId);
-            const made = makeTransitTable(scope, request.TransitGatewayId);
-            tagNew(scope, "transit-gateway-route-table", made.TransitGatewayRouteTableId, request.TagSpecifications);
-            return { TransitGatewayRouteTable: show(made) };
+            const created = createTransitTable(scope, request.TransitGatewayId);
+            tagNew(scope, "transit-gateway-route-table", created.TransitGatewayRouteTableId, request.TagSpecifications);
+            return { TransitGatewayRouteTable: show(created) };
         },
 
         describeTransitGatewayRouteTables: (request: { TransitGatewayRouteTableIds?: string[]; Filters?: Filter[] } = {}) => ({
-            TransitGatewayRouteTables: filtered((request.TransitGatewayRouteTableIds?.map(need) ?? seen()).map(show), request.Filters, {
-                "transit-gateway-id": (one) => one.TransitGatewayId,
-                "transit-gateway-route-table-id": (one) => one.TransitGatewayRouteTableId,
-                "default-association-route-table": (one) => one.DefaultAssociationRouteTable,
-                state: (one) => one.State,
-            }),
+            TransitGatewayRouteTables: filtered(
+                (request.TransitGatewayRouteTableIds?.map((id) => needTransitTable(scope, id)) ?? transitTablesOf(scope)).map(show),
+                request.Filters,
+                {
+                    "transit-gateway-id": (table) => table.TransitGatewayId,
+                    "transit-gateway-route-table-id": (table) => table.TransitGatewayRouteTableId,
+                    "default-association-route-table": (table) => table.DefaultAssociationRouteTable,
+                    state: (table) => table.State,
+                },
+            ),
         }),
 
         deleteTransitGatewayRouteTable: ({ TransitGatewayRouteTableId: id }: { TransitGatewayRouteTableId: string }) => {
-            const table = need(id);
+            const table = needTransitTable(scope, id);
             if (table.associations.length > 0)
                 throw new AwsError("IncorrectState", `Cannot delete Transit Gateway Route Table ${id}: it has associated attachments`);
             rows.delete(id);
-            forgetTags(scope, id);
+            deleteTagsOf(scope, id);
             return { TransitGatewayRouteTable: show({ ...table, State: "deleting" }) };
         },
 
         associateTransitGatewayRouteTable: ({ TransitGatewayRouteTableId: id, TransitGatewayAttachmentId: attachment }: Pair) => {
-            const table = need(id);
-            const resource = usable(table, attachment);
-            if (seen().some((one) => one.TransitGatewayId === table.TransitGatewayId && one.associations.includes(attachment)))
+            const table = needTransitTable(scope, id);
+            const resource = needAvailableAttachment(scope, table, attachment);
+            if (
+                transitTablesOf(scope).some(
+                    (other) => other.TransitGatewayId === table.TransitGatewayId && other.associations.includes(attachment),
+                )
+            )
                 throw new AwsError(
                     "Resource.AlreadyAssociated",
                     `Transit Gateway Attachment ${attachment} is already associated to a route table.`,
@@ -89,19 +65,22 @@ export const transitRouteTableActions = (scope: Scope) => {
         },
 
         disassociateTransitGatewayRouteTable: ({ TransitGatewayRouteTableId: id, TransitGatewayAttachmentId: attachment }: Pair) => {
-            const table = need(id);
+            const table = needTransitTable(scope, id);
             if (!table.associations.includes(attachment)) throw missing("association", attachment);
-            rows.update(id, { associations: table.associations.filter((one) => one !== attachment) });
+            rows.update(id, { associations: table.associations.filter((associated) => associated !== attachment) });
             return { Association: { TransitGatewayRouteTableId: id, TransitGatewayAttachmentId: attachment, State: "disassociating" } };
         },
 
         getTransitGatewayRouteTableAssociations: ({ TransitGatewayRouteTableId: id }: { TransitGatewayRouteTableId: string }) => ({
-            Associations: need(id).associations.map((TransitGatewayAttachmentId) => ({ TransitGatewayAttachmentId, State: "associated" })),
+            Associations: needTransitTable(scope, id).associations.map((TransitGatewayAttachmentId) => ({
+                TransitGatewayAttachmentId,
+                State: "associated",
+            })),
         }),
 
         enableTransitGatewayRouteTablePropagation: ({ TransitGatewayRouteTableId: id, TransitGatewayAttachmentId: attachment }: Pair) => {
-            const table = need(id);
-            usable(table, attachment);
+            const table = needTransitTable(scope, id);
+            needAvailableAttachment(scope, table, attachment);
             if (table.propagations.includes(attachment))
                 throw new AwsError(
                     "TransitGatewayRouteTablePropagation.Duplicate",
@@ -112,63 +91,16 @@ export const transitRouteTableActions = (scope: Scope) => {
         },
 
         disableTransitGatewayRouteTablePropagation: ({ TransitGatewayRouteTableId: id, TransitGatewayAttachmentId: attachment }: Pair) => {
-            const table = need(id);
-            rows.update(id, { propagations: table.propagations.filter((one) => one !== attachment) });
+            const table = needTransitTable(scope, id);
+            rows.update(id, { propagations: table.propagations.filter((propagating) => propagating !== attachment) });
             return { Propagation: { TransitGatewayRouteTableId: id, TransitGatewayAttachmentId: attachment, State: "disabled" } };
         },
 
         getTransitGatewayRouteTablePropagations: ({ TransitGatewayRouteTableId: id }: { TransitGatewayRouteTableId: string }) => ({
-            TransitGatewayRouteTablePropagations: need(id).propagations.map((TransitGatewayAttachmentId) => ({
+            TransitGatewayRouteTablePropagations: needTransitTable(scope, id).propagations.map((TransitGatewayAttachmentId) => ({
                 TransitGatewayAttachmentId,
                 State: "enabled",
             })),
         }),
-
-        createTransitGatewayRoute: (request: {
-            TransitGatewayRouteTableId: string;
-            DestinationCidrBlock: string;
-            TransitGatewayAttachmentId?: string;
-            Blackhole?: boolean;
-        }) => {
-            const table = need(request.TransitGatewayRouteTableId);
-            const DestinationCidrBlock = parseCidr(request.DestinationCidrBlock);
-            if (!DestinationCidrBlock) throw invalidCidr(request.DestinationCidrBlock, "destinationCidrBlock");
-            if (table.routes.some((one) => one.DestinationCidrBlock === DestinationCidrBlock))
-                throw new AwsError(
-                    "RouteAlreadyExists",
-                    `Route ${DestinationCidrBlock} already exists in Transit Gateway Route Table ${table.TransitGatewayRouteTableId}`,
-                );
-            const attachmentId = request.Blackhole ? undefined : request.TransitGatewayAttachmentId;
-            if (!request.Blackhole) usable(table, attachmentId ?? "");
-            const changed = rows.update(table.TransitGatewayRouteTableId, {
-                routes: [...table.routes, { DestinationCidrBlock, attachmentId }],
-            });
-            return { Route: transitRoutes(scope, changed).find((one) => one.DestinationCidrBlock === DestinationCidrBlock) };
-        },
-
-        deleteTransitGatewayRoute: (request: { TransitGatewayRouteTableId: string; DestinationCidrBlock: string }) => {
-            const table = need(request.TransitGatewayRouteTableId);
-            const kept = table.routes.filter((one) => one.DestinationCidrBlock !== request.DestinationCidrBlock);
-            if (kept.length === table.routes.length)
-                throw new AwsError(
-                    "InvalidRoute.NotFound",
-                    `Static route ${request.DestinationCidrBlock} was not found in route table ${table.TransitGatewayRouteTableId}.`,
-                );
-            rows.update(table.TransitGatewayRouteTableId, { routes: kept });
-            return { Route: { DestinationCidrBlock: request.DestinationCidrBlock, Type: "static", State: "deleted" } };
-        },
-
-        searchTransitGatewayRoutes: (request: { TransitGatewayRouteTableId: string; Filters: Filter[] }) => {
-            const table = need(request.TransitGatewayRouteTableId);
-            const Routes = filtered(transitRoutes(scope, table), request.Filters, {
-                type: ({ Type }) => Type,
-                state: ({ State }) => State,
-                "route-search.exact-match": ({ DestinationCidrBlock }) => DestinationCidrBlock,
-                "attachment.transit-gateway-attachment-id": (one) =>
-                    one.TransitGatewayAttachments.map((each) => each.TransitGatewayAttachmentId),
-                "attachment.resource-id": (one) => one.TransitGatewayAttachments.map((each) => each.ResourceId),
-            });
-            return { Routes, AdditionalRoutesAvailable: false };
-        },
     };
 };

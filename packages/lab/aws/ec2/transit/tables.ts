@@ -5,7 +5,7 @@ import { Table } from "../../table.ts";
 import { missing } from "../errors.ts";
 
 type Switch = "enable" | "disable";
-/** A gateway belongs to one region of its owner, and is seen by the accounts that it is shared with. */
+/** A transit gateway belongs to one region of its owner. The accounts that it is shared with also see it. */
 export interface TransitGateway {
     TransitGatewayId: string;
     TransitGatewayArn: string;
@@ -27,15 +27,7 @@ export interface TransitGateway {
     };
     region: string;
 }
-export type AttachmentState =
-    | "initiatingRequest"
-    | "pendingAcceptance"
-    | "pending"
-    | "available"
-    | "rejected"
-    | "failed"
-    | "deleting"
-    | "deleted";
+type AttachmentState = "initiatingRequest" | "pendingAcceptance" | "pending" | "available" | "rejected" | "failed" | "deleting" | "deleted";
 export interface VpcAttachment {
     TransitGatewayAttachmentId: string;
     TransitGatewayId: string;
@@ -63,12 +55,15 @@ export interface TransitRouteTable {
     DefaultAssociationRouteTable: boolean;
     DefaultPropagationRouteTable: boolean;
     CreationTime: string;
-    /** Attachments whose packets are routed by this table. */
+    /** Attachments whose packets this table routes. */
     associations: string[];
-    /** Attachments whose VPC's blocks are in this table. */
+    /** Attachments that propagate the CIDRs of their VPC to this table. */
     propagations: string[];
     routes: { DestinationCidrBlock: string; attachmentId?: string | undefined }[];
 }
+
+/** AWS shows a deleted gateway or attachment for an hour. */
+export const FORGET_DELETED = { after: 3_600_000, fixed: true, set: null };
 
 const gone = ({ State }: { State: string }) => State === "deleted" || State === "failed" || State === "rejected";
 export const transitGateways = new Table<TransitGateway>("ec2/transit-gateway", { shared: "world", gone });
@@ -76,25 +71,32 @@ export const vpcAttachments = new Table<VpcAttachment>("ec2/transit-gateway-vpc-
 export const peeringAttachments = new Table<PeeringAttachment>("ec2/transit-gateway-peering-attachment", { shared: "world", gone });
 export const transitRouteTables = new Table<TransitRouteTable>("ec2/transit-gateway-route-table", { shared: "world", gone });
 
-/** The live attachment of a VPC to a gateway. */
+/** The attachment of a VPC to a transit gateway, unless it has been deleted. */
 export function attachmentOf(scope: Scope, gatewayId: string, vpcId: string): Readonly<VpcAttachment> | undefined {
     return vpcAttachments
         .in(scope)
         .list()
-        .find((one) => one.TransitGatewayId === gatewayId && one.VpcId === vpcId && !gone(one));
+        .find((attachment) => attachment.TransitGatewayId === gatewayId && attachment.VpcId === vpcId && !gone(attachment));
 }
 
-/** The gateways that a scope's account and region see. */
+/** The transit gateways that the scope's account and region see. */
 export function gatewaysOf(scope: Scope): Readonly<TransitGateway>[] {
     return transitGateways
         .in(scope)
         .list()
-        .filter((one) => one.region === scope.region && (one.OwnerId === scope.account || isSharedWith(scope, one.TransitGatewayArn)));
+        .filter(
+            (gateway) =>
+                gateway.region === scope.region && (gateway.OwnerId === scope.account || isSharedWith(scope, gateway.TransitGatewayArn)),
+        );
 }
 
-/** A gateway that can take attachments. */
+/**
+ * Returns a transit gateway that is available for new attachments and route tables.
+ *
+ * @throws AwsError if it does not exist or is not available
+ */
 export function usableGateway(scope: Scope, id: string): Readonly<TransitGateway> {
-    const gateway = gatewaysOf(scope).find((one) => one.TransitGatewayId === id);
+    const gateway = gatewaysOf(scope).find((gateway) => gateway.TransitGatewayId === id);
     if (!gateway || gone(gateway)) throw missing("transitGateway", id);
     if (gateway.State !== "available") throw invalidState(id);
     return gateway;
