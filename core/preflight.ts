@@ -6,7 +6,7 @@ import type { IngressPolicy } from "./network/traffic.ts";
 import { shortStackName, stackFile } from "./stack-names.ts";
 import { minor } from "./versions.ts";
 
-/** AWS's limits, as far as a mesh can run into them. The defaults of a new account stand in config.ts. */
+/** AWS quotas that a mesh can reach. The defaults of a new account are in core/settings/schema.ts. */
 export interface Quotas {
     /** Active VPC peering connections per VPC. */
     peeringsPerVpc: number;
@@ -139,7 +139,8 @@ export function versionProblems(members: readonly PlannedFacts[]): string[] {
         { what: "Cilium", key: "ciliumVersion" },
     ] as const;
     return kinds.flatMap(({ what, key }) => {
-        const newest = members.reduce((a, b) => (minor(b[key]) > minor(a[key]) ? b : a));
+        const [newest] = members.toSorted((a, b) => minor(b[key]) - minor(a[key]));
+        if (!newest) return [];
         return members
             .filter((member) => minor(newest[key]) - minor(member[key]) > 1)
             .map(
@@ -185,7 +186,8 @@ export function meshNeeds(self: PlannedFacts, members: readonly PlannedFacts[], 
         routes: peers.flatMap((peer) => peer.vpcCidrs).length + OTHER_ROUTES,
         /** Inbound rules of its largest security group. */
         rules:
-            OTHER_RULES + Math.max(...self.nodeSecurityGroupIds.map((id) => admitted.filter((rule) => rule.securityGroupId === id).length)),
+            OTHER_RULES +
+            Math.max(0, ...self.nodeSecurityGroupIds.map((id) => admitted.filter((rule) => rule.securityGroupId === id).length)),
     };
 }
 

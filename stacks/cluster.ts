@@ -24,7 +24,8 @@ export async function clusterStack(config: ClusterConfig): Promise<ClusterOutput
     const file = stackFile(pulumi.getStack());
     const zones = await zoneNames(config, provider, file);
     const blocks = layout(config.vpcCidr, zones.length);
-    if (!blocks) throw new Error(`${config.vpcCidr} has passed config.ts, but holds no ${zones.length} zones`);
+    if (!blocks)
+        throw new Error(`${config.vpcCidr} is too small for ${zones.length} zones, which settings validation should have reported`);
     const identity = Promise.all([aws.getCallerIdentity({}, { provider }), aws.getPartition({}, { provider })]);
     const [{ accountId }, { partition }] = await answered("whose account this is", config, file, identity);
     const kmsKeyArn = config.kmsKeyArn ?? encryptionKey({ name, region, accountId, partition }, provider);

@@ -4,7 +4,8 @@ import { stackFile } from "../core/stack-names.ts";
 import { problemList } from "../core/text/problems.ts";
 
 /**
- * The settings of the stack that runs. Apart from config.ts, since the command line checks stack files without the second that Pulumi's SDK takes to load.
+ * Reads the settings of the running stack. Separate from core/settings/parse.ts, because the command line validates stack files without loading Pulumi's SDK,
+ * which takes about a second.
  *
  * @throws RunError with everything that is wrong with the file
  */

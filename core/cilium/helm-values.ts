@@ -80,7 +80,7 @@ function defaultValues({ privileged }: CiliumSettings): HelmValues {
     };
 }
 
-/** The values of a cluster's release: defaults, then the user's, which `valuesProblems` has kept away from what the mesh depends on. */
+/** The values of a cluster's release: defaults, then the user's. Settings validation (`refusedPaths`) has already refused values that the mesh depends on. */
 export function ciliumValues(settings: CiliumSettings, extra: HelmValues): HelmValues {
     return [meshValues(settings), extra].reduce(merge, defaultValues(settings));
 }

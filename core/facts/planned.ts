@@ -57,7 +57,7 @@ export function zoneNames({ zones }: ClusterConfig): string[] {
 /** Blocks of the subnets, one in each zone. */
 export function subnets({ vpcCidr, zones, nodeGroup }: ClusterConfig): { private: string[]; public: string[] } {
     const blocks = layout(vpcCidr, typeof zones === "number" ? zones : zones.length);
-    if (!blocks) throw new Error(`${vpcCidr} has passed config.ts, but is too small for its zones`);
+    if (!blocks) throw new Error(`${vpcCidr} is too small for its zones, which settings validation should have reported`);
     return nodeGroup.subnets === "private"
         ? { private: blocks.wide, public: blocks.narrow }
         : { private: blocks.narrow, public: blocks.wide };

@@ -67,16 +67,20 @@ export function accountQuotas(clusters: readonly ClusterConfig[], transitGateway
     ].filter(({ needed }) => needed > 0);
 }
 
-/** Limits that grow with the mesh: the worst of its members. */
+/** Quotas that grow with the mesh, each for the member that needs most of it. Empty when the mesh has no members in this project. */
 export function meshQuotas(members: readonly PlannedFacts[], { network, ingress, quotas }: MeshConfig): Quota[] {
     const needs = members.map((self) => ({ where: self.name, ...meshNeeds(self, members, network, ingress) }));
-    const worst = (key: "peerings" | "routes" | "rules") => needs.reduce((a, b) => (b[key] > a[key] ? b : a));
     const rows = [
         { what: "peering connections of a VPC", code: "vpc/L-7E9ECCDB", key: "peerings", limit: quotas.peeringsPerVpc },
         { what: "routes in a table", code: "vpc/L-93826ACB", key: "routes", limit: quotas.routesPerTable },
         { what: "inbound rules of a security group", code: "vpc/L-0EA8095F", key: "rules", limit: quotas.rulesPerSecurityGroup },
     ] as const;
-    return rows.map(({ key, ...row }) => ({ ...row, where: worst(key).where, needed: worst(key)[key] })).filter(({ needed }) => needed > 0);
+    return rows
+        .flatMap(({ key, ...row }) => {
+            const [largest] = needs.toSorted((a, b) => b[key] - a[key]);
+            return largest ? [{ ...row, where: largest.where, needed: largest[key] }] : [];
+        })
+        .filter(({ needed }) => needed > 0);
 }
 
 /** Addresses that a zone's nodes and pods need when the node group is at its largest and every node full. */

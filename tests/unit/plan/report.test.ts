@@ -50,6 +50,17 @@ test("stacks of other projects are named and not looked at; the organization doe
     expect(planTable(report as PlanReport)).toContain("acme/elsewhere/c9 is of another project");
 });
 
+test("plans a mesh whose clusters all belong to another project", () => {
+    const foreign = ["acme/elsewhere/c8", "acme/elsewhere/c9"];
+    for (const network of ["peering", "transit-gateway"]) {
+        const found = { ...files([cluster(1), cluster(2)]), meshes: [{ stack: "mesh", config: mesh(foreign, { network }) }] };
+        const { report, problems } = planReport(found, PROJECT);
+        expect(problems).toEqual([]);
+        expect(PlanReport.parse(report).meshes[0]).toMatchObject({ members: [], notHere: foreign, pairs: [] });
+        expect(planTable(report as PlanReport)).toContain("acme/elsewhere/c9 is of another project");
+    }
+});
+
 test("pairs know their regions and the largest packet that both ends send", () => {
     const report = planned([cluster(1, { mtu: 9001 }), cluster(2), cluster(3)]);
     expect(report.meshes[0]?.pairs.map(({ clusters, mtu }) => [...clusters, mtu])).toEqual([
@@ -126,6 +137,27 @@ describe("the command", () => {
         expect(stderr).toMatch(/✖ VPC block 10\.1\.0\.0\/16 of c1 \(Pulumi\.c1\.yaml\)/);
         // A file that is wrong is not missing.
         expect(stderr).not.toContain("no Pulumi.c3.yaml");
+    });
+
+    test("ends with 2 and the problems of every file when all files are invalid, each in another way", async () => {
+        writeFileSync(join(folder, "Pulumi.c1.yaml"), "config: [\n");
+        write("c2", { ...settings(2), vpcCdir: "10.2.0.0/16" });
+        write("c3", { ...settings(3), region: "here" });
+        write("c4", { ...settings(4), kind: "clutser" });
+        write("mesh", { kind: "mesh", clusters: ["c1", "c2", "c3", "c4"] });
+        for (const meshToo of [false, true]) {
+            if (meshToo) write("mesh", { kind: "mesh", clusters: ["c1"] });
+            const { code, stdout, stderr } = await run();
+            expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+            for (const stack of ["c1", "c2", "c3", "c4"]) expect(stderr).toContain(`✖ Pulumi.${stack}.yaml: `);
+            expect(stderr.includes("✖ Pulumi.mesh.yaml: ")).toBe(meshToo);
+            expect(stderr).not.toMatch(/TypeError|there is no Pulumi/);
+        }
+    });
+
+    test("ends with 2 when every cluster of the mesh belongs to another project", async () => {
+        write("mesh", { kind: "mesh", clusters: ["acme/elsewhere/c8", "acme/elsewhere/c9"] });
+        expect(await run()).toMatchObject({ code: 2, stderr: expect.stringContaining("no stack file of a cluster") });
     });
 
     test("ends with 2 where there is nothing to plan", async () => {
