@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ciliumValues, type HelmValues, meshValues, refusedPaths } from "../../core/cilium/helm-values.ts";
+import { ciliumValues, type HelmValues, meshValues, refusedPaths } from "../../../core/cilium/helm-values.ts";
 
 const settings = { name: "east", id: 1, poolCidr: "100.64.128.0/17", mtu: 8500, kvstoreMesh: false, privileged: false };
 

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { parseConfig as parseStackConfig } from "../../core/settings/parse.ts";
-import { loadConfig } from "../../stacks/load-config.ts";
+import { parseConfig as parseStackConfig } from "../../../core/settings/parse.ts";
+import { loadConfig } from "../../../stacks/load-config.ts";
 
 const parseConfig = (raw: unknown) => parseStackConfig(raw, "organization/clustermesh");
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { addressAt, contains, defaultPool, isCanonical, layout, overlap } from "../../core/network/cidr.ts";
-import { pairs } from "../../core/network/mesh.ts";
+import { addressAt, contains, defaultPool, isCanonical, layout, overlap } from "../../../core/network/cidr.ts";
+import { pairs } from "../../../core/network/mesh.ts";
 
 /** An address as a number, computed otherwise than the code under test does. */
 const number = (address: string) => address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readProject } from "../../cli/project/stack-files.ts";
+import { readProject } from "../../../cli/project/stack-files.ts";
 
 let folder: string;
 beforeEach(() => {

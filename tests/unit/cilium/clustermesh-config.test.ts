@@ -6,7 +6,7 @@ import {
     kvstoremeshEntry,
     parseClustermesh,
     withCertificates,
-} from "../../core/cilium/clustermesh-config.ts";
+} from "../../../core/cilium/clustermesh-config.ts";
 
 const material = Object.fromEntries(Object.values(etcdClientFiles("west")).map((file) => [file, "PEM"]));
 

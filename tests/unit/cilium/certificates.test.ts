@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { certificatesIn, covers, keyFits } from "../../core/cilium/certificates.ts";
-import { makeTls } from "../../packages/lab/providers/tls.ts";
+import { certificatesIn, covers, keyFits } from "../../../core/cilium/certificates.ts";
+import { makeTls } from "../../../packages/lab/providers/tls.ts";
 
 /** A CA, or a leaf of one, as the program's own resources make them. */
 async function ca(commonName: string) {

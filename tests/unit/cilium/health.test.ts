@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { failedProbes } from "../../core/cilium/health.ts";
+import { failedProbes } from "../../../core/cilium/health.ts";
 
 /** As `cilium-health status -o json` printed it in the lab with Cilium 1.20.2, shortened. */
 const OUTPUT = `{"local": {"name": "cluster1/a"}, "nodes": [
