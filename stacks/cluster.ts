@@ -8,9 +8,8 @@ import { Network } from "../components/network.ts";
 import { answered, awsProvider, kubernetesProvider } from "../components/providers.ts";
 import { ETCD_PORT } from "../core/cilium/clustermesh-config.ts";
 import { ciliumValues, type HelmValues } from "../core/cilium/helm-values.ts";
-import { decidedFacts } from "../core/facts/planned.ts";
+import { decidedFacts, subnets } from "../core/facts/planned.ts";
 import { CONTRACT_VERSION } from "../core/facts/schema.ts";
-import { layout } from "../core/network/cidr.ts";
 import type { ClusterConfig } from "../core/settings/parse.ts";
 import { stackFile } from "../core/stack-names.ts";
 import type { ClusterOutputs } from "./read-clusters.ts";
@@ -23,9 +22,7 @@ export async function clusterStack(config: ClusterConfig): Promise<ClusterOutput
 
     const file = stackFile(pulumi.getStack());
     const zones = await zoneNames(config, provider, file);
-    const blocks = layout(config.vpcCidr, zones.length);
-    if (!blocks)
-        throw new Error(`${config.vpcCidr} is too small for ${zones.length} zones, which settings validation should have reported`);
+    const blocks = subnets(config);
     const identity = Promise.all([aws.getCallerIdentity({}, { provider }), aws.getPartition({}, { provider })]);
     const [{ accountId }, { partition }] = await answered("whose account this is", config, file, identity);
     const kmsKeyArn = config.kmsKeyArn ?? encryptionKey({ name, region, accountId, partition }, provider);
@@ -35,7 +32,7 @@ export async function clusterStack(config: ClusterConfig): Promise<ClusterOutput
         {
             cidr: config.vpcCidr,
             zones,
-            layout: blocks,
+            subnets: blocks,
             nodes: nodeGroup.subnets,
             nat: config.nat,
             logRetentionDays: config.logs.retentionDays,
@@ -101,12 +98,11 @@ export async function clusterStack(config: ClusterConfig): Promise<ClusterOutput
         { provider, dependsOn: [release, eks.nodeGroup] },
     );
 
-    const privateCidrs = nodeGroup.subnets === "private" ? blocks.wide : blocks.narrow;
     const endpoint = new EtcdEndpoint(
         `${name}-etcd`,
         {
             vpcId: network.vpcId,
-            subnets: network.privateSubnetIds.map((id, i) => ({ id, cidr: privateCidrs[i] ?? "" })),
+            subnets: network.privateSubnetIds.map((id, i) => ({ id, cidr: blocks.private[i] ?? "" })),
             nodeSecurityGroupId: eks.nodeSecurityGroupId,
             autoscalingGroupName: eks.autoscalingGroupName,
         },

@@ -1,6 +1,6 @@
 import { ETCD_PORT } from "../cilium/clustermesh-config.ts";
 import { MAX_CONNECTED_CLUSTERS } from "../cilium/helm-values.ts";
-import { endpointAddress, layout } from "../network/cidr.ts";
+import { endpointAddress, type SubnetBlocks, subnetBlocks } from "../network/cidr.ts";
 import type { ClusterConfig } from "../settings/parse.ts";
 import type { ClusterFacts } from "./schema.ts";
 
@@ -55,12 +55,10 @@ export function zoneNames({ zones }: ClusterConfig): string[] {
 }
 
 /** Blocks of the subnets, one in each zone. */
-export function subnets({ vpcCidr, zones, nodeGroup }: ClusterConfig): { private: string[]; public: string[] } {
-    const blocks = layout(vpcCidr, typeof zones === "number" ? zones : zones.length);
+export function subnets({ vpcCidr, zones, nodeGroup }: Pick<ClusterConfig, "vpcCidr" | "zones" | "nodeGroup">): SubnetBlocks {
+    const blocks = subnetBlocks(vpcCidr, typeof zones === "number" ? zones : zones.length, nodeGroup.subnets);
     if (!blocks) throw new Error(`${vpcCidr} is too small for its zones, which settings validation should have reported`);
-    return nodeGroup.subnets === "private"
-        ? { private: blocks.wide, public: blocks.narrow }
-        : { private: blocks.narrow, public: blocks.wide };
+    return blocks;
 }
 
 /** The account in which the cluster is made, by the role that is assumed for it; undefined: that of whoever runs Pulumi. */

@@ -1,5 +1,5 @@
 import { subnets, zoneNames } from "../facts/planned.ts";
-import { compare, contains, halves, overlap, PRIVATE_RANGES } from "../network/cidr.ts";
+import { compare, contains, halves, overlap, PRIVATE_RANGES, prefixLength } from "../network/cidr.ts";
 import type { ClusterConfig } from "../settings/parse.ts";
 
 /** Whose a block of addresses is. */
@@ -37,16 +37,12 @@ function blocksOf(config: ClusterConfig): Block[] {
 export function freeBlocks(used: readonly string[]): string[] {
     return PRIVATE_RANGES.slice(0, 3)
         .flatMap((range) => free(range, used))
-        .toSorted((a, b) => prefix(a) - prefix(b) || compare(a, b));
+        .toSorted((a, b) => prefixLength(a) - prefixLength(b) || compare(a, b));
 }
 
 function free(block: string, used: readonly string[]): string[] {
     const inTheWay = used.filter((other) => overlap(block, other));
     if (inTheWay.length === 0) return [block];
-    if (prefix(block) === ROOM_PREFIX || inTheWay.some((other) => contains(other, block))) return [];
+    if (prefixLength(block) === ROOM_PREFIX || inTheWay.some((other) => contains(other, block))) return [];
     return halves(block).flatMap((half) => free(half, inTheWay));
-}
-
-function prefix(cidr: string): number {
-    return Number(cidr.split("/")[1]);
 }

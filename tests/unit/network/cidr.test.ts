@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { addressAt, contains, defaultPool, isCanonical, layout, overlap } from "../../../core/network/cidr.ts";
+import { addressAt, contains, defaultPool, isCanonical, overlap, prefixLength, subnetBlocks } from "../../../core/network/cidr.ts";
 import { pairs } from "../../../core/network/mesh.ts";
 
 /** An address as a number, computed otherwise than the code under test does. */
@@ -55,13 +55,13 @@ test("blocks overlap exactly when their ranges do, and contain each other likewi
 });
 
 test("the blocks of the README's two clusters", () => {
-    expect(layout("10.248.0.0/18", 3)).toEqual({
-        wide: ["10.248.0.0/20", "10.248.16.0/20", "10.248.32.0/20"],
-        narrow: ["10.248.48.0/24", "10.248.49.0/24", "10.248.50.0/24"],
+    expect(subnetBlocks("10.248.0.0/18", 3, "private")).toEqual({
+        private: ["10.248.0.0/20", "10.248.16.0/20", "10.248.32.0/20"],
+        public: ["10.248.48.0/24", "10.248.49.0/24", "10.248.50.0/24"],
     });
-    expect(layout("192.168.0.0/16", 3)).toEqual({
-        wide: ["192.168.0.0/18", "192.168.64.0/18", "192.168.128.0/18"],
-        narrow: ["192.168.192.0/24", "192.168.193.0/24", "192.168.194.0/24"],
+    expect(subnetBlocks("192.168.0.0/16", 3, "public")).toEqual({
+        public: ["192.168.0.0/18", "192.168.64.0/18", "192.168.128.0/18"],
+        private: ["192.168.192.0/24", "192.168.193.0/24", "192.168.194.0/24"],
     });
 });
 
@@ -72,19 +72,19 @@ test.each([
     ["10.0.0.0/25", 2, false],
     ["10.0.0.0/22", 6, false],
     ["10.0.0.0/21", 6, true],
-] as const)("%s has room for %i zones: %s", (vpc, zones, fits) => expect(layout(vpc, zones) !== undefined).toBe(fits));
+] as const)("%s has room for %i zones: %s", (vpc, zones, fits) => expect(subnetBlocks(vpc, zones, "private") !== undefined).toBe(fits));
 
 test("subnets lie in the VPC, overlap nowhere, and are of sizes that AWS and EKS take", () => {
     fc.assert(
         fc.property(
-            cidr.filter((vpc) => Number(vpc.split("/")[1]) >= 16),
+            cidr.filter((vpc) => prefixLength(vpc) >= 16),
             fc.integer({ min: 2, max: 6 }),
             (vpc, zones) => {
-                const blocks = layout(vpc, zones);
+                const blocks = subnetBlocks(vpc, zones, "private");
                 fc.pre(blocks !== undefined);
-                const all = [...blocks.wide, ...blocks.narrow];
-                expect(blocks.wide).toHaveLength(zones);
-                expect(blocks.narrow).toHaveLength(zones);
+                const all = [...blocks.private, ...blocks.public];
+                expect(blocks.private).toHaveLength(zones);
+                expect(blocks.public).toHaveLength(zones);
                 for (const block of all) {
                     expect(isCanonical(block)).toBe(true);
                     expect(contains(vpc, block)).toBe(true);
