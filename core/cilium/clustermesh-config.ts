@@ -14,7 +14,7 @@ export const MOUNT_PATH = "/var/lib/cilium/clustermesh";
 /** The port of every etcd of the mesh. */
 export const ETCD_PORT = 2379;
 
-const MESH_DOMAIN = "mesh.cilium.io";
+export const MESH_DOMAIN = "mesh.cilium.io";
 
 /** The name under which a cluster's etcd is dialled: the wildcard in its server certificate covers it. */
 export function etcdHostname(cluster: string): string {

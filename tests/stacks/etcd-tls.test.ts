@@ -5,8 +5,8 @@ import type { AddressInfo } from "node:net";
 import { connect, createServer } from "node:tls";
 import * as x509 from "@peculiar/x509";
 import { beforeAll, describe, expect, test } from "vitest";
-import { leaves } from "../../components/etcd-tls.ts";
 import { etcdHostname } from "../../core/cilium/clustermesh-config.ts";
+import { tlsLeaves } from "../../core/cilium/tls-leaves.ts";
 import { ofType, only, type Registered } from "./harness.ts";
 import { issue } from "./issue.ts";
 
@@ -86,7 +86,7 @@ describe("the certificates of a cluster's etcd", () => {
             ({ inputs }) => (inputs.subject as { commonName: string }).commonName,
         );
         expect(commonNames.toSorted()).toEqual(
-            Object.values(leaves("west"))
+            Object.values(tlsLeaves("west"))
                 .map(({ commonName }) => commonName)
                 .toSorted(),
         );
