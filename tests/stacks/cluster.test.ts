@@ -463,7 +463,7 @@ describe("what may be chosen", () => {
     test("more zones than the region has are refused with the ones that it has", async () => {
         const { config } = parseConfig({ ...settings, vpcCidr: "10.0.0.0/16", zones: 5 }, "organization/clustermesh");
         await expect(run(() => clusterStack(config as ClusterConfig), { stack: "cluster1" })).rejects.toThrow(
-            "Pulumi.cluster1.yaml cannot be used:\n✖ zones 5: eu-central-1 has only eu-central-1a",
+            "Pulumi.cluster1.yaml is invalid:\n✖ zones must be at most 4 in eu-central-1, which has only eu-central-1a, eu-central-1b, eu-central-1c, eu-central-1d; got 5",
         );
     });
 });

@@ -388,6 +388,6 @@ test("a Transit Gateway for each region: attachments, acceptance, static routes 
 
 test("clusters that do not fit are refused before anything is made", async () => {
     await expect(mesh([member(1), member(1, { name: "c2" })])).rejects.toThrow(
-        /^these clusters cannot be one mesh:\n✖ Pulumi.c1.yaml and Pulumi.c2.yaml both have id 1/,
+        /^these clusters cannot form a mesh:\n✖ Pulumi.c1.yaml and Pulumi.c2.yaml both have id 1/,
     );
 });

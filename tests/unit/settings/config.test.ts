@@ -258,8 +258,8 @@ describe("the reader of Pulumi.<stack>.yaml", () => {
         }).catch((error) => error);
         expect(pulumi.RunError.isInstance(error)).toBe(true);
         expect(error.message).toMatchInlineSnapshot(`
-          "Pulumi.cluster1.yaml cannot be used:
-          ✖ unknown key "clustermesh:vpcCidr": every setting stands under clustermesh:stack
+          "Pulumi.cluster1.yaml is invalid:
+          ✖ unknown key "clustermesh:vpcCidr": all settings go under clustermesh:stack
           ✖ id must be between 1 and 127: with the AWS VPC CNI, network policies drop allowed traffic of clusters with ids from 128 on (cilium#21330); got 128
           ✖ zones must be at most 6; got 9"
         `);
