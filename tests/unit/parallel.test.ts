@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { parallel } from "../../core/parallel.ts";
 
-test("parallel keeps the order, and no more run at a time than they may", async () => {
+test("parallel keeps the order and respects the limit", async () => {
     let [running, most] = [0, 0];
     const turn = () => new Promise((resolve) => setImmediate(resolve));
     const results = await parallel([5, 1, 4, 2, 3], 2, async (turns) => {

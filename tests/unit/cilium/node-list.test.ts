@@ -18,26 +18,21 @@ const LIST = JSON.stringify([
 ]);
 
 test.each([
-    ["all of them", LIST, { c1: ["ip-10-248-0-5.eu-west-1.compute.internal"], c2: ["a"] }, { missing: [], stale: [] }],
+    ["all nodes", LIST, { c1: ["ip-10-248-0-5.eu-west-1.compute.internal"], c2: ["a"] }, { missing: [], stale: [] }],
     [
-        "one less, one too much",
+        "missing and stale nodes",
         LIST,
         { c1: ["ip-10-248-0-6"], c2: ["a", "b"] },
         { missing: ["c1/ip-10-248-0-6", "c2/b"], stale: ["c1/ip-10-248-0-5.eu-west-1.compute.internal"] },
     ],
-    [
-        "of a cluster that could not be asked, nothing is judged",
-        LIST,
-        { c1: ["ip-10-248-0-5.eu-west-1.compute.internal"] },
-        { missing: [], stale: [] },
-    ],
+    ["nodes of another cluster, which are ignored", LIST, { c1: ["ip-10-248-0-5.eu-west-1.compute.internal"] }, { missing: [], stale: [] }],
     ["null", "null", { c2: ["a"] }, { missing: ["c2/a"], stale: [] }],
-    ["nothing at all", "\n", { c2: ["a"] }, { missing: ["c2/a"], stale: [] }],
+    ["no output", "\n", { c2: ["a"] }, { missing: ["c2/a"], stale: [] }],
 ])("a node list with %s", (_, json, nodes, expected) => {
     expect(nodeListProblems(json, new Map(Object.entries(nodes)))).toEqual(expected);
 });
 
-test("what is no node list is an error, not an empty one", () => {
+test("throws for other output instead of returning an empty list", () => {
     expect(() => nodeListProblems("error: unable to connect", new Map())).toThrow();
     expect(() => nodeListProblems("{}", new Map())).toThrow();
 });

@@ -19,14 +19,14 @@ test("every ordered pair of a valid mesh has its routes, rules, Secret entry and
             for (const self of members) {
                 const peers = peersOf(self, members);
                 expect(peers).toHaveLength(members.length - 1);
-                // AWS refuses a route or rule that is there already, across all peers of a table or group.
+                // AWS refuses a route or rule that already exists, across all peers of a table or group.
                 expect(unique(peers.flatMap((peer) => routesTo(self, peer)))).toBe(true);
                 expect(unique(peers.flatMap((peer) => ingressFrom(peer, self, "all").map(({ description: _, ...rule }) => rule)))).toBe(
                     true,
                 );
 
                 const aliases = hostAliases(peers);
-                // Server-side apply merges host aliases by ip: one that is there twice would be refused.
+                // Server-side apply merges host aliases by ip and refuses duplicates.
                 expect(unique(aliases.map(({ ip }) => ip))).toBe(true);
                 const secret = Object.assign({}, ...peers.map((peer) => ({ [peer.name]: directEntry(peer.name), ...files(peer.name) })));
                 const parsed = parseClustermesh(secret, self.name);
@@ -35,7 +35,7 @@ test("every ordered pair of a valid mesh has its routes, rules, Secret entry and
                     const [endpoint = ""] = parsed.get(peer.name)?.endpoints ?? [];
                     const { hostname, port } = new URL(endpoint);
                     expect(Number(port)).toBe(peer.etcd.port);
-                    // The agent dials this name; its hosts file must have every address of the peer under it, and no other's.
+                    // The agent connects to this name, so its hosts file must have all addresses of the peer for it, and no other.
                     expect(aliases.filter(({ hostnames }) => hostnames.includes(hostname)).map(({ ip }) => ip)).toEqual(
                         peer.etcd.addresses,
                     );
@@ -73,7 +73,7 @@ test("admits the agents of the peer to the etcd and its nodes and pods to every 
     ]);
 });
 
-test("nothing depends on the order in which the clusters are listed", () => {
+test("the order of the list changes nothing", () => {
     fc.assert(
         fc.property(
             fitMembers.chain((members) => fc.tuple(fc.constant(members), fc.shuffledSubarray(members, { minLength: members.length }))),
@@ -84,7 +84,7 @@ test("nothing depends on the order in which the clusters are listed", () => {
     );
 });
 
-test("a port list admits the ports, what Cilium's health checks need, and nothing else", () => {
+test("a list of ports admits the ports and Cilium's health checks only", () => {
     const policy = ["tcp/443", "udp/8000-9000", "icmp"].flatMap((text) => parseTraffic(text) ?? []);
     const rules = ingressFrom(member(2), member(1), policy).map(
         ({ securityGroupId, description, ...traffic }) => `${securityGroupId} ${describeTraffic(traffic)}: ${description}`,
@@ -100,7 +100,7 @@ test("a port list admits the ports, what Cilium's health checks need, and nothin
     `);
 });
 
-test("kvstoremesh finds a peer's addresses in its own entry", () => {
+test("an entry for kvstoremesh contains the peer's addresses", () => {
     const peer = member(2);
     const parsed = parseClustermesh({ [peer.name]: kvstoremeshEntry(peer.name, peer.etcd.addresses), ...files(peer.name) }, "c1");
     expect(parsed.get("c2")?.hostAliases).toEqual([{ hostname: "c2.mesh.cilium.io", ips: peer.etcd.addresses }]);
