@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { doctorPage } from "../core/doctor/page.ts";
 import { configurationPage, stackFileSchema } from "../core/settings/reference.ts";
 
 /** A file that is generated from the code and committed. */
@@ -11,6 +12,7 @@ interface GeneratedFile {
 
 export const GENERATED_FILES: readonly GeneratedFile[] = [
     { file: "docs/configuration.md", content: configurationPage },
+    { file: "docs/doctor.md", content: doctorPage },
     { file: "schema/stack.schema.json", content: () => `${JSON.stringify(stackFileSchema(), null, 2)}\n` },
 ];
 

@@ -74,20 +74,20 @@ function ownId({ "identity-range": { "min-identity": least } }: z.infer<typeof A
 }
 
 function missing(remote: z.infer<typeof RemoteCluster> | undefined, own: number | undefined): string | undefined {
-    if (!remote) return "not configured: the agent has not read the secret cilium-clustermesh yet";
+    if (!remote) return "not configured: the agent has not read the Secret cilium-clustermesh yet";
     if (!remote.connected) return `no connection to its etcd after ${remote["num-failures"]} failures (${firstLine(remote.status)})`;
     if (!remote.config.retrieved) return "connected, but its cluster configuration cannot be read";
     // Cilium reports this only in its log; in its status the peer's data never arrive.
     if (own !== undefined && remote.config["cluster-id"] === own)
-        return `refused: it has cluster id ${own}, with which this agent runs itself`;
+        return `refused: it has cluster id ${own}, the same as this agent's own cluster`;
     const { nodes, endpoints, identities, services } = remote.synced;
     const unsynced = Object.entries({ nodes, endpoints, identities, services }).flatMap(([what, done]) => (done ? [] : [what]));
-    if (unsynced.length > 0) return `connected, but its ${unsynced.join(", ")} are not here yet`;
+    if (unsynced.length > 0) return `connected, synchronization in progress for ${unsynced.join(", ")}`;
     return remote.ready ? undefined : `not ready (${firstLine(remote.status)})`;
 }
 
 function firstLine(text: string): string {
-    return text.split("\n", 1)[0]?.trim() || "the agent gives no reason";
+    return text.split("\n", 1)[0]?.trim() || "the agent reports no reason";
 }
 
 /** The first problem in the output of `cilium-dbg troubleshoot clustermesh`; undefined if there is none. Later problems are consequences of it. */

@@ -133,7 +133,7 @@ function runningWith(id: (victim: Victim) => number): Pick<Fault, "make" | "undo
 export const PEERS_ID: Fault = {
     ...runningWith(({ peer }) => idOf(peer)),
     why: ({ cluster, peer }) =>
-        `^${peer}: refused: it has cluster id ${idOf(peer)}, with which this agent runs itself; ${otherId(cluster, peer, idOf(peer))}`,
+        `^${peer}: refused: it has cluster id ${idOf(peer)}, the same as this agent's own cluster; ${otherId(cluster, peer, idOf(peer))}`,
 };
 
 /** All of Cilium is content; peers drop what the agent announces. */
