@@ -2,7 +2,7 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { HelmValues } from "../core/cilium/helm-values.ts";
 
-/** Seconds that Helm waits for agents on all nodes, which may still be starting. */
+/** Seconds that Helm waits for the agents of all nodes, which may still be starting. */
 const TIMEOUT_SECONDS = 1200;
 
 export interface CiliumArgs {
@@ -10,18 +10,18 @@ export interface CiliumArgs {
     /** A repository (https://), an OCI reference (oci://), or a folder or .tgz on disk. */
     chart: string;
     values: HelmValues;
-    /** The Secrets that the chart mounts: pods without them never start, and Helm would wait in vain. */
+    /** The Secrets that the chart mounts: without them pods never start, and Helm would time out. */
     secrets: pulumi.Resource[];
 }
 
-/** The Cilium release, chained on the AWS VPC CNI. */
+/** The Cilium release, chained to the AWS VPC CNI. */
 export class Cilium extends pulumi.ComponentResource {
     readonly release: kubernetes.helm.v3.Release;
 
     constructor(name: string, args: CiliumArgs, opts?: pulumi.ComponentResourceOptions) {
         super("clustermesh:index:Cilium", name, {}, opts);
 
-        // Mounted by clustermesh-apiserver whenever authMode is not legacy. Empty: peers all come as user "remote", since every cluster has its own CA.
+        // clustermesh-apiserver mounts it whenever authMode is not legacy. Empty: all peers are user "remote", because every cluster has a CA of its own.
         const users = new kubernetes.core.v1.ConfigMap(
             `${name}-remote-users`,
             { metadata: { name: "clustermesh-remote-users", namespace: "kube-system" }, data: { "users.yaml": "users: []\n" } },

@@ -13,7 +13,8 @@ export interface IngressArgs {
 }
 
 /**
- * The rules by which its peers admit a cluster: to their etcds, nodes and pods. By address block, since security groups of other regions cannot be named.
+ * The security group rules with which the peers admit a cluster to their etcds, nodes and pods. They name address blocks, because a rule cannot reference a
+ * security group of another region.
  */
 export class Ingress extends pulumi.ComponentResource {
     constructor(name: string, { self, peers, policy, provider }: IngressArgs, opts?: pulumi.ComponentResourceOptions) {

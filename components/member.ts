@@ -3,8 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { cachedEntry, directEntry, etcdClientFiles, kvstoremeshEntry, withCertificates } from "../core/cilium/clustermesh-config.ts";
 import { hostAliases } from "../core/network/mesh.ts";
 import type { Cluster } from "./cluster.ts";
+import { forcedSecret } from "./forced-secret.ts";
 
-/** Owner of the fields that the mesh puts into Cilium's DaemonSet. Helm and kubectl go by other names and leave them alone. */
+/** Field manager of the mesh's fields in Cilium's DaemonSet. Helm and kubectl use other names and do not touch them. */
 const FIELD_MANAGER = "clustermesh";
 
 export interface MemberArgs {
@@ -13,87 +14,83 @@ export interface MemberArgs {
 }
 
 /**
- * What one cluster is told of its peers: who they are, where their etcds are and how to be let in. Read by its agents (direct wiring) or by its kvstoremesh.
- * Destroying it takes the peers away again, and the host aliases with them.
+ * The mesh configuration of one cluster: its peers, the addresses of their etcds and the credentials for them. Read by its agents (direct wiring) or by its
+ * kvstoremesh. Destroying it removes the peers, and the host aliases with them.
  */
 export class Member extends pulumi.ComponentResource {
-    /** Changes with whatever the agents are told, also when somebody else has changed it and it is put back. */
+    /** Changes with the mesh configuration, also when somebody else has changed it and it is restored. */
     readonly revision: pulumi.Output<string>;
 
     constructor(name: string, { self, peers }: MemberArgs, opts?: pulumi.ComponentResourceOptions) {
         super("clustermesh:index:Member", name, {}, opts);
-        const parent = this;
-
-        const clientFiles = Object.assign({}, ...peers.map(peerFiles));
-        if (self.wiring === "direct") {
-            const entries = peerEntries(({ name, etcdClient }) =>
-                etcdClient.apply((client) => withCertificates(directEntry(name), client)),
-            );
-            const secret = peersSecret("cilium-clustermesh", { ...entries, ...clientFiles });
-            const aliases = resolvePeers(peers, secret);
-            this.revision = pulumi.interpolate`${secret.metadata.resourceVersion} ${aliases.metadata.apply((metadata) => metadata?.generation)}`;
-        } else {
-            const entries = peerEntries(({ name, etcd, etcdClient }) =>
-                etcdClient.apply((client) => withCertificates(kvstoremeshEntry(name, etcd.addresses), client)),
-            );
-            const remote = peersSecret("cilium-kvstoremesh", { ...entries, ...clientFiles });
-            // After it: agents would otherwise look for peers in a local etcd that nobody fills yet.
-            const cached = peersSecret("cilium-clustermesh", peerEntries(cachedEntry), [remote]);
-            // Empty rather than absent: aliases of an earlier direct wiring would go last of all, and the agents roll after the gate, with nobody waiting.
-            resolvePeers([], cached);
-            this.revision = pulumi.interpolate`${remote.metadata.resourceVersion} ${cached.metadata.resourceVersion}`;
-        }
+        this.revision = self.wiring === "direct" ? directWiring(name, peers, this) : kvstoremeshWiring(name, peers, this);
         this.registerOutputs({});
-
-        function peerEntries(entry: (peer: Cluster) => pulumi.Input<string>): Record<string, pulumi.Input<string>> {
-            return Object.fromEntries(peers.map((peer) => [peer.name, entry(peer)]));
-        }
-
-        function peersSecret(secretName: string, files: Record<string, pulumi.Input<string>>, dependsOn: pulumi.Resource[] = []) {
-            // data, not stringData: a key that leaves stringData stays in the Secret, and the peer in the mesh.
-            const data = Object.fromEntries(
-                Object.entries(files).map(([file, text]) => [
-                    file,
-                    pulumi.secret(pulumi.output(text).apply((plain) => Buffer.from(plain).toString("base64"))),
-                ]),
-            );
-            return new kubernetes.core.v1.Secret(
-                `${name}-${secretName}`,
-                // The mesh's alone: what somebody has changed by hand would otherwise be a conflict at the next `up`, rather than be put back.
-                { metadata: { name: secretName, namespace: "kube-system", annotations: { "pulumi.com/patchForce": "true" } }, data },
-                { parent, dependsOn },
-            );
-        }
-
-        /** Agents live in the host's network and dial before any cluster DNS works, so the names stand in their hosts file. Rolls the agents when they change. */
-        function resolvePeers(dialled: readonly Cluster[], secret: kubernetes.core.v1.Secret) {
-            const aliases = hostAliases(dialled);
-            return new kubernetes.apps.v1.DaemonSetPatch(
-                `${name}-cilium`,
-                {
-                    metadata: {
-                        name: "cilium",
-                        namespace: "kube-system",
-                        annotations: {
-                            "pulumi.com/patchFieldManager": FIELD_MANAGER,
-                            "pulumi.com/patchForce": "true",
-                            "pulumi.com/timeoutSeconds": "1800",
-                        },
-                    },
-                    ...(aliases.length > 0 && { spec: { template: { spec: { hostAliases: aliases } } } }),
-                },
-                { parent, dependsOn: secret },
-            );
-        }
     }
 }
 
-/** The material that a peer handed out, by file name. */
-function peerFiles(peer: Cluster): Record<string, pulumi.Output<string>> {
-    const files = etcdClientFiles(peer.name);
-    return {
-        [files.ca]: peer.etcdClient.apply(({ ca }) => ca),
-        [files.cert]: peer.etcdClient.apply(({ cert }) => cert),
-        [files.key]: peer.etcdClient.apply(({ key }) => key),
-    };
+/** Agents dial the peers' etcds. */
+function directWiring(name: string, peers: readonly Cluster[], parent: Member): pulumi.Output<string> {
+    const entries = peerEntries(peers, ({ name, etcdClient }) => etcdClient.apply((client) => withCertificates(directEntry(name), client)));
+    const secret = peersSecret(name, "cilium-clustermesh", { ...entries, ...clientFiles(peers) }, { parent });
+    const aliases = patchHostAliases(name, peers, { parent, dependsOn: secret });
+    return pulumi.interpolate`${secret.metadata.resourceVersion} ${aliases.metadata.apply((metadata) => metadata?.generation)}`;
+}
+
+/** kvstoremesh dials the peers' etcds; agents read the local etcd. */
+function kvstoremeshWiring(name: string, peers: readonly Cluster[], parent: Member): pulumi.Output<string> {
+    const entries = peerEntries(peers, ({ name, etcd, etcdClient }) =>
+        etcdClient.apply((client) => withCertificates(kvstoremeshEntry(name, etcd.addresses), client)),
+    );
+    const remote = peersSecret(name, "cilium-kvstoremesh", { ...entries, ...clientFiles(peers) }, { parent });
+    // After the remote Secret: otherwise agents would look for peers in a local etcd that nobody fills yet.
+    const cached = peersSecret(name, "cilium-clustermesh", peerEntries(peers, cachedEntry), { parent, dependsOn: [remote] });
+    // A patch without fields instead of no patch: Pulumi would delete the host aliases of an earlier direct wiring last, and agents would roll after the gate.
+    patchHostAliases(name, [], { parent, dependsOn: cached });
+    return pulumi.interpolate`${remote.metadata.resourceVersion} ${cached.metadata.resourceVersion}`;
+}
+
+function peerEntries(peers: readonly Cluster[], entry: (peer: Cluster) => pulumi.Input<string>): Record<string, pulumi.Input<string>> {
+    return Object.fromEntries(peers.map((peer) => [peer.name, entry(peer)]));
+}
+
+function peersSecret(name: string, secretName: string, files: Record<string, pulumi.Input<string>>, opts: pulumi.CustomResourceOptions) {
+    return forcedSecret(`${name}-${secretName}`, { secretName, files }, opts);
+}
+
+/**
+ * Lets agents resolve the peers' etcds: they run in the host's network and connect before any cluster DNS works, so the names are in their hosts file. A change
+ * rolls the agents.
+ */
+function patchHostAliases(name: string, peers: readonly Cluster[], opts: pulumi.CustomResourceOptions) {
+    const aliases = hostAliases(peers);
+    return new kubernetes.apps.v1.DaemonSetPatch(
+        `${name}-cilium`,
+        {
+            metadata: {
+                name: "cilium",
+                namespace: "kube-system",
+                annotations: {
+                    "pulumi.com/patchFieldManager": FIELD_MANAGER,
+                    "pulumi.com/patchForce": "true",
+                    "pulumi.com/timeoutSeconds": "1800",
+                },
+            },
+            ...(aliases.length > 0 && { spec: { template: { spec: { hostAliases: aliases } } } }),
+        },
+        opts,
+    );
+}
+
+/** The TLS files for the peers' etcds, by file name. */
+function clientFiles(peers: readonly Cluster[]): Record<string, pulumi.Output<string>> {
+    return Object.fromEntries(
+        peers.flatMap((peer) => {
+            const files = etcdClientFiles(peer.name);
+            return [
+                [files.ca, peer.etcdClient.apply(({ ca }) => ca)],
+                [files.cert, peer.etcdClient.apply(({ cert }) => cert)],
+                [files.key, peer.etcdClient.apply(({ key }) => key)],
+            ];
+        }),
+    );
 }

@@ -15,15 +15,15 @@ export interface PeeringArgs {
 }
 
 /**
- * A VPC peering connection with routes both ways. The same four steps whether the two lie in one account and region or not: AWS then only wants them from
- * different hands.
+ * A VPC peering connection with routes in both directions. The four steps are the same within one account and region and across them; only the providers
+ * differ.
  */
 export class Peering extends pulumi.ComponentResource {
     readonly connectionId: pulumi.Output<string>;
 
     constructor(name: string, { requester, accepter }: PeeringArgs, opts?: pulumi.ComponentResourceOptions) {
         super("clustermesh:index:Peering", name, {}, opts);
-        const by = (side: PeeringSide) => ({ parent: this, provider: side.provider });
+        const optionsOf = (side: PeeringSide) => ({ parent: this, provider: side.provider });
         const tags = { Name: name };
 
         const request = new aws.ec2.VpcPeeringConnection(
@@ -35,29 +35,37 @@ export class Peering extends pulumi.ComponentResource {
                 peerRegion: accepter.facts.region,
                 tags,
             },
-            by(requester),
+            optionsOf(requester),
         );
         const acceptance = new aws.ec2.VpcPeeringConnectionAccepter(
             name,
             { vpcPeeringConnectionId: request.id, autoAccept: true, tags },
-            by(accepter),
+            optionsOf(accepter),
         );
 
-        // Everything below hangs on the acceptance, not on the request: AWS refuses options before it, and routes would be black holes.
+        // Everything below depends on the acceptance, not on the request: before it AWS refuses options, and routes would be black holes.
         const connectionId = acceptance.id;
         const dns = { allowRemoteVpcDnsResolution: true };
-        new aws.ec2.PeeringConnectionOptions(`${name}-requester`, { vpcPeeringConnectionId: connectionId, requester: dns }, by(requester));
-        new aws.ec2.PeeringConnectionOptions(`${name}-accepter`, { vpcPeeringConnectionId: connectionId, accepter: dns }, by(accepter));
+        new aws.ec2.PeeringConnectionOptions(
+            `${name}-requester`,
+            { vpcPeeringConnectionId: connectionId, requester: dns },
+            optionsOf(requester),
+        );
+        new aws.ec2.PeeringConnectionOptions(
+            `${name}-accepter`,
+            { vpcPeeringConnectionId: connectionId, accepter: dns },
+            optionsOf(accepter),
+        );
 
-        for (const [from, to] of [
-            [requester, accepter],
-            [accepter, requester],
-        ] as const) {
+        for (const { from, to } of [
+            { from: requester, to: accepter },
+            { from: accepter, to: requester },
+        ]) {
             for (const { routeTableId, destination } of routesTo(from.facts, to.facts)) {
                 new aws.ec2.Route(
                     `${from.facts.name}.${to.facts.name}.${routeTableId}.${destination}`,
                     { routeTableId, destinationCidrBlock: destination, vpcPeeringConnectionId: connectionId },
-                    by(from),
+                    optionsOf(from),
                 );
             }
         }

@@ -4,11 +4,11 @@ import * as pulumi from "@pulumi/pulumi";
 
 export interface AwsAccess {
     region: string;
-    /** Role to assume; none: the credentials of whoever runs Pulumi. */
+    /** Role to assume. Default: the credentials that run Pulumi. */
     assumeRole?: string | undefined;
 }
 
-/** A provider for one account and region. Each is a process of its own, so share it among all that live there. */
+/** A provider for one account and region. Each provider is a process of its own, so share it among all resources there. */
 export function awsProvider(name: string, { region, assumeRole }: AwsAccess, tags: Record<string, string>): aws.Provider {
     return new aws.Provider(name, {
         region,
@@ -24,28 +24,29 @@ export function kubernetesProvider(
 ): kubernetes.Provider {
     return new kubernetes.Provider(name, {
         kubeconfig: access.kubeconfig,
-        // Otherwise a changed kubeconfig would look like another cluster, and everything in it be replaced.
+        // Otherwise a changed kubeconfig would look like another cluster, and all its resources would be replaced.
         clusterIdentifier: access.clusterArn,
-        // Otherwise changed data would delete the Secret and make it anew: agents would lose all peers in between.
+        // Otherwise changed data would delete the Secret and create it again: agents would lose all peers in between.
         enableSecretMutable: true,
         enableConfigMapMutable: true,
     });
 }
 
 /**
- * What AWS answers to a question without whose answer nothing can be planned.
+ * Awaits a query to AWS without whose result the program cannot go on.
  *
- * @param stackFile the file whose settings say whom to ask, and as whom
- * @throws RunError with AWS's own words: wrong credentials or a role that cannot be assumed are no bugs, and show no stack
+ * @param what the queried value, for the error
+ * @param stackFile the file whose settings decide region and role
+ * @throws RunError with AWS's own message: wrong credentials, or a role that cannot be assumed, are not bugs and show no stack trace
  */
-export async function answered<T>(question: string, { region, assumeRole }: AwsAccess, stackFile: string, answer: Promise<T>): Promise<T> {
+export async function queryAws<T>(what: string, { region, assumeRole }: AwsAccess, stackFile: string, query: Promise<T>): Promise<T> {
     try {
-        return await answer;
+        return await query;
     } catch (error) {
         const [reason = ""] = (error instanceof Error ? error.message : String(error)).split("returned an error: ").slice(-1);
-        const who = assumeRole ? `role ${assumeRole}` : "the credentials of whoever runs Pulumi";
+        const credentials = assumeRole ? `role ${assumeRole}` : "the credentials that run Pulumi";
         throw new pulumi.RunError(
-            `AWS does not tell ${question} in ${region}; check ${who} (assumeRole in ${stackFile}): ${reason.trim()}`,
+            `cannot query ${what} from AWS in ${region}; check ${credentials} (assumeRole in ${stackFile}): ${reason.trim()}`,
         );
     }
 }

@@ -3,26 +3,26 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "./cluster.ts";
 
-/** Seconds that the command is given beyond its own limit, to say what is missing. */
+/** Seconds that the command has beyond its own timeout, to report what is missing. */
 const GRACE_SECONDS = 120;
 
 export interface ReadyGateArgs {
     self: Cluster;
     peers: readonly Cluster[];
-    /** What the cluster's agents are told, as `Member.revision`. */
-    told: pulumi.Output<string>;
+    /** `Member.revision` of the cluster. */
+    memberRevision: pulumi.Output<string>;
     timeoutSeconds: number;
     healAfterSeconds: number;
 }
 
-/** Holds `up` until every agent of a cluster sees every other cluster (gate/main.ts). Passes again whenever what the agents are told has changed. */
+/** Blocks `up` until every agent of a cluster sees every other cluster (gate/main.ts). Runs again whenever the mesh configuration of the agents changes. */
 export class ReadyGate extends pulumi.ComponentResource {
     constructor(name: string, args: ReadyGateArgs, opts?: pulumi.ComponentResourceOptions) {
         super("clustermesh:index:ReadyGate", name, {}, opts);
-        const { self, peers, told, timeoutSeconds, healAfterSeconds } = args;
+        const { self, peers, memberRevision, timeoutSeconds, healAfterSeconds } = args;
         const limit = `${timeoutSeconds + GRACE_SECONDS}s`;
         const settings = { timeoutSeconds, healAfterSeconds, cluster: self.name, peers: peers.map((peer) => peer.name) };
-        // Relative to the project's folder, where the provider runs it: an absolute path would be a change on every other machine.
+        // Relative to the project's folder, in which the provider runs it: an absolute path would be a diff on every other machine.
         const run = "node gate/main.ts";
         new command.local.Command(
             name,
@@ -32,7 +32,7 @@ export class ReadyGate extends pulumi.ComponentResource {
                 environment: pulumi.secret({
                     CLUSTERMESH_GATE: JSON.stringify(settings),
                     CLUSTERMESH_KUBECONFIG: self.kubeconfig,
-                    CLUSTERMESH_REVISION: revision([self, ...peers], told),
+                    CLUSTERMESH_REVISION: revision([self, ...peers], memberRevision),
                 }),
                 logging: command.types.enums.local.Logging.StdoutAndStderr,
             },
@@ -43,11 +43,11 @@ export class ReadyGate extends pulumi.ComponentResource {
 }
 
 /**
- * Changes with whatever makes agents connect anew: addresses, certificates, versions, and what is put back after somebody has changed it, since an agent that was
- * given another CA keeps it for a quarter of an hour (pkg/kvstore/etcd.go, initialConnectionTimeout). A digest, so it tells nothing.
+ * Changes with everything that makes agents reconnect: addresses, certificates, versions, and configuration that is restored after a manual change, because an
+ * agent that has read a wrong CA keeps it for 15 minutes (pkg/kvstore/etcd.go, initialConnectionTimeout). A digest, so it reveals nothing.
  */
-function revision(members: readonly Cluster[], told: pulumi.Output<string>): pulumi.Output<string> {
-    return pulumi.all([pulumi.all(members.map(({ etcdClient }) => etcdClient)), told]).apply(([clients, told]) => {
+function revision(members: readonly Cluster[], memberRevision: pulumi.Output<string>): pulumi.Output<string> {
+    return pulumi.all([pulumi.all(members.map(({ etcdClient }) => etcdClient)), memberRevision]).apply(([clients, own]) => {
         const state = members.map(({ name, ciliumVersion, wiring, etcd: { addresses } }, i) => ({
             name,
             ciliumVersion,
@@ -56,7 +56,7 @@ function revision(members: readonly Cluster[], told: pulumi.Output<string>): pul
             client: clients[i],
         }));
         return createHash("sha256")
-            .update(JSON.stringify([told, ...state]))
+            .update(JSON.stringify([own, ...state]))
             .digest("hex");
     });
 }

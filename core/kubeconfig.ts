@@ -1,8 +1,8 @@
-/** What reaches an EKS cluster. */
+/** How to reach an EKS cluster. */
 export interface EksAccess {
     clusterName: string;
     endpoint: string;
-    /** Base64 of PEM, as EKS gives it. */
+    /** PEM in base64, as EKS returns it. */
     certificateAuthority: string;
     region: string;
     /** Role to assume first. */
@@ -10,8 +10,8 @@ export interface EksAccess {
 }
 
 /**
- * A kubeconfig, as JSON, that gets its token from `aws eks get-token` each time. It holds no credential, and nothing of the machine that wrote it (such
- * as a profile's name): another runner must not see it changed. Needs the AWS command line where it is used.
+ * A kubeconfig, as JSON, that gets its token from `aws eks get-token` each time. It contains no credentials and nothing specific to the machine that writes it,
+ * such as a profile name: otherwise every other machine would show a diff. Requires the AWS CLI where it is used.
  */
 export function eksKubeconfig({ clusterName, endpoint, certificateAuthority, region, roleArn }: EksAccess): string {
     const args = [

@@ -1,4 +1,9 @@
-/** Runs `run` for every item, at most `limit` at a time. @returns what each gave, in the items' order @throws the first failure */
+/**
+ * Runs `run` for every item, at most `limit` at a time.
+ *
+ * @returns the results in the order of the items
+ * @throws the first error
+ */
 export async function parallel<T, R>(items: readonly T[], limit: number, run: (item: T) => Promise<R>): Promise<R[]> {
     const results: R[] = new Array(items.length);
     const waiting = items.entries();

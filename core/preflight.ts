@@ -6,7 +6,7 @@ import type { IngressPolicy } from "./network/traffic.ts";
 import { shortStackName, stackFile } from "./stack-names.ts";
 import { minor } from "./versions.ts";
 
-/** AWS's limits, as far as a mesh can run into them. The defaults of a new account stand in config.ts. */
+/** AWS quotas that a mesh can reach. The defaults of a new account are in core/settings/schema.ts. */
 export interface Quotas {
     /** Active VPC peering connections per VPC. */
     peeringsPerVpc: number;
@@ -16,33 +16,33 @@ export interface Quotas {
     rulesPerSecurityGroup: number;
 }
 
-/** What the mesh's own stack file decides. */
+/** The settings of the mesh that preflight needs. */
 export interface MeshSettings {
     network: NetworkMode;
     ingress: IngressPolicy;
     quotas: Quotas;
-    /** The mesh's stack file, as in "Pulumi.mesh.yaml". */
+    /** The mesh's stack file, such as "Pulumi.mesh.yaml". */
     file: string;
 }
 
-/** The largest packet that every path carries: peering between regions and a Transit Gateway stop at 8,500 bytes (EC2 user guide, "Network MTU"). */
+/** Largest packet, in bytes, that every path carries: peering between regions and Transit Gateways drop larger ones (EC2 user guide, "Network MTU"). */
 export const LONG_PATH_MTU = 8500;
 
 /** The default route of a table. */
 const OTHER_ROUTES = 1;
-/** EKS's own rule for traffic among the nodes, and the one for the etcd's load balancer. */
+/** EKS's own rule for traffic among the nodes, and the rule for the load balancer of the etcd. */
 const OTHER_RULES = 2;
 
 /**
- * Everything that makes these clusters unfit for one mesh, each with the stack files concerned and what to do. Empty when they fit.
+ * Every reason why these clusters cannot form a mesh, each with the stack files concerned and how to fix it. Empty when they can.
  *
- * @param now the time against which certificates are held
+ * @param now the time at which certificates must be valid
  */
 export function meshProblems(members: readonly ClusterFacts[], settings: MeshSettings, now: Date): string[] {
     return [...fitProblems(members, settings), ...members.flatMap((member) => certificateProblems(member, now))];
 }
 
-/** The same as far as the stack files decide it, so before anything is deployed. */
+/** The reasons that the stack files alone show, before anything is deployed. */
 export function fitProblems(members: readonly PlannedFacts[], settings: MeshSettings): string[] {
     return [
         ...identityProblems(members),
@@ -54,97 +54,87 @@ export function fitProblems(members: readonly PlannedFacts[], settings: MeshSett
 }
 
 function identityProblems(members: readonly PlannedFacts[]): string[] {
-    return pairs(members).flatMap(([a, b]) => [
-        ...(a.name === b.name
-            ? [
-                  `${files(a, b)} both have name "${a.name}": Cilium tells clusters apart by it; give each its own before its first \`pulumi up\``,
-              ]
-            : []),
-        ...(a.id === b.id
-            ? [
-                  `${files(a, b)} both have id ${a.id}: security identities would be mixed up; give each its own (1 to 127) before it joins the mesh`,
-              ]
-            : []),
-    ]);
+    return pairs(members).flatMap(([a, b]) => {
+        const files = `${stackFile(a.stack)} and ${stackFile(b.stack)}`;
+        return [
+            ...problemIf(
+                a.name === b.name,
+                `${files} both have name "${a.name}", by which Cilium identifies clusters: give each cluster its own before its first \`pulumi up\``,
+            ),
+            ...problemIf(
+                a.id === b.id,
+                `${files} both have id ${a.id}: security identities would be mixed up; give each cluster its own id (1 to 127) before it joins the mesh`,
+            ),
+        ];
+    });
 }
 
-/** Address blocks that must differ, by what goes wrong where two overlap. */
+/** An address block of a cluster, with its name in problems. */
+interface Block {
+    owner: PlannedFacts;
+    what: string;
+    cidr: string;
+}
+
+function blocksOf(owner: PlannedFacts) {
+    return {
+        vpcs: owner.vpcCidrs.map((cidr): Block => ({ owner, what: "VPC block", cidr })),
+        services: { owner, what: "service block", cidr: owner.serviceCidr },
+        pool: { owner, what: "Cilium pool", cidr: owner.ciliumPoolCidr },
+    };
+}
+
+/** Blocks of two clusters that overlap but must not, each with the consequence. */
 function addressProblems(members: readonly PlannedFacts[]): string[] {
-    const cross = (a: PlannedFacts, b: PlannedFacts) => [
-        ...a.vpcCidrs.flatMap((vpc) => [
-            ...clash(
-                overlap(vpc, b.serviceCidr),
-                a,
-                `VPC block ${vpc}`,
-                b,
-                `service block ${b.serviceCidr}`,
-                `pods of ${b.name} would take those addresses for their own services`,
-            ),
-            ...clash(
-                overlap(vpc, b.ciliumPoolCidr),
-                a,
-                `VPC block ${vpc}`,
-                b,
-                `Cilium pool ${b.ciliumPoolCidr}`,
-                `router addresses of ${b.name} would be taken for nodes or pods of ${a.name}`,
-            ),
-        ]),
-        ...clash(
-            overlap(a.serviceCidr, b.ciliumPoolCidr),
-            a,
-            `service block ${a.serviceCidr}`,
-            b,
-            `Cilium pool ${b.ciliumPoolCidr}`,
-            `router addresses of ${b.name} would be taken for services of ${a.name}`,
-        ),
-    ];
-    return pairs(members).flatMap(([a, b]) => [
-        ...a.vpcCidrs.flatMap((x) =>
-            b.vpcCidrs.flatMap((y) =>
-                clash(
-                    overlap(x, y),
-                    a,
-                    `VPC block ${x}`,
-                    b,
-                    `VPC block ${y}`,
-                    "AWS refuses to connect them and pods could not tell whom they call",
+    return pairs(members).flatMap(([first, second]) => {
+        const [a, b] = [blocksOf(first), blocksOf(second)];
+        return [
+            ...a.vpcs.flatMap((x) =>
+                b.vpcs.flatMap((y) =>
+                    clash(x, y, "AWS refuses to connect the VPCs, and pods could not tell which cluster an address belongs to"),
                 ),
             ),
-        ),
-        ...clash(
-            overlap(a.ciliumPoolCidr, b.ciliumPoolCidr),
-            a,
-            `Cilium pool ${a.ciliumPoolCidr}`,
-            b,
-            `Cilium pool ${b.ciliumPoolCidr}`,
-            "two nodes would have one router address",
-        ),
-        ...cross(a, b),
-        ...cross(b, a),
-    ]);
+            ...clash(a.pool, b.pool, "two nodes would have the same router address"),
+            ...crossProblems(a, b),
+            ...crossProblems(b, a),
+        ];
+    });
 }
 
-function clash(found: boolean, a: PlannedFacts, ofA: string, b: PlannedFacts, ofB: string, consequence: string): string[] {
-    return found
-        ? [
-              `${ofA} of ${a.name} (${stackFile(a.stack)}) and ${ofB} of ${b.name} (${stackFile(b.stack)}) overlap: ${consequence}; change one of them`,
-          ]
-        : [];
+/** Blocks of `a` that overlap blocks of another kind of `b`. */
+function crossProblems(a: ReturnType<typeof blocksOf>, b: ReturnType<typeof blocksOf>): string[] {
+    const other = b.pool.owner.name;
+    return [
+        ...a.vpcs.flatMap((vpc) => [
+            ...clash(vpc, b.services, `pods of ${other} would send traffic for those addresses to their own Services`),
+            ...clash(vpc, b.pool, `router addresses of ${other} would be mistaken for nodes or pods of ${vpc.owner.name}`),
+        ]),
+        ...clash(a.services, b.pool, `router addresses of ${other} would be mistaken for Services of ${a.services.owner.name}`),
+    ];
 }
 
-/** More than a minor apart Cilium does not promise to mesh, and Kubernetes may have dropped an API that the other cluster's workloads, failing over, need. */
+function clash(a: Block, b: Block, consequence: string): string[] {
+    const describe = ({ owner, what, cidr }: Block) => `${what} ${cidr} of ${owner.name} (${stackFile(owner.stack)})`;
+    return problemIf(overlap(a.cidr, b.cidr), `${describe(a)} and ${describe(b)} overlap: ${consequence}; change one of them`);
+}
+
+/**
+ * Versions that are more than one minor apart. Cilium does not support that within a mesh, and Kubernetes may have removed an API that workloads need when they
+ * fail over.
+ */
 export function versionProblems(members: readonly PlannedFacts[]): string[] {
     const kinds = [
-        { what: "Kubernetes", key: "kubernetesVersion" },
-        { what: "Cilium", key: "ciliumVersion" },
+        { what: "Kubernetes", key: "kubernetesVersion", setting: "kubernetesVersion" },
+        { what: "Cilium", key: "ciliumVersion", setting: "cilium.version" },
     ] as const;
-    return kinds.flatMap(({ what, key }) => {
-        const newest = members.reduce((a, b) => (minor(b[key]) > minor(a[key]) ? b : a));
+    return kinds.flatMap(({ what, key, setting }) => {
+        const [newest] = members.toSorted((a, b) => minor(b[key]) - minor(a[key]));
+        if (!newest) return [];
         return members
             .filter((member) => minor(newest[key]) - minor(member[key]) > 1)
             .map(
                 (member) =>
-                    `${member.name} runs ${what} ${member[key]} and ${newest.name} ${newest[key]}, more than a minor apart: upgrade ${member.name} first (${key === "ciliumVersion" ? "cilium.version" : key} in ${stackFile(member.stack)})`,
+                    `${member.name} runs ${what} ${member[key]} and ${newest.name} ${newest[key]}, more than one minor version apart: upgrade ${member.name} first (${setting} in ${stackFile(member.stack)})`,
             );
     });
 }
@@ -152,40 +142,41 @@ export function versionProblems(members: readonly PlannedFacts[]): string[] {
 function datapathProblems(members: readonly PlannedFacts[], { network }: MeshSettings): string[] {
     const [first] = members;
     if (!first) return [];
-    const differs = (key: "datapath" | "maxConnectedClusters") =>
+    const differences = (key: "datapath" | "maxConnectedClusters") =>
         members
             .filter((member) => member[key] !== first[key])
             .map(
                 (member) =>
-                    `${first.name} has ${key} ${first[key]} and ${member.name} ${member[key]}: they must be alike; deploy both with one version of this program`,
+                    `${first.name} has ${key} ${first[key]} and ${member.name} has ${member[key]}: they must be equal; deploy both with the same version of this program`,
             );
 
     const regions = distinct(members.map((member) => member.region));
     const longPath = network === "transit-gateway" || regions.length > 1;
+    const path = network === "transit-gateway" ? "a Transit Gateway" : "peering between regions";
     return [
-        ...differs("datapath"),
-        ...differs("maxConnectedClusters"),
-        ...members
-            .filter((member) => longPath && member.mtu > LONG_PATH_MTU)
-            .map(
-                (member) =>
-                    `${member.name} sends packets of up to ${member.mtu} bytes, but ${network === "transit-gateway" ? "a Transit Gateway" : "peering between regions"} drops those over ${LONG_PATH_MTU}: set mtu to ${LONG_PATH_MTU} in ${stackFile(member.stack)}; pods take it when they are next created`,
+        ...differences("datapath"),
+        ...differences("maxConnectedClusters"),
+        ...members.flatMap((member) =>
+            problemIf(
+                longPath && member.mtu > LONG_PATH_MTU,
+                `${member.name} sends packets of up to ${member.mtu} bytes, but ${path} drops packets over ${LONG_PATH_MTU}: set mtu to ${LONG_PATH_MTU} in ${stackFile(member.stack)}; pods use it when they are next created`,
             ),
+        ),
     ];
 }
 
-/** What the mesh takes of a member's quotas. */
+/** What the mesh needs of a member's quotas. */
 export function meshNeeds(self: PlannedFacts, members: readonly PlannedFacts[], network: NetworkMode, ingress: IngressPolicy) {
     const peers = peersOf(self, members);
     const admitted = peers.flatMap((peer) => ingressFrom(peer, self, ingress));
+    const rulesPerGroup = self.nodeSecurityGroupIds.map((id) => admitted.filter((rule) => rule.securityGroupId === id).length);
     return {
         /** Peering connections of its VPC. */
         peerings: network === "peering" ? peers.length : 0,
         /** Routes in each of its tables. */
         routes: peers.flatMap((peer) => peer.vpcCidrs).length + OTHER_ROUTES,
         /** Inbound rules of its largest security group. */
-        rules:
-            OTHER_RULES + Math.max(...self.nodeSecurityGroupIds.map((id) => admitted.filter((rule) => rule.securityGroupId === id).length)),
+        rules: OTHER_RULES + Math.max(0, ...rulesPerGroup),
     };
 }
 
@@ -194,34 +185,29 @@ function quotaProblems(members: readonly PlannedFacts[], { network, ingress, quo
     return members.flatMap((self) => {
         const { peerings, routes, rules } = meshNeeds(self, members, network, ingress);
         return [
-            ...(peerings > quotas.peeringsPerVpc
-                ? [
-                      `the VPC of ${self.name} would have ${peerings} peering connections, over the quota of ${quotas.peeringsPerVpc}: ${raise("peeringsPerVpc")} (125 at most), or set network to transit-gateway`,
-                  ]
-                : []),
-            ...(routes > quotas.routesPerTable
-                ? [
-                      `a route table of ${self.name} would have ${routes} routes, over the quota of ${quotas.routesPerTable}: ${raise("routesPerTable")} (1,000 at most)`,
-                  ]
-                : []),
-            ...(rules > quotas.rulesPerSecurityGroup
-                ? [
-                      `the nodes' security group of ${self.name} would have ${rules} inbound rules, over the quota of ${quotas.rulesPerSecurityGroup}: ${raise("rulesPerSecurityGroup")}, or set ingress to all, which is one rule for each peer`,
-                  ]
-                : []),
+            ...problemIf(
+                peerings > quotas.peeringsPerVpc,
+                `the VPC of ${self.name} would have ${peerings} peering connections, over the quota of ${quotas.peeringsPerVpc}: ${raise("peeringsPerVpc")} (at most 125), or set network to transit-gateway`,
+            ),
+            ...problemIf(
+                routes > quotas.routesPerTable,
+                `a route table of ${self.name} would have ${routes} routes, over the quota of ${quotas.routesPerTable}: ${raise("routesPerTable")} (at most 1,000)`,
+            ),
+            ...problemIf(
+                rules > quotas.rulesPerSecurityGroup,
+                `the nodes' security group of ${self.name} would have ${rules} inbound rules, over the quota of ${quotas.rulesPerSecurityGroup}: ${raise("rulesPerSecurityGroup")}, or set ingress to all, which needs one rule per peer`,
+            ),
         ];
     });
 }
 
 function certificateProblems(member: ClusterFacts, now: Date): string[] {
-    const over = new Date(member.etcdCertificatesExpire) <= now;
-    return over
-        ? [
-              `the etcd certificates of ${member.name} ended on ${member.etcdCertificatesExpire}: run \`pulumi up --refresh -s ${shortStackName(member.stack)}\`, which renews them`,
-          ]
-        : [];
+    return problemIf(
+        new Date(member.etcdCertificatesExpire) <= now,
+        `the etcd certificates of ${member.name} expired on ${member.etcdCertificatesExpire}: run \`pulumi up --refresh -s ${shortStackName(member.stack)}\`, which renews them`,
+    );
 }
 
-function files(a: PlannedFacts, b: PlannedFacts): string {
-    return `${stackFile(a.stack)} and ${stackFile(b.stack)}`;
+function problemIf(wrong: boolean, problem: string): string[] {
+    return wrong ? [problem] : [];
 }

@@ -1,10 +1,10 @@
-/** The short name of a stack: `cluster1` of `organization/clustermesh/cluster1`. */
+/** The short name of a stack: `cluster1` for `organization/clustermesh/cluster1`. */
 export function shortStackName(stack: string): string {
     return stack.slice(stack.lastIndexOf("/") + 1);
 }
 
 /**
- * The full name of a stack: `organization/clustermesh/cluster1` of `cluster1`. A full name stays as it is.
+ * The full name of a stack: `organization/clustermesh/cluster1` for `cluster1`. A full name is returned unchanged.
  *
  * @param project "<organization>/<project>"
  */
@@ -12,7 +12,7 @@ export function fullStackName(stack: string, project: string): string {
     return stack.includes("/") ? stack : `${project}/${stack}`;
 }
 
-/** The file that holds a stack's settings: `Pulumi.cluster1.yaml`. Takes the short or the full name of the stack. */
+/** The settings file of a stack, such as `Pulumi.cluster1.yaml`. Accepts the short or the full name of the stack. */
 export function stackFile(stack: string): string {
     return `Pulumi.${shortStackName(stack)}.yaml`;
 }

@@ -1,14 +1,14 @@
 import semver from "semver";
 
-/** Kubernetes minors that EKS has in standard support and Cilium 1.20 is tested with. */
+/** Kubernetes minor versions that are in standard support of EKS and that Cilium 1.20 is tested with. */
 export const KUBERNETES_VERSIONS = ["1.34", "1.35", "1.36"] as const;
 
-/** Cilium versions for whose chart the Helm values are written. Older ones name certificates otherwise; 1.21 has no direct wiring. */
+/** Cilium versions whose chart the Helm values are written for. Older charts name certificates differently; 1.21 has no direct wiring. */
 export const CILIUM_RANGE = ">=1.20.0 <1.21.0";
 
 export type KubernetesVersion = (typeof KUBERNETES_VERSIONS)[number];
 
-/** Versions of EKS's own add-ons. Each can be overridden by the stack file. */
+/** Versions of the EKS add-ons. The stack file can override each. */
 export interface AddonVersions {
     vpcCni: string;
     kubeProxy: string;
@@ -16,9 +16,9 @@ export interface AddonVersions {
 }
 
 /**
- * Pinned, since @pulumi/eks would otherwise take the newest at every run and so change a cluster without being asked. From AWS's EKS user guide
- * (managing-vpc-cni, managing-kube-proxy, managing-coredns) where it had the version, else from configurations that public repositories run;
- * not tried on an account. `aws eks describe-addon-versions --kubernetes-version <v>` lists what a region offers.
+ * Pinned, because @pulumi/eks would otherwise use the newest version in every run and so change a cluster unasked. From the EKS user guide
+ * (managing-vpc-cni, managing-kube-proxy, managing-coredns) where it lists the version, otherwise from configurations in public repositories;
+ * not verified on an account. `aws eks describe-addon-versions --kubernetes-version <v>` lists the versions of a region.
  */
 export const ADDON_VERSIONS: Record<KubernetesVersion, AddonVersions> = {
     "1.34": { vpcCni: "v1.21.1-eksbuild.3", kubeProxy: "v1.34.6-eksbuild.13", coreDns: "v1.13.2-eksbuild.7" },
@@ -26,12 +26,12 @@ export const ADDON_VERSIONS: Record<KubernetesVersion, AddonVersions> = {
     "1.36": { vpcCni: "v1.22.4-eksbuild.3", kubeProxy: "v1.36.0-eksbuild.14", coreDns: "v1.14.3-eksbuild.3" },
 };
 
-/** Whether the program's Helm values fit this Cilium. */
+/** Whether the Helm values of this program are written for this Cilium version. */
 export function supportsCilium(version: string): boolean {
     return semver.valid(version) === version && semver.satisfies(version, CILIUM_RANGE);
 }
 
-/** The minor of "1.35" or "1.20.2" as a number that can be subtracted. A new major is as far away as a hundred minors. */
+/** The minor version of "1.35" or "1.20.2" as a number, for differences. A major version counts as a hundred minor versions. */
 export function minor(version: string): number {
     const parsed = semver.coerce(version);
     return parsed ? parsed.major * 100 + parsed.minor : Number.NaN;

@@ -4,21 +4,22 @@ import { stackFile } from "../core/stack-names.ts";
 import { problemList } from "../core/text/problems.ts";
 
 /**
- * The settings of the stack that runs. Apart from config.ts, since the command line checks stack files without the second that Pulumi's SDK takes to load.
+ * Reads the settings of the running stack. Separate from core/settings/parse.ts, because the command line validates stack files without loading Pulumi's SDK,
+ * which takes about a second.
  *
- * @throws RunError with everything that is wrong with the file
+ * @throws RunError with every problem of the file
  */
 export function loadConfig(): StackConfig {
     const config = new pulumi.Config();
     const stray = Object.keys(pulumi.runtime.allConfig()).filter(
         (key) => key.startsWith(`${config.name}:`) && key !== `${config.name}:stack`,
     );
-    // `organization` is what the file and object-store backends call theirs.
+    // The file and object-store backends call their only organization `organization`.
     const parsed = parseConfig(config.getObject("stack"), `${pulumi.getOrganization()}/${pulumi.getProject()}`);
-    const problems = [...stray.map((key) => `unknown key "${key}": every setting stands under ${config.name}:stack`), ...parsed.problems];
+    const problems = [...stray.map((key) => `unknown key "${key}": all settings go under ${config.name}:stack`), ...parsed.problems];
     if (!parsed.config || problems.length > 0)
-        throw new pulumi.RunError(`${stackFile(pulumi.getStack())} cannot be used:\n${problemList(problems)}`);
-    // What `clustermesh up --rolling` says, for one run.
+        throw new pulumi.RunError(`${stackFile(pulumi.getStack())} is invalid:\n${problemList(problems)}`);
+    // Set by `clustermesh up --rolling`, for one run.
     if (parsed.config.kind === "mesh" && process.env.CLUSTERMESH_ROLLING === "true") return { ...parsed.config, rolling: true };
     return parsed.config;
 }

@@ -4,7 +4,7 @@ import type { Cluster } from "../components/cluster.ts";
 import { Ingress } from "../components/ingress.ts";
 import { Member } from "../components/member.ts";
 import { Peering } from "../components/peering.ts";
-import { answered, awsProvider, kubernetesProvider } from "../components/providers.ts";
+import { awsProvider, kubernetesProvider, queryAws } from "../components/providers.ts";
 import { ReadyGate } from "../components/ready-gate.ts";
 import { TransitGateways } from "../components/transit-gateway.ts";
 import type { ClusterFacts } from "../core/facts/schema.ts";
@@ -15,7 +15,7 @@ import { stackFile } from "../core/stack-names.ts";
 import { problemList } from "../core/text/problems.ts";
 import { readClusters } from "./read-clusters.ts";
 
-/** Joins the clusters into one mesh: networks, then what the agents are told, then the wait until all of them see each other. */
+/** Joins the clusters into one mesh: networks, then the configuration of the agents, then the gates that wait until all agents see all clusters. */
 export async function meshStack(config: MeshConfig) {
     const members = ordered(await readClusters(config.clusters));
     refuseUnfit(members, config);
@@ -26,11 +26,11 @@ export async function meshStack(config: MeshConfig) {
     for (const self of members) {
         const peers = peersOf(self, members);
         const ingress = new Ingress(self.name, { self, peers, policy: config.ingress, provider: providerOf });
-        // Agents that are told of peers whom they cannot reach hold up their own start for a minute each. Each member waits for its own paths only:
-        // all for all would be dependencies by the cube of the clusters.
+        // An agent's start takes a minute longer for each configured peer that it cannot reach. Each member waits for its own paths only: waiting for all paths
+        // would make the number of dependencies grow with the cube of the clusters.
         const dependsOn = [ingress, ...network.pathsOf(self), ...(config.rolling && gate ? [gate] : [])];
         const member = new Member(self.name, { self, peers }, { providers: [kubernetesProvider(self.name, self)], dependsOn });
-        gate = new ReadyGate(self.name, { self, peers, told: member.revision, ...config.gate }, { dependsOn: member });
+        gate = new ReadyGate(self.name, { self, peers, memberRevision: member.revision, ...config.gate }, { dependsOn: member });
     }
 
     return {
@@ -41,14 +41,14 @@ export async function meshStack(config: MeshConfig) {
     };
 }
 
-/** Nothing is made unless all clusters fit together. */
+/** Stops before any resource is created if the clusters do not fit together. */
 function refuseUnfit(members: readonly Cluster[], config: MeshConfig): void {
     const file = stackFile(pulumi.getStack());
     const problems = meshProblems(members, { ...config, file }, new Date());
-    if (problems.length > 0) throw new pulumi.RunError(`these clusters cannot be one mesh:\n${problemList(problems)}`);
+    if (problems.length > 0) throw new pulumi.RunError(`these clusters cannot form a mesh:\n${problemList(problems)}`);
 }
 
-/** A provider for each account, region and role, made when first asked for. Named after them, so that no member's leaving changes another's. */
+/** A provider for each account, region and role, created on first use. Named after them, so that a member that leaves changes no provider of another. */
 function memberProviders(tags: Record<string, string>) {
     const providers = new Map<string, aws.Provider>();
     return (member: ClusterFacts): aws.Provider => {
@@ -65,13 +65,13 @@ function meshTags(tags: Record<string, string>) {
 }
 
 interface ConnectedNetworks {
-    /** What must be there before the member reaches its peers and they it. */
+    /** The resources that must exist before the member and its peers can reach each other. */
     pathsOf: (member: ClusterFacts) => pulumi.Resource[];
     /** Ids of peering connections by the two clusters, or of Transit Gateways by region. */
     connections: Record<string, pulumi.Output<string>>;
 }
 
-/** Connects every VPC with every other one. */
+/** Connects every VPC with every other VPC. */
 async function connectNetworks(
     { network, tags }: MeshConfig,
     members: readonly ClusterFacts[],
@@ -95,13 +95,13 @@ async function connectNetworks(
         return hub;
     };
     const region = members[0]?.region ?? "";
-    const asked = aws.getCallerIdentity({}, { provider: hubProvider(region) });
-    const { accountId } = await answered("whose account this is", { region }, stackFile(pulumi.getStack()), asked);
+    const query = aws.getCallerIdentity({}, { provider: hubProvider(region) });
+    const { accountId } = await queryAws("the account id", { region }, stackFile(pulumi.getStack()), query);
     const gateways = new TransitGateways(pulumi.getStack(), { members, memberProvider: providerOf, hubProvider, hubAccountId: accountId });
     return { pathsOf: ({ name }) => gateways.paths.get(name) ?? [], connections: gateways.gatewayIds };
 }
 
-/** What `verify` and people need to know of a member. Nothing secret: kubeconfigs stay outputs of the cluster stacks. */
+/** The facts of a member that `verify` and users need. No secrets: kubeconfigs stay outputs of the cluster stacks. */
 function published({ kubeconfig: _, etcdClient: __, ...facts }: Cluster): ClusterFacts {
     return facts;
 }

@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { type ClusterFacts, CONTRACT_VERSION } from "../core/facts/schema.ts";
 import { defaultPool } from "../core/network/cidr.ts";
 
-/** The facts of cluster number `id`, fit to be in one mesh with every other number up to 127. */
-export function member(id: number, over: Partial<ClusterFacts> = {}): ClusterFacts {
-    const name = over.name ?? `c${id}`;
+/** The facts of cluster number `id`. Clusters with different numbers up to 127 fit into one mesh. */
+export function member(id: number, facts: Partial<ClusterFacts> = {}): ClusterFacts {
+    const name = facts.name ?? `c${id}`;
     return {
         contract: CONTRACT_VERSION,
         stack: `organization/clustermesh/${name}`,
@@ -28,11 +28,11 @@ export function member(id: number, over: Partial<ClusterFacts> = {}): ClusterFac
         nodeSecurityGroupIds: [`sg-${name}`],
         etcd: { addresses: [`10.${id}.0.16`, `10.${id}.64.16`], port: 2379, securityGroupId: `sg-${name}-etcd` },
         etcdCertificatesExpire: "2099-01-01T00:00:00Z",
-        ...over,
+        ...facts,
     };
 }
 
-/** 2 to 12 members that fit, in any order, with one to three blocks, tables and groups each. */
+/** 2 to 12 members that fit into one mesh, in any order, each with 1 to 3 blocks, 1 to 4 route tables and 1 to 2 security groups. */
 export const fitMembers: fc.Arbitrary<ClusterFacts[]> = fc
     .uniqueArray(fc.integer({ min: 1, max: 127 }), { minLength: 2, maxLength: 12 })
     .chain((ids) =>
@@ -61,6 +61,6 @@ export const fitMembers: fc.Arbitrary<ClusterFacts[]> = fc
         ),
     );
 
-function numbered<T>(count: number, make: (i: number) => T): T[] {
-    return Array.from({ length: count }, (_, i) => make(i));
+function numbered<T>(count: number, item: (i: number) => T): T[] {
+    return Array.from({ length: count }, (_, i) => item(i));
 }

@@ -1,18 +1,18 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { z } from "zod";
 
-/** A certificate, told by what is public in it. */
+/** The public contents of a certificate. */
 export const Certificate = z.strictObject({
-    /** Common name; of a client's certificate also etcd's user. */
+    /** Common name. For client certificates also etcd's user name. */
     subject: z.string(),
-    /** Names and addresses for which a server may show it. */
+    /** Host names and addresses that it is valid for. */
     names: z.array(z.string()),
     fingerprint: z.string(),
     notBefore: z.iso.datetime(),
     notAfter: z.iso.datetime(),
-    /** What it may be used for, of both sides of TLS. */
+    /** Extended key usages for TLS. */
     uses: z.array(z.enum(["server", "client"])),
-    /** Fingerprint of the CA that has signed it; null: none of those that it was held against. */
+    /** Fingerprint of the CA that signed it; null if none of the given CAs did. */
     signedBy: z.string().nullable(),
 });
 
@@ -26,14 +26,14 @@ const BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 /**
  * Every certificate in a PEM text, which may be a bundle.
  *
- * @param authorities PEM of CAs, of which each may have signed it
- * @throws Error when one cannot be read
+ * @param authorities PEM of the CAs that may have signed them
+ * @throws Error when a certificate cannot be parsed
  */
 export function certificatesIn(pem: string, authorities: readonly string[] = []): Certificate[] {
     const signers = authorities.flatMap((text) => text.match(BLOCK) ?? []).map((block) => new X509Certificate(block));
     return (pem.match(BLOCK) ?? []).map((block) => {
         const certificate = new X509Certificate(block);
-        const signer = signers.find((one) => certificate.verify(one.publicKey));
+        const signer = signers.find((authority) => certificate.verify(authority.publicKey));
         return {
             subject: /^CN=(.*)$/m.exec(certificate.subject)?.[1] ?? "",
             names: (certificate.subjectAltName ?? "").split(", ").flatMap((name) => /^(?:DNS|IP Address):(.+)$/.exec(name)?.[1] ?? []),
@@ -46,7 +46,7 @@ export function certificatesIn(pem: string, authorities: readonly string[] = [])
     });
 }
 
-/** Whether a private key is that of the first certificate in `pem`. False, too, when either cannot be read. */
+/** Whether a private key belongs to the first certificate in `pem`. False if either cannot be parsed. */
 export function keyFits(pem: string, key: string): boolean {
     try {
         return new X509Certificate(pem).checkPrivateKey(createPrivateKey(key));
@@ -55,12 +55,12 @@ export function keyFits(pem: string, key: string): boolean {
     }
 }
 
-/** Whether a server that shows the certificate may go by this name, as TLS reads wildcards: for one label. */
+/** Whether the names of a server certificate include this host name. As in TLS, a wildcard stands for one label. */
 export function covers(names: readonly string[], hostname: string): boolean {
     return names.some((name) => name === hostname || (name.startsWith("*.") && hostname.replace(/^[^.]+/, "*") === name));
 }
 
-/** Enough of the SHA-256 to tell two apart, as it is shown to people. */
+/** The start of the SHA-256 digest: enough for people to distinguish certificates. */
 function fingerprint({ fingerprint256 }: X509Certificate): string {
     return fingerprint256.replaceAll(":", "").slice(0, 16).toLowerCase();
 }

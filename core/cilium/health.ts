@@ -2,7 +2,7 @@ import { z } from "zod";
 
 const Probe = z.looseObject({ status: z.string().default(""), lastProbed: z.string().default("") });
 
-/** `cilium-health status -o json` (api/v1/health/models): a probe without a status has passed, one that is left out was not made. */
+/** `cilium-health status -o json` (api/v1/health/models): a probe without a status has passed, a missing probe was not made. */
 const Health = z.looseObject({
     nodes: z
         .array(
@@ -16,18 +16,23 @@ const Health = z.looseObject({
         .nullish(),
 });
 
-/** A way from node to node that a health check did not find. */
+/** A failed health check between two nodes. */
 export interface FailedProbe {
     /** "<cluster>/<node>" */
     node: string;
     probe: "tcp/4240" | "icmp";
-    /** In Cilium's words. */
+    /** Cilium's message. */
     why: string;
-    /** When: an agent of a small mesh probes all nodes within two minutes, of a large one within ten, and keeps what it found meanwhile. ISO. */
+    /** Time of the probe, ISO 8601. Agents probe all nodes within two minutes in a small mesh, within ten in a large one, and keep the results meanwhile. */
     at: string;
 }
 
-/** @param output of `cilium-health status -o json` @throws Error when it is none */
+/**
+ * The health checks that failed.
+ *
+ * @param output output of `cilium-health status -o json`
+ * @throws Error when the output is something else
+ */
 export function failedProbes(output: string): FailedProbe[] {
     return (Health.parse(JSON.parse(output)).nodes ?? []).flatMap(({ name, host }) => {
         const { http, icmp } = host?.["primary-address"] ?? {};

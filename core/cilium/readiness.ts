@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** A remote cluster in `cilium-dbg status -o json`. Fields that are false or 0 are left out there, so a missing one is no error (api/v1/models). */
+/** A remote cluster in `cilium-dbg status -o json`. Fields that are false or 0 are omitted there, so a missing field is valid (api/v1/models). */
 const RemoteCluster = z.looseObject({
     name: z.string(),
     ready: z.boolean().default(false),
@@ -23,21 +23,21 @@ const AgentStatus = z.looseObject({
     "identity-range": z.looseObject({ "min-identity": z.int().optional() }).prefault({}),
 });
 
-/** Identities of cluster n begin at n times this, with at most 255 clusters (Cilium's pkg/identity/numericidentity.go). No status tells the id itself. */
+/** Identities of cluster n start at n times this number, with at most 255 clusters (Cilium's pkg/identity/numericidentity.go). No status shows the id itself. */
 const IDENTITIES_OF_A_CLUSTER = 65_536;
 
-/** A peer that an agent does not (fully) see. */
+/** A peer that is not ready for an agent. */
 export interface LaggingPeer {
     peer: string;
-    /** What is missing, in the order in which a connection comes about. */
+    /** The first missing step, in the order in which a connection is established. */
     why: string;
 }
 
 /**
- * Peers that the agent does not see ready and synced. Empty: the agent is part of the mesh.
+ * Peers that are not ready and synchronized for the agent. Empty when the agent sees the whole mesh.
  *
  * @param statusJson output of `cilium-dbg status -o json`
- * @throws Error when the output is no agent's status
+ * @throws Error when the output is not an agent's status
  */
 export function laggingPeers(statusJson: string, peers: readonly string[]): LaggingPeer[] {
     const status = AgentStatus.parse(JSON.parse(statusJson));
@@ -49,19 +49,24 @@ export function laggingPeers(statusJson: string, peers: readonly string[]): Lagg
     });
 }
 
-/** Cluster ids as an agent has them. */
+/** Cluster ids that an agent reports. */
 export interface SeenIds {
-    /** With which it runs itself; undefined: it does not say. */
+    /** Its own id; undefined if the status does not show it. */
     own: number | undefined;
-    /** What each peer's etcd tells of its cluster, by name. */
+    /** The ids that the peers' etcds report, by cluster name. */
     peers: Map<string, number>;
 }
 
-/** @param statusJson output of `cilium-dbg status -o json` @throws Error when the output is no agent's status */
+/**
+ * The cluster ids in an agent's status.
+ *
+ * @param statusJson output of `cilium-dbg status -o json`
+ * @throws Error when the output is not an agent's status
+ */
 export function seenIds(statusJson: string): SeenIds {
     const status = AgentStatus.parse(JSON.parse(statusJson));
-    const told = status["cluster-mesh"].clusters.flatMap(({ name, config: { "cluster-id": id } }) => (id ? [[name, id] as const] : []));
-    return { own: ownId(status), peers: new Map(told) };
+    const reported = status["cluster-mesh"].clusters.flatMap(({ name, config: { "cluster-id": id } }) => (id ? [[name, id] as const] : []));
+    return { own: ownId(status), peers: new Map(reported) };
 }
 
 function ownId({ "identity-range": { "min-identity": least } }: z.infer<typeof AgentStatus>): number | undefined {
@@ -69,23 +74,23 @@ function ownId({ "identity-range": { "min-identity": least } }: z.infer<typeof A
 }
 
 function missing(remote: z.infer<typeof RemoteCluster> | undefined, own: number | undefined): string | undefined {
-    if (!remote) return "not configured: the agent has not read the secret cilium-clustermesh yet";
+    if (!remote) return "not configured: the agent has not read the Secret cilium-clustermesh yet";
     if (!remote.connected) return `no connection to its etcd after ${remote["num-failures"]} failures (${firstLine(remote.status)})`;
     if (!remote.config.retrieved) return "connected, but its cluster configuration cannot be read";
-    // Cilium says so in its log alone; in its status it is a peer whose data never come.
+    // Cilium reports this only in its log; in its status the peer's data never arrive.
     if (own !== undefined && remote.config["cluster-id"] === own)
-        return `refused: it has cluster id ${own}, with which this agent runs itself`;
+        return `refused: it has cluster id ${own}, the same as this agent's own cluster`;
     const { nodes, endpoints, identities, services } = remote.synced;
     const unsynced = Object.entries({ nodes, endpoints, identities, services }).flatMap(([what, done]) => (done ? [] : [what]));
-    if (unsynced.length > 0) return `connected, but its ${unsynced.join(", ")} are not here yet`;
+    if (unsynced.length > 0) return `connected, synchronization in progress for ${unsynced.join(", ")}`;
     return remote.ready ? undefined : `not ready (${firstLine(remote.status)})`;
 }
 
 function firstLine(text: string): string {
-    return text.split("\n", 1)[0]?.trim() || "the agent gives no reason";
+    return text.split("\n", 1)[0]?.trim() || "the agent reports no reason";
 }
 
-/** The first thing that `cilium-dbg troubleshoot clustermesh` found wrong, in its words; undefined: nothing. What follows in its output is a consequence. */
+/** The first problem in the output of `cilium-dbg troubleshoot clustermesh`; undefined if there is none. Later problems are consequences of it. */
 export function firstTrouble(output: string): string | undefined {
     return /❌ *(.+)/.exec(output)?.[1]?.trim();
 }

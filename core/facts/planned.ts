@@ -1,23 +1,23 @@
 import { ETCD_PORT } from "../cilium/clustermesh-config.ts";
 import { MAX_CONNECTED_CLUSTERS } from "../cilium/helm-values.ts";
-import { endpointAddress, layout } from "../network/cidr.ts";
+import { endpointAddress, type SubnetBlocks, subnetBlocks } from "../network/cidr.ts";
 import type { ClusterConfig } from "../settings/parse.ts";
 import type { ClusterFacts } from "./schema.ts";
 
-/** What a cluster will publish, as far as its stack file decides it. */
+/** The facts that a cluster will publish, as far as its stack file decides them. */
 export type PlannedFacts = Omit<
     ClusterFacts,
     "contract" | "accountId" | "clusterArn" | "vpcId" | "attachmentSubnetIds" | "etcdCertificatesExpire"
 >;
 
-/** What of it the file alone decides: published by the stack, and planned, as one and the same. */
+/** The facts that the stack file alone decides. The stack publishes them, and the plan uses them, from this one function. */
 export function decidedFacts(config: ClusterConfig) {
     const { name, cilium } = config;
     return {
         name,
         id: config.id,
         region: config.region,
-        // Left out where there is none: the engine warns of an output that is undefined.
+        // Omitted if undefined: the engine warns about undefined outputs.
         ...(config.assumeRole && { assumeRole: config.assumeRole }),
         kubernetesVersion: config.kubernetesVersion,
         ciliumVersion: cilium.version,
@@ -32,8 +32,8 @@ export function decidedFacts(config: ClusterConfig) {
 }
 
 /**
- * What the stack will publish. Where AWS will give an id, a name of ours stands, a different one for each thing: so routes and rules can be counted with the
- * functions that make them.
+ * The facts that the stack will publish. Ids that AWS will assign are replaced by unique names, so that routes and rules can be counted with the functions that
+ * create them.
  *
  * @param stack full name
  */
@@ -49,21 +49,19 @@ export function plannedFacts(config: ClusterConfig, stack: string): PlannedFacts
     };
 }
 
-/** The zones that the file names, else "zone 1" and so on: which ones these are, only AWS tells. */
+/** The zones that the file names, or "zone 1" and so on: only AWS knows which zones those are. */
 export function zoneNames({ zones }: ClusterConfig): string[] {
     return typeof zones === "number" ? Array.from({ length: zones }, (_, i) => `zone ${i + 1}`) : zones;
 }
 
 /** Blocks of the subnets, one in each zone. */
-export function subnets({ vpcCidr, zones, nodeGroup }: ClusterConfig): { private: string[]; public: string[] } {
-    const blocks = layout(vpcCidr, typeof zones === "number" ? zones : zones.length);
-    if (!blocks) throw new Error(`${vpcCidr} has passed config.ts, but is too small for its zones`);
-    return nodeGroup.subnets === "private"
-        ? { private: blocks.wide, public: blocks.narrow }
-        : { private: blocks.narrow, public: blocks.wide };
+export function subnets({ vpcCidr, zones, nodeGroup }: Pick<ClusterConfig, "vpcCidr" | "zones" | "nodeGroup">): SubnetBlocks {
+    const blocks = subnetBlocks(vpcCidr, typeof zones === "number" ? zones : zones.length, nodeGroup.subnets);
+    if (!blocks) throw new Error(`${vpcCidr} is too small for its zones, which settings validation should have reported`);
+    return blocks;
 }
 
-/** The account in which the cluster is made, by the role that is assumed for it; undefined: that of whoever runs Pulumi. */
+/** The cluster's account, from the role that is assumed for it. Undefined for the account of the credentials that run Pulumi. */
 export function accountOf({ assumeRole }: Pick<PlannedFacts, "assumeRole">): string | undefined {
     return assumeRole?.split(":")[4];
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { shortStackName } from "../stack-names.ts";
 
-/** Raised whenever a cluster stack of an older program can no longer be read. */
+/** Raised with every change after which the outputs of an older program can no longer be read. */
 export const CONTRACT_VERSION = 1;
 
 const Facts = z.object({
@@ -13,41 +13,41 @@ const Facts = z.object({
     id: z.int(),
     region: z.string(),
     accountId: z.string(),
-    /** Role through which the cluster's account is reached; none: the credentials of whoever runs Pulumi. */
+    /** Role to assume for the cluster's account. Default: the credentials that run Pulumi. */
     assumeRole: z.string().optional(),
     clusterArn: z.string(),
     /** Minor version, as in "1.35". */
     kubernetesVersion: z.string(),
     ciliumVersion: z.string(),
-    /** How Cilium attaches pods. All clusters of a mesh must do it alike. */
+    /** How Cilium attaches pods. Must be the same in all clusters of a mesh. */
     datapath: z.string(),
     maxConnectedClusters: z.int(),
-    /** Who dials the peers' etcds: every agent, or the cluster's kvstoremesh. */
+    /** What connects to the peers' etcds: every agent, or the cluster's kvstoremesh. */
     wiring: z.enum(["direct", "kvstoremesh"]),
-    /** Bytes that a pod's packet may have. */
+    /** Largest packet of a pod, in bytes. */
     mtu: z.int(),
     vpcId: z.string(),
-    /** The VPC's IPv4 blocks. Nodes and pods have addresses in them. */
+    /** The VPC's IPv4 blocks, from which nodes and pods get their addresses. */
     vpcCidrs: z.array(z.cidrv4()).min(1),
     /** Every route table that a subnet of the VPC uses. */
     routeTableIds: z.array(z.string()).min(1),
     /** A subnet in each zone, for the ENIs of a Transit Gateway attachment. */
     attachmentSubnetIds: z.array(z.string()).min(1),
     serviceCidr: z.cidrv4(),
-    /** Where Cilium takes the nodes' router addresses. */
+    /** The block of the nodes' Cilium router addresses. */
     ciliumPoolCidr: z.cidrv4(),
-    /** Security groups that nodes, and so the VPC CNI's pods, have. */
+    /** Security groups of the nodes and therefore of the VPC CNI's pods. */
     nodeSecurityGroupIds: z.array(z.string()).min(1),
-    /** The load balancer before the cluster's clustermesh-apiserver: fixed addresses, one in each zone. */
+    /** The load balancer in front of the cluster's clustermesh-apiserver, with a fixed address in each zone. */
     etcd: z.object({ addresses: z.array(z.ipv4()).min(1), port: z.int(), securityGroupId: z.string() }),
-    /** When the first of the etcd's certificates ends. A date, since days left would be another output every day. */
+    /** When the first of the etcd's certificates expires. A date, because the number of days left would change the output every day. */
     etcdCertificatesExpire: z.iso.datetime({ offset: true }),
 });
 
 const EtcdClient = z.object({
     /** PEM. The CA that signed the cluster's etcd server certificate. */
     ca: z.string(),
-    /** PEM. A client certificate with which peers read this cluster's etcd. */
+    /** PEM. The client certificate that peers use to read this cluster's etcd. */
     cert: z.string(),
     /** PEM. */
     key: z.string(),
@@ -58,18 +58,18 @@ const Secrets = z.object({ kubeconfig: z.string(), etcdClient: EtcdClient });
 const Published = z.object({ ...Facts.shape, ...Secrets.shape });
 export type Published = z.infer<typeof Published>;
 
-/** Names of the outputs that a cluster stack has. */
+/** Names of a cluster stack's outputs. */
 export const PUBLISHED_KEYS = Object.keys(Published.shape) as (keyof Published)[];
 
-/** What a cluster publishes in plain: all that the mesh decides on. */
+/** The facts that a cluster publishes as plain values. The mesh depends on nothing else to decide which resources it has. */
 export interface ClusterFacts extends z.infer<typeof Facts> {
-    /** Full name of the stack that it comes from. */
+    /** Full name of the cluster's stack. */
     stack: string;
 }
 
 export type EtcdClient = z.infer<typeof EtcdClient>;
 
-/** The same with the secrets, in plain: for programs outside the engine. */
+/** The facts and the secrets in plain text, for programs outside the engine. */
 export interface PublishedCluster extends ClusterFacts {
     kubeconfig: string;
     etcdClient: EtcdClient;
@@ -79,18 +79,18 @@ const MeshOutputs = z.object({
     network: z.enum(["peering", "transit-gateway"]),
     /** By cluster name. */
     members: z.record(z.string(), z.object({ ...Facts.shape, stack: z.string() })),
-    /** Ids of peering connections by the two clusters, "a.b", or of Transit Gateways by region. */
+    /** Ids of peering connections by the names of the two clusters ("a.b"), or of Transit Gateways by region. */
     connections: z.record(z.string(), z.string()),
 });
 
 export type MeshOutputs = z.infer<typeof MeshOutputs>;
 
 /**
- * What a cluster stack publishes.
+ * Parses the outputs of a cluster stack.
  *
- * @param stack its full name
- * @param outputs of the stack, secrets in plain
- * @returns why they cannot be used, and what to do, when they cannot
+ * @param stack full name of the stack
+ * @param outputs the outputs, secrets in plain text
+ * @returns the cluster, or the problem as text: why the outputs cannot be used, and what to do
  */
 export function parseCluster(stack: string, outputs: Record<string, unknown>): PublishedCluster | string {
     const deploy = `run \`pulumi up -s ${shortStackName(stack)}\``;
@@ -102,7 +102,7 @@ export function parseCluster(stack: string, outputs: Record<string, unknown>): P
     return parsed.success ? { ...parsed.data, stack } : unreadable(stack, parsed.error);
 }
 
-/** What a mesh stack publishes: which clusters it has joined, and how. Returns as `parseCluster` does. */
+/** Parses the outputs of a mesh stack: its clusters and connections. Returns a problem as `parseCluster` does. */
 export function parseMesh(stack: string, outputs: Record<string, unknown>): MeshOutputs | string {
     if (Object.keys(outputs).length === 0) return `stack ${stack} has no outputs: run \`pulumi up -s ${shortStackName(stack)}\` first`;
     const parsed = MeshOutputs.safeParse(outputs);
@@ -110,7 +110,7 @@ export function parseMesh(stack: string, outputs: Record<string, unknown>): Mesh
 }
 
 function unreadable(stack: string, { issues }: z.ZodError): string {
-    // Paths and reasons only: a value might be a part of a key.
+    // Paths and reasons only: a value could be part of a private key.
     const missing = issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
     return `stack ${stack} does not publish what the mesh needs (${missing.join("; ")}): run \`pulumi up -s ${shortStackName(stack)}\` with this version of the program`;
 }

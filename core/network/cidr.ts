@@ -1,13 +1,16 @@
 import { isIPv4 } from "node:net";
 import { ip2long, long2ip, Netmask } from "netmask";
 
-/** The private ranges of RFC 1918 and the shared range of RFC 6598: what a VPC of a mesh may use, and what the VPC CNI must never SNAT. */
+/** The private ranges of RFC 1918 and the shared range of RFC 6598: the blocks that a VPC of a mesh may use, and that the VPC CNI must never SNAT. */
 export const PRIVATE_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"] as const;
 
-/** Where the program puts Cilium's own pools unless told otherwise: RFC 6598, which VPCs rarely use. */
-const POOL_RANGE = "100.64.0.0/10";
+/** Range of Cilium's default pools: RFC 6598, which VPCs rarely use. */
+export const POOL_RANGE = "100.64.0.0/10";
 
-/** Whether `text` is an IPv4 block in its canonical form: `10.0.0.0/16`, not `10.0.0.7/16`. AWS would accept the latter and store the former. */
+/** Prefix length of Cilium's default pools. */
+export const POOL_PREFIX = 17;
+
+/** Whether `text` is an IPv4 block in canonical form: `10.0.0.0/16`, not `10.0.0.7/16`. AWS would accept the latter and store the former. */
 export function isCanonical(text: string): boolean {
     try {
         return isIPv4(text.split("/")[0] ?? "") && new Netmask(text).toString() === text;
@@ -28,59 +31,62 @@ export function contains(outer: string, inner: string): boolean {
     return x.first <= y.first && y.last <= x.last;
 }
 
-/** Negative when `a` comes before `b`: by first address, and of two with the same one the larger block. */
+/** Sort order of blocks: by first address; of two blocks with the same first address, the larger comes first. */
 export function compare(a: string, b: string): number {
     const [x, y] = [range(a), range(b)];
     return x.first - y.first || y.last - x.last;
 }
 
-/** A block's lower and upper half. */
+/** The lower and the upper half of a block. */
 export function halves(cidr: string): [string, string] {
-    const prefix = new Netmask(cidr).bitmask + 1;
+    const prefix = prefixLength(cidr) + 1;
     return [blockAt(cidr, prefix, 0), blockAt(cidr, prefix, 1)];
 }
 
-/** How many addresses a block has. */
+/** Prefix length of a block: 16 for `10.0.0.0/16`. */
+export function prefixLength(cidr: string): number {
+    return new Netmask(cidr).bitmask;
+}
+
+/** Number of addresses in a block. */
 export function size(cidr: string): number {
     return new Netmask(cidr).size;
 }
 
-/** First and last address of each block met so far: a mesh of a hundred clusters compares the same few hundred blocks fifty thousand times. */
+/** Cache of first and last addresses: a mesh of a hundred clusters compares the same few hundred blocks fifty thousand times. */
 const ranges = new Map<string, { first: number; last: number }>();
 
 function range(cidr: string): { first: number; last: number } {
-    const known = ranges.get(cidr);
-    if (known) return known;
+    const cached = ranges.get(cidr);
+    if (cached) return cached;
     const { netLong, size } = new Netmask(cidr);
-    const made = { first: netLong, last: netLong + size - 1 };
-    ranges.set(cidr, made);
-    return made;
+    const bounds = { first: netLong, last: netLong + size - 1 };
+    ranges.set(cidr, bounds);
+    return bounds;
 }
 
-/** The address `offset` places after the first one of the block. */
+/** The address at `offset` from the first address of the block. */
 export function addressAt(cidr: string, offset: number): string {
     return long2ip(ip2long(new Netmask(cidr).base) + offset);
 }
 
-/** The `index`-th block of prefix length `prefix` in `cidr`. */
+/** The block number `index`, counted from 0, of prefix length `prefix` in `cidr`. */
 function blockAt(cidr: string, prefix: number, index: number): string {
     return `${addressAt(cidr, index * 2 ** (32 - prefix))}/${prefix}`;
 }
 
 /**
- * The pool from which Cilium takes a router address per node while the VPC CNI addresses the pods: the id-th /17 of 100.64.0.0/10, so that it is unique
- * for every id from 1 to 127. With a /28 for each node (see `POOL_MASK_SIZE`) it holds 2,048 nodes.
+ * The pool from which Cilium assigns a router address to each node while the VPC CNI assigns the pods' addresses: the id-th /17 of 100.64.0.0/10, which is
+ * unique for each id from 1 to 127. With a /28 per node (see `POOL_MASK_SIZE`) it holds 2,048 nodes.
  */
 export function defaultPool(clusterId: number): string {
-    return blockAt(POOL_RANGE, 17, clusterId);
+    return blockAt(POOL_RANGE, POOL_PREFIX, clusterId);
 }
 
-/** Blocks of one VPC, an element for each zone. */
-export interface Layout {
-    /** For nodes and pods: all that the VPC has but one part. At least a /26. */
-    wide: string[];
-    /** For NAT gateways and the ENIs of load balancers and attachments: at most a /24, at least a /27, since EKS wants 16 free addresses. */
-    narrow: string[];
+/** Blocks of a VPC's subnets, one per zone. */
+export interface SubnetBlocks {
+    private: string[];
+    public: string[];
 }
 
 /**
@@ -92,33 +98,39 @@ export interface Layout {
  *     ├── 10.248.32.0/20   wide, zone 3
  *     └── 10.248.48.0/20   narrow: 10.248.48.0/24, 10.248.49.0/24, 10.248.50.0/24; the rest stays free
  *
+ * Wide blocks, at least a /26, are for nodes and pods. Narrow blocks, a /24 to a /27 because EKS requires 16 free addresses, are for NAT gateways and for the
+ * ENIs of load balancers and attachments.
+ *
  * The split depends on the number of zones: changing it later moves every subnet.
  *
+ * @param nodes the subnets of the nodes, which get the wide blocks
  * @returns undefined when the VPC is too small for the zones
  */
-export function layout(vpcCidr: string, zones: number): Layout | undefined {
-    const part = new Netmask(vpcCidr).bitmask + bits(zones + 1);
-    const sliver = Math.max(24, part + bits(zones));
-    if (sliver > 27) return undefined;
-    const last = blockAt(vpcCidr, part, 2 ** bits(zones + 1) - 1);
-    const each = <T>(block: (zone: number) => T) => Array.from({ length: zones }, (_, zone) => block(zone));
-    return { wide: each((zone) => blockAt(vpcCidr, part, zone)), narrow: each((zone) => blockAt(last, sliver, zone)) };
+export function subnetBlocks(vpcCidr: string, zones: number, nodes: keyof SubnetBlocks): SubnetBlocks | undefined {
+    const widePrefix = prefixLength(vpcCidr) + bitsFor(zones + 1);
+    const narrowPrefix = Math.max(24, widePrefix + bitsFor(zones));
+    if (narrowPrefix > 27) return undefined;
+    const last = blockAt(vpcCidr, widePrefix, 2 ** bitsFor(zones + 1) - 1);
+    const perZone = (block: (zone: number) => string) => Array.from({ length: zones }, (_, zone) => block(zone));
+    const wide = perZone((zone) => blockAt(vpcCidr, widePrefix, zone));
+    const narrow = perZone((zone) => blockAt(last, narrowPrefix, zone));
+    return nodes === "private" ? { private: wide, public: narrow } : { private: narrow, public: wide };
 }
 
-/** Bits that number `count` things. */
-function bits(count: number): number {
+/** Bits that are needed to number `count` blocks. */
+function bitsFor(count: number): number {
     return Math.ceil(Math.log2(count));
 }
 
-/** The block of its subnet that the etcd endpoint's address is taken from: the second /28, since AWS keeps addresses of the first for itself. */
+/** The block of a subnet that holds the etcd endpoint's address: the second /28, because AWS reserves addresses of the first. */
 const RESERVED = { offset: 16, prefix: 28 };
 
-/** Kept free in a private subnet for the etcd endpoint. */
+/** The block that is reserved in a private subnet for the etcd endpoint. */
 export function endpointBlock(subnetCidr: string): string {
     return `${endpointAddress(subnetCidr)}/${RESERVED.prefix}`;
 }
 
-/** The address of the etcd endpoint in a private subnet. Known before anything is made. */
+/** The address of the etcd endpoint in a private subnet. Known before any resource exists. */
 export function endpointAddress(subnetCidr: string): string {
     return addressAt(subnetCidr, RESERVED.offset);
 }

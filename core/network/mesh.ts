@@ -12,7 +12,7 @@ export interface MeshRoute {
     destination: string;
 }
 
-/** A rule that one cluster needs to admit a peer. */
+/** A security group rule with which a cluster admits a peer. */
 export interface MeshIngressRule extends Traffic {
     securityGroupId: string;
     /** A block of the peer's VPC. */
@@ -20,41 +20,41 @@ export interface MeshIngressRule extends Traffic {
     description: string;
 }
 
-/** Everything, of every protocol. */
+/** All traffic of all protocols. */
 const ALL: Traffic = { protocol: "-1" };
 
-/** What Cilium itself needs between nodes beside etcd, when not everything is let in: the health checks of cilium-health. */
+/** Traffic that Cilium itself needs between nodes in addition to etcd if `ingress` is a list of ports: the health checks of cilium-health. */
 const CILIUM_HEALTH: Traffic[] = [
     { protocol: "tcp", fromPort: 4240, toPort: 4240 },
     { protocol: "icmp", fromPort: 8, toPort: 0 },
 ];
 
-/** Members in an order that does not depend on the order in the mesh's stack file: reordering that must change no resource. */
+/** Members sorted by name: reordering the list in the mesh's stack file must not change any resource. */
 export function ordered<T extends Pick<ClusterFacts, "name">>(members: readonly T[]): T[] {
     return members.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Each two members once. */
+/** Every pair of members once. */
 export function pairs<T>(members: readonly T[]): [T, T][] {
     return members.flatMap((a, i) => members.slice(i + 1).map((b): [T, T] => [a, b]));
 }
 
-/** All members but this one. */
+/** All members except `self`. */
 export function peersOf<T extends Pick<ClusterFacts, "name">>(self: Pick<ClusterFacts, "name">, members: readonly T[]): T[] {
     return members.filter((member) => member.name !== self.name);
 }
 
-/** Each different value once, in the order in which it is first met. */
+/** The values without duplicates, in the order of their first occurrence. */
 export function distinct<T>(values: Iterable<T>): T[] {
     return [...new Set(values)];
 }
 
-/** Routes by which `from` reaches `to`: every block of the one in every table of the other. */
+/** The routes from `from` to `to`: every VPC block of `to` in every route table of `from`. */
 export function routesTo(from: Pick<ClusterFacts, "routeTableIds">, to: Pick<ClusterFacts, "vpcCidrs">): MeshRoute[] {
     return from.routeTableIds.flatMap((routeTableId) => to.vpcCidrs.map((destination) => ({ routeTableId, destination })));
 }
 
-/** Rules by which `self` admits `peer`: its agents to the etcd, and its nodes and pods to the nodes and pods. */
+/** The rules with which `self` admits `peer`: the peer's agents to the etcd, and its nodes and pods to the nodes and pods. */
 export function ingressFrom(
     peer: Pick<ClusterFacts, "name" | "vpcCidrs">,
     self: Pick<ClusterFacts, "name" | "etcd" | "nodeSecurityGroupIds">,
@@ -75,12 +75,12 @@ export function ingressFrom(
     ]);
 }
 
-/** AWS refuses a rule that is there already (InvalidPermission.Duplicate). */
+/** Without duplicates: AWS refuses a rule that already exists (InvalidPermission.Duplicate). */
 function uniqueTraffic(traffic: readonly Traffic[]): Traffic[] {
-    return [...new Map(traffic.map((one) => [describeTraffic(one), one])).values()];
+    return [...new Map(traffic.map((entry) => [describeTraffic(entry), entry])).values()];
 }
 
-/** Host aliases by which agents resolve the peers' etcds: an entry for each address. */
+/** Host aliases with which agents resolve the peers' etcds: one entry per address. */
 export function hostAliases(peers: readonly ClusterFacts[]): { ip: string; hostnames: string[] }[] {
     return peers.flatMap((peer) => peer.etcd.addresses.map((ip) => ({ ip, hostnames: [etcdHostname(peer.name)] })));
 }

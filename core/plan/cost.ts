@@ -4,20 +4,20 @@ import type { ClusterConfig, MeshConfig } from "../settings/parse.ts";
 import { instanceHour, MONTH_HOURS, type Price, type Prices, priceOf } from "./prices.ts";
 import { natGateways, regionsOf } from "./resources.ts";
 
-/** What is paid for, whatever the traffic. */
+/** A cost that does not depend on traffic. */
 export interface Cost {
     what: string;
     region: string;
     count: number;
-    /** USD a month of one; null: the price table does not have it. */
+    /** USD per month for one; null if the price table does not have it. */
     each: number | null;
-    /** USD a month. */
+    /** USD per month for all. */
     monthly: number | null;
-    /** Region whose price was taken; null: none was. */
+    /** Region whose price was used; null if there is no price. */
     pricesOf: string | null;
 }
 
-/** What is paid by use, and so is in no sum. */
+/** A price per use, which is not part of any sum. */
 export interface UnitPrice {
     what: string;
     region: string;
@@ -26,7 +26,7 @@ export interface UnitPrice {
     pricesOf: string;
 }
 
-/** A cluster with the nodes that it starts with, whose first instance type is the one that comes. */
+/** The costs of a cluster with its initial number of nodes, all of the first instance type. */
 export function clusterCost(config: ClusterConfig): Cost[] {
     const { region, nodeGroup } = config;
     const zones = zoneNames(config).length;
@@ -45,7 +45,7 @@ export function clusterCost(config: ClusterConfig): Cost[] {
     ].filter(({ count }) => count > 0);
 }
 
-/** Peering itself is free; a Transit Gateway is paid for by the attachment, between gateways at both ends. */
+/** The costs of a mesh. Peering is free; a Transit Gateway is billed per attachment, and a peering of two gateways is an attachment at both ends. */
 export function meshCost(members: readonly PlannedFacts[], { network }: Pick<MeshConfig, "network">): Cost[] {
     if (network === "peering") return [];
     const regions = regionsOf(members);
@@ -61,22 +61,22 @@ export function meshCost(members: readonly PlannedFacts[], { network }: Pick<Mes
 
 function cost(region: string, what: string, count: number, price: Price | undefined, units: number): Cost {
     const each = price ? price.usd * units : null;
-    return { what, region, count, each: cents(each), monthly: cents(each === null ? null : each * count), pricesOf: price?.of ?? null };
+    return { what, region, count, each: cents(each), monthly: cents(each === null ? null : each * count), pricesOf: price?.region ?? null };
 }
 
-/** What each GB costs in the regions of these clusters, as far as their files make them pay for it. */
+/** The prices per use in the regions of these clusters, as far as their settings cause such use. */
 export function unitPrices(clusters: readonly ClusterConfig[], transitGateway: boolean): UnitPrice[] {
-    const several = regionsOf(clusters).length > 1;
+    const severalRegions = regionsOf(clusters).length > 1;
     return regionsOf(clusters).flatMap((region) => {
         const nat = clusters.some((cluster) => cluster.region === region && cluster.nat !== "none");
-        const price = (what: string, thing: Exclude<keyof Prices, "largeHour">, unit = "GB", wanted = true): UnitPrice[] => {
-            const { usd, of } = priceOf(region, thing);
-            return wanted ? [{ what, region, unit, usd, pricesOf: of }] : [];
+        const price = (what: string, item: Exclude<keyof Prices, "largeHour">, unit = "GB", applies = true): UnitPrice[] => {
+            const { usd, region: pricesOf } = priceOf(region, item);
+            return applies ? [{ what, region, unit, usd, pricesOf }] : [];
         };
         return [
             ...price("through a NAT gateway", "natGatewayGB", "GB", nat),
             ...price("between zones, each way; peering within the region likewise", "betweenZonesGB"),
-            ...price("to another region", "betweenRegionsGB", "GB", several),
+            ...price("to another region", "betweenRegionsGB", "GB", severalRegions),
             ...price("into a Transit Gateway", "attachmentGB", "GB", transitGateway),
             ...price("of logs (control plane, VPC flows)", "logsGB"),
             ...price("the load balancer's capacity, by use", "networkBalancerUnitHour", "NLCU hour"),
@@ -84,7 +84,7 @@ export function unitPrices(clusters: readonly ClusterConfig[], transitGateway: b
     });
 }
 
-/** Sum of what has a price. */
+/** Sum of the costs that have a price. */
 export function total(costs: readonly Cost[]): number {
     return cents(costs.reduce((sum, { monthly }) => sum + (monthly ?? 0), 0)) ?? 0;
 }

@@ -1,46 +1,46 @@
 /**
- * What AWS lists, in USD, before taxes, discounts and free tiers. Taken from public copies of its price list and pricing pages, between these months; no account
- * was asked. EC2 in us-east-1: karpenter-provider-aws (generated 2026-01-19); elsewhere: skypilot-catalog v8, and for eu-central-1 also excerpts of AWS's offer files
- * of 2026-09. The rest: estimates that Infracost made of that list, bills, and guides of 2025 and 2026 that quote the pages named below. A price that none of
- * them had is not here: that of us-east-1 is taken, and said to be. Of us-east-2 and us-west-2 all that was looked at is as in us-east-1.
+ * AWS list prices in USD, without taxes, discounts and free tiers. From public copies of the price list and the pricing pages between these months; not verified
+ * on an account. EC2 in us-east-1: karpenter-provider-aws (generated 2026-01-19); elsewhere: skypilot-catalog v8, and for eu-central-1 also excerpts of AWS's offer
+ * files of 2026-09. Other prices: Infracost's estimates from that list, bills, and guides of 2025 and 2026 that quote the pages named below. Where none of them has
+ * a price, the price of us-east-1 is used and reported as such. All checked prices of us-east-2 and us-west-2 equal those of us-east-1.
  */
 export const PRICE_DATES = { from: "2025-01", to: "2026-09" };
 
 export const PRICE_SOURCE = "AWS's price list and pricing pages, on-demand";
 
-/** Hours of a month, as AWS's own calculator has them. */
+/** Hours per month, as in the AWS pricing calculator. */
 export const MONTH_HOURS = 730;
 
-/** Priced things, by what one of them is. */
+/** Prices per unit. */
 export interface Prices {
-    /** A control plane in standard support, an hour (aws.amazon.com/eks/pricing). */
+    /** Control plane in standard support, per hour (aws.amazon.com/eks/pricing). */
     controlPlaneHour: number;
     /** aws.amazon.com/vpc/pricing */
     natGatewayHour: number;
     natGatewayGB: number;
-    /** In use or not (aws.amazon.com/vpc/pricing). */
+    /** Per public IPv4 address, in use or idle (aws.amazon.com/vpc/pricing). */
     publicAddressHour: number;
     /** aws.amazon.com/elasticloadbalancing/pricing */
     networkBalancerHour: number;
     networkBalancerUnitHour: number;
-    /** Of a VPC or of another gateway, each end (aws.amazon.com/transit-gateway/pricing). */
+    /** Attachment of a VPC or of another gateway, at each end (aws.amazon.com/transit-gateway/pricing). */
     attachmentHour: number;
     attachmentGB: number;
-    /** gp3, what is provisioned (aws.amazon.com/ebs/pricing). */
+    /** gp3, per provisioned GB (aws.amazon.com/ebs/pricing). */
     diskGBMonth: number;
     /** aws.amazon.com/kms/pricing */
     keyMonth: number;
-    /** Ingested, standard class; keeping it comes on top (aws.amazon.com/cloudwatch/pricing). */
+    /** Ingestion, standard class, without storage (aws.amazon.com/cloudwatch/pricing). */
     logsGB: number;
-    /** Between zones, each way (aws.amazon.com/ec2/pricing/on-demand). Peering within a region costs the same. */
+    /** Traffic between zones, in each direction (aws.amazon.com/ec2/pricing/on-demand). Peering within a region costs the same. */
     betweenZonesGB: number;
-    /** Sent to another region (aws.amazon.com/ec2/pricing/on-demand). Less between us-east-1 and us-east-2. */
+    /** Traffic to another region (aws.amazon.com/ec2/pricing/on-demand). Less between us-east-1 and us-east-2. */
     betweenRegionsGB: number;
-    /** An hour of the family's `large`, Linux; the other sizes are multiples of it (aws.amazon.com/ec2/pricing/on-demand). */
+    /** Size `large` of an instance family, Linux, per hour; other sizes are multiples of it (aws.amazon.com/ec2/pricing/on-demand). */
     largeHour: Record<string, number>;
 }
 
-/** The same in every region that the program was made for. */
+/** Prices that are the same in every supported region. */
 const EVERYWHERE = {
     controlPlaneHour: 0.1,
     publicAddressHour: 0.005,
@@ -48,6 +48,9 @@ const EVERYWHERE = {
     keyMonth: 1,
     betweenZonesGB: 0.01,
 };
+
+/** Region whose prices stand in for missing ones. */
+const FALLBACK_REGION = "us-east-1";
 
 const AMERICA: Prices = {
     ...EVERYWHERE,
@@ -102,39 +105,39 @@ const REGIONS: Record<string, Partial<Prices>> = {
     },
 };
 
-/** A price, and the region whose price it is. */
+/** A price and its region. */
 export interface Price {
     usd: number;
-    /** us-east-1 where the table has none for the region asked for. */
-    of: string;
+    /** The requested region, or us-east-1 if the table has no price for it. */
+    region: string;
 }
 
-/** The price of a thing in a region. */
-export function priceOf(region: string, thing: Exclude<keyof Prices, "largeHour">): Price {
-    const own = REGIONS[region]?.[thing] ?? (thing in EVERYWHERE ? AMERICA[thing] : undefined);
-    return own === undefined ? { usd: AMERICA[thing], of: "us-east-1" } : { usd: own, of: region };
+/** The price of an item in a region. */
+export function priceOf(region: string, item: Exclude<keyof Prices, "largeHour">): Price {
+    const own = REGIONS[region]?.[item] ?? (item in EVERYWHERE ? AMERICA[item] : undefined);
+    return own === undefined ? { usd: AMERICA[item], region: FALLBACK_REGION } : { usd: own, region };
 }
 
-/** An hour of an EC2 type; undefined where the table does not have its family. */
+/** The price of an EC2 instance type per hour; undefined if the table does not have its family. */
 export function instanceHour(region: string, type: string): Price | undefined {
     const [family = "", size = ""] = type.split(".");
     const multiple = sizeOf(size);
     const own = REGIONS[region]?.largeHour?.[family];
     const large = own ?? AMERICA.largeHour[family];
     if (multiple === undefined || large === undefined) return undefined;
-    return { usd: large * multiple, of: own === undefined ? "us-east-1" : region };
+    return { usd: large * multiple, region: own === undefined ? FALLBACK_REGION : region };
 }
 
-/** vCPUs of a type of the standard families, which share one quota (A, C, D, H, I, M, R, T, Z); undefined for others and for bare metal. */
+/** vCPUs of an instance type of the standard families, which share one quota (A, C, D, H, I, M, R, T, Z). Undefined for other families and for bare metal. */
 export function standardCpus(type: string): number | undefined {
     const [family = "", size = ""] = type.split(".");
     const multiple = sizeOf(size);
     if (multiple === undefined || !/^[acdhimrtz]\d/.test(family)) return undefined;
-    // Burstable types have two from the smallest on.
+    // Burstable types have at least two.
     return family.startsWith("t") ? Math.max(2, multiple * 2) : Math.max(1, multiple * 2);
 }
 
-/** How many `large` a size is. */
+/** The price of a size as a multiple of `large`. */
 function sizeOf(size: string): number | undefined {
     const named: Record<string, number> = { nano: 1 / 16, micro: 1 / 8, small: 1 / 4, medium: 1 / 2, large: 1, xlarge: 2 };
     const [, count] = /^(\d+)xlarge$/.exec(size) ?? [];

@@ -16,9 +16,9 @@ const Costs = z.array(
         what: z.string(),
         region: z.string(),
         count: z.int(),
-        each: z.number().nullable().describe("USD a month of one; null: the price table does not have it"),
+        each: z.number().nullable().describe("USD per month for one; null if the price table does not have it"),
         monthly: z.number().nullable(),
-        pricesOf: z.string().nullable().describe("region whose price was taken"),
+        pricesOf: z.string().nullable().describe("region whose price was used"),
     }),
 );
 
@@ -33,9 +33,9 @@ const Cluster = z.strictObject({
     name: z.string(),
     id: z.int(),
     region: z.string(),
-    accountId: z.string().nullable().describe("null: that of whoever runs Pulumi"),
+    accountId: z.string().nullable().describe("null: the account of the credentials that run Pulumi"),
     assumeRole: z.string().nullable(),
-    zones: z.array(z.string()).describe('"zone 1" and so on where only AWS knows which'),
+    zones: z.array(z.string()).describe('"zone 1" and so on if only AWS knows the names'),
     kubernetesVersion: z.string(),
     ciliumVersion: z.string(),
     wiring: z.enum(["direct", "kvstoremesh"]),
@@ -54,18 +54,18 @@ const Cluster = z.strictObject({
 const Pair = z.strictObject({
     clusters: z.tuple([z.string(), z.string()]),
     regions: z.tuple([z.string(), z.string()]),
-    mtu: z.int().describe("bytes that a packet between them may have"),
+    mtu: z.int().describe("largest packet between them, in bytes"),
 });
 
 const Mesh = z.strictObject({
     ...Stack,
     network: z.enum(["peering", "transit-gateway"]),
     members: z.array(z.string()).describe("names of the clusters"),
-    notHere: z.array(z.string()).describe("stacks of other projects, which were not looked at"),
+    notHere: z.array(z.string()).describe("stacks of other projects, which are not checked"),
     pairs: z.array(Pair),
 });
 
-/** What `clustermesh plan` has found. */
+/** The report of `clustermesh plan`. */
 export const PlanReport = z.strictObject({
     version: z.literal(1),
     clusters: z.array(Cluster),
@@ -78,10 +78,10 @@ export const PlanReport = z.strictObject({
             zone: z.string().optional(),
         }),
     ),
-    free: z.strictObject({ blocks: z.array(z.string()), ids: z.array(z.int()) }).describe("what a further cluster may use"),
+    free: z.strictObject({ blocks: z.array(z.string()), ids: z.array(z.int()) }).describe("available to another cluster"),
     quotas: z.array(z.strictObject({ what: z.string(), code: z.string().nullable(), where: z.string(), needed: z.int(), limit: z.int() })),
     cost: z.strictObject({
-        monthly: z.number().describe("USD a month, of all that has a price and does not depend on traffic"),
+        monthly: z.number().describe("USD per month, for everything that has a price and does not depend on traffic"),
         unpriced: z.array(z.string()),
         byUse: z.array(z.strictObject({ what: z.string(), region: z.string(), unit: z.string(), usd: z.number(), pricesOf: z.string() })),
         prices: z.strictObject({ from: z.string(), to: z.string(), source: z.string() }),
@@ -89,23 +89,23 @@ export const PlanReport = z.strictObject({
 });
 export type PlanReport = z.infer<typeof PlanReport>;
 
-/** Ids that Cilium has behind the AWS VPC CNI. */
+/** Number of cluster ids that work with the AWS VPC CNI. */
 const MOST_IDS = 127;
 
-/** Ids that are named as free. */
+/** Number of free ids in the report. */
 const IDS_SHOWN = 4;
 
 /**
- * What the stack files of a folder come to.
+ * Plans the deployment of a folder's stack files.
  *
  * @param project "<organization>/<project>", to which the folder's stacks belong
- * @returns every problem across the files, or the report
+ * @returns every problem across files, or the report
  */
 export function planReport(files: Project, project: string): { report?: PlanReport; problems: string[] } {
     const meshes = files.meshes.map((mesh) => ({ ...mesh, ...plannedMembers(mesh, files, project) }));
     const problems = [
         ...meshes.flatMap((mesh) => mesh.problems),
-        ...inSeveral(meshes),
+        ...sharedClusterProblems(meshes),
         ...meshes.flatMap(({ stack, config, members }) => fitProblems(members, { ...config, file: stackFile(stack) })),
     ];
     if (problems.length > 0) return { problems: [...new Set(problems)] };
@@ -142,10 +142,10 @@ export function planReport(files: Project, project: string): { report?: PlanRepo
     };
 }
 
-/** The clusters that a mesh's file names, in the mesh's own order. `problems` are files that are not there. */
+/** The clusters of a mesh, sorted by name. `problems` names the clusters without a stack file. */
 export function plannedMembers({ stack, config }: Project["meshes"][number], { clusters, invalid }: Project, project: string) {
     const known = new Map(clusters.map((cluster) => [fullStackName(cluster.stack, project), cluster]));
-    // The organization is the backend's matter: who writes a full name writes his own, and files do not tell which that is.
+    // The organization is ignored: it belongs to the backend, and stack files do not say which one is in use.
     const here = (full: string) => full.split("/").at(-2) === project.split("/").at(-1);
     const local = (full: string) => fullStackName(shortStackName(full), project);
     const missing = config.clusters.filter((full) => here(full) && !known.has(local(full)) && !invalid.includes(shortStackName(full)));
@@ -158,19 +158,19 @@ export function plannedMembers({ stack, config }: Project["meshes"][number], { c
         notHere: config.clusters.filter((full) => !here(full)),
         problems: missing.map(
             (full) =>
-                `${stackFile(stack)}: clusters names ${shortStackName(full)}, but there is no ${stackFile(full)} of a cluster here: write it, or correct the name`,
+                `${stackFile(stack)}: clusters lists ${shortStackName(full)}, but ${stackFile(full)} does not exist or is not a cluster: create it or correct the name`,
         ),
     };
 }
 
-/** Each mesh would put its own list of peers into the cluster, over the other's. */
-function inSeveral(meshes: readonly { stack: string; members: readonly PlannedFacts[] }[]): string[] {
+/** Clusters in more than one mesh: each mesh would overwrite the peers of the other. */
+function sharedClusterProblems(meshes: readonly { stack: string; members: readonly PlannedFacts[] }[]): string[] {
     const joins = meshes.flatMap(({ stack, members }) => members.map((member) => ({ file: stackFile(stack), stack: member.stack })));
     return [...Map.groupBy(joins, (join) => join.stack)]
         .filter(([, found]) => found.length > 1)
         .map(
             ([stack, found]) =>
-                `${found.map(({ file }) => file).join(" and ")} both have ${shortStackName(stack)}: a cluster can be in one mesh; take it out of the other`,
+                `${found.map(({ file }) => file).join(" and ")} both list ${shortStackName(stack)}, but a cluster can be in only one mesh: remove it from all others`,
         );
 }
 
@@ -202,7 +202,7 @@ function meshPlan(mesh: Project["meshes"][number] & { members: readonly PlannedF
         network: config.network,
         members: members.map(({ name }) => name),
         notHere,
-        // Preflight has refused packets that are too large for the path.
+        // Preflight has already refused packets that are too large for the path.
         pairs: pairs(members).map(([a, b]) => ({
             clusters: [a.name, b.name],
             regions: [a.region, b.region],

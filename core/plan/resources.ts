@@ -2,17 +2,17 @@ import { accountOf, type PlannedFacts } from "../facts/planned.ts";
 import { distinct, ingressFrom, pairs, peersOf, routesTo } from "../network/mesh.ts";
 import type { ClusterConfig, MeshConfig } from "../settings/parse.ts";
 
-/** How many resources of each Pulumi type a stack has. Components and providers among them, as in the engine's own count. */
+/** Number of resources per Pulumi type, including components and providers as in the engine's own count. */
 export type Resources = Record<string, number>;
 
-/** NAT gateways of a cluster. */
+/** Number of NAT gateways of a cluster. */
 export function natGateways({ nat }: Pick<ClusterConfig, "nat">, zones: number): number {
     return { zone: zones, single: 1, none: 0 }[nat];
 }
 
 /**
- * What `stacks/cluster.ts` registers. `eks:index:Cluster` is one here: what its plugin makes of it (control plane, role, add-ons, access entries) only the
- * plugin knows.
+ * The resources that `stacks/cluster.ts` registers. `eks:index:Cluster` counts as one: only its plugin knows the resources in it (control plane, role, add-ons,
+ * access entries).
  */
 export function clusterResources(config: ClusterConfig): Resources {
     const zones = typeof config.zones === "number" ? config.zones : config.zones.length;
@@ -26,7 +26,7 @@ export function clusterResources(config: ClusterConfig): Resources {
         "aws:ec2/internetGateway:InternetGateway": 1,
         "aws:ec2/launchTemplate:LaunchTemplate": 1,
         "aws:ec2/natGateway:NatGateway": nat,
-        // The public subnets' table has a way out, and each private one where there is a gateway.
+        // A default route in the table of the public subnets, and in each private table if there are NAT gateways.
         "aws:ec2/route:Route": 1 + (nat > 0 ? zones : 0),
         "aws:ec2/routeTable:RouteTable": 1 + zones,
         "aws:ec2/routeTableAssociation:RouteTableAssociation": 2 * zones,
@@ -63,16 +63,16 @@ export function clusterResources(config: ClusterConfig): Resources {
     });
 }
 
-/** What `stacks/mesh.ts` registers. A role is taken to be one of another account than the runner's: which that is, only AWS tells. */
+/** The resources that `stacks/mesh.ts` registers. Roles are assumed to belong to another account than the credentials that run Pulumi, whose account only AWS knows. */
 export function meshResources(members: readonly PlannedFacts[], { network, ingress }: Pick<MeshConfig, "network" | "ingress">): Resources {
     const direct = members.filter(({ wiring }) => wiring === "direct").length;
     const ordered = members.flatMap((self) => peersOf(self, members).map((peer) => ({ self, peer })));
     const sum = (count: (pair: { self: PlannedFacts; peer: PlannedFacts }) => number) =>
         ordered.reduce((total, pair) => total + count(pair), 0);
     const accesses = distinct(members.map(({ region, assumeRole }) => `${region} ${assumeRole}`)).length;
-    const connecting = network === "peering" ? peerings(members) : transitGateways(members);
+    const connections = network === "peering" ? peerings(members) : transitGateways(members);
     return withoutZeros({
-        ...connecting,
+        ...connections,
         "aws:ec2/route:Route": sum(({ self, peer }) => routesTo(self, peer).length),
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": sum(({ self, peer }) => ingressFrom(peer, self, ingress).length),
         "clustermesh:index:Ingress": members.length,
@@ -117,7 +117,7 @@ function transitGateways(members: readonly PlannedFacts[]): Resources {
     };
 }
 
-/** The members' regions, each once. */
+/** The members' regions, sorted and without duplicates. */
 export function regionsOf(members: readonly Pick<PlannedFacts, "region">[]): string[] {
     return distinct(members.map(({ region }) => region)).toSorted();
 }

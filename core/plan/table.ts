@@ -2,22 +2,22 @@ import { contains } from "../network/cidr.ts";
 import { columns } from "../text/columns.ts";
 import type { PlanReport } from "./report.ts";
 
-/** Things of a list that are written out; the rest is counted. */
+/** Number of list entries that are shown; the rest is counted. */
 const MOST_SHOWN = 4;
 
-/** The plan for people. */
+/** The plan as text for people. */
 export function planTable(report: PlanReport): string {
     const sections: [string, string[][]][] = [
         ["members", members(report)],
-        ["addresses: nothing overlaps that must not", addresses(report)],
+        ["addresses (no conflicts)", addresses(report)],
         ...report.meshes.map((mesh): [string, string[][]] => [
             `pairs of ${mesh.stack}, by ${mesh.network === "peering" ? "VPC peering" : "Transit Gateway"}`,
             pairs(mesh),
         ]),
         ["resources", resources(report)],
-        ["quotas, beside what else the accounts hold", quotas(report)],
-        ["cost, USD a month", costs(report)],
-        ["and by use, USD", byUse(report)],
+        ["quotas, not counting other resources of the accounts", quotas(report)],
+        ["cost, USD per month", costs(report)],
+        ["cost per use, USD", byUse(report)],
     ];
     const { from, to, source } = report.cost.prices;
     return [
@@ -31,30 +31,30 @@ function members({ clusters, meshes }: PlanReport): string[][] {
     const meshOf = (name: string) => meshes.find((mesh) => mesh.members.includes(name))?.stack ?? "none";
     return [
         ["cluster", "id", "region", "account", "stack", "mesh", "nodes", "NAT", "Kubernetes", "Cilium", "wiring"],
-        ...clusters.map((one) => [
-            one.name,
-            `${one.id}`,
-            one.region,
-            account(one),
-            one.stack,
-            meshOf(one.name),
-            `${one.nodes.desired} ${one.nodes.instanceTypes[0]} (${one.nodes.min} to ${one.nodes.max})`,
-            { zone: "each zone", single: "one", none: "none" }[one.nat],
-            one.kubernetesVersion,
-            one.ciliumVersion,
-            one.wiring,
+        ...clusters.map((cluster) => [
+            cluster.name,
+            `${cluster.id}`,
+            cluster.region,
+            account(cluster),
+            cluster.stack,
+            meshOf(cluster.name),
+            `${cluster.nodes.desired} ${cluster.nodes.instanceTypes[0]} (${cluster.nodes.min} to ${cluster.nodes.max})`,
+            { zone: "per zone", single: "single", none: "none" }[cluster.nat],
+            cluster.kubernetesVersion,
+            cluster.ciliumVersion,
+            cluster.wiring,
         ]),
     ];
 }
 
-/** "222222222222 by mesh" of a role there. */
+/** "222222222222 as mesh": account and role. */
 function account({ accountId, assumeRole }: PlanReport["clusters"][number]): string {
-    return accountId ? `${accountId} by ${assumeRole?.split("/").at(-1)}` : "the runner's";
+    return accountId ? `${accountId} as ${assumeRole?.split("/").at(-1)}` : "default";
 }
 
 function addresses({ addresses, clusters, free }: PlanReport): string[][] {
     const etcd = clusters.flatMap(({ etcdAddresses }) => etcdAddresses);
-    // Clusters may have one service block all together.
+    // Clusters may share a service block.
     const rows = [
         ...Map.groupBy(addresses, ({ cidr, use, cluster }) => (use === "services" ? `${cidr} ${use}` : `${cidr} ${use} ${cluster}`)),
     ];
@@ -65,7 +65,7 @@ function addresses({ addresses, clusters, free }: PlanReport): string[][] {
         const what = zone === undefined ? use : `${use}, ${zone}${endpoint ? `, etcd at ${endpoint}` : ""}`;
         return [[`${zone === undefined ? "" : "  "}${cidr}`, [block, ...others].map(({ cluster }) => cluster).join(", "), what]];
     });
-    return [...listed, ["free", `ids ${some(free.ids.map(String))}`, some(free.blocks)]];
+    return [...listed, ["free", `ids ${abbreviate(free.ids.map(String))}`, abbreviate(free.blocks)]];
 }
 
 function pairs({ pairs, notHere }: PlanReport["meshes"][number]): string[][] {
@@ -75,9 +75,9 @@ function pairs({ pairs, notHere }: PlanReport["meshes"][number]): string[][] {
         ...[...groups].map(([key, found]) => {
             const [[a, b], mtu] = JSON.parse(key) as [[string, string], number];
             const names = found.map(({ clusters }) => clusters.join(" and "));
-            return [a === b ? `within ${a}` : `${a} and ${b}`, `${found.length}`, `${mtu} bytes`, some(names)];
+            return [a === b ? `within ${a}` : `${a} and ${b}`, `${found.length}`, `${mtu} bytes`, abbreviate(names)];
         }),
-        ...notHere.map((stack) => ["elsewhere", "", "", `${stack} is of another project: not looked at`]),
+        ...notHere.map((stack) => ["elsewhere", "", "", `${stack} belongs to another project: not checked`]),
     ];
 }
 
@@ -87,8 +87,8 @@ function resources({ clusters, meshes }: PlanReport): string[][] {
     return [
         ["stack", "all", ...packages],
         ...stacks.map(({ stack, resources: { total, byType } }) => {
-            const of = (name: string) => Object.entries(byType).reduce((sum, [type, n]) => sum + (packageOf(type) === name ? n : 0), 0);
-            return [stack, `${total}`, ...packages.map((name) => `${of(name) || ""}`)];
+            const count = (name: string) => Object.entries(byType).reduce((sum, [type, n]) => sum + (packageOf(type) === name ? n : 0), 0);
+            return [stack, `${total}`, ...packages.map((name) => `${count(name) || ""}`)];
         }),
     ];
 }
@@ -99,7 +99,7 @@ function packageOf(type: string): string {
 
 function quotas({ quotas }: PlanReport): string[][] {
     return [
-        ["", "needed", "limit", "of", "where", "code"],
+        ["", "needed", "limit", "quota", "where", "code"],
         ...quotas.map(({ what, code, where, needed, limit }) => [
             needed > limit ? "raise" : "",
             `${needed}`,
@@ -117,7 +117,7 @@ function costs({ clusters, meshes, cost }: PlanReport): string[][] {
         [stack, money(cost.monthly), ""],
         ...cost.items.map((item) => ["", money(item.monthly), `${item.count} × ${item.what}${elsewhere(item)}`]),
     ]);
-    const all = ["in all", money(cost.monthly), cost.unpriced.length > 0 ? "without what has no price" : ""];
+    const all = ["total", money(cost.monthly), cost.unpriced.length > 0 ? "without items that have no price" : ""];
     const width = Math.max(...[...rows, all].map(([, amount = ""]) => amount.length));
     return [...rows, all].map(([stack = "", amount = "", what = ""]) => [stack, amount.padStart(width), what]);
 }
@@ -126,7 +126,7 @@ function byUse({ cost }: PlanReport): string[][] {
     return cost.byUse.map((price) => [price.region, `${price.usd}`, `${price.unit} ${price.what}${elsewhere(price)}`]);
 }
 
-/** Whose price it is, where the table has none of that region. */
+/** The region of the price, if the table has none for the item's region. */
 function elsewhere({ region, pricesOf }: { region: string; pricesOf: string | null }): string {
     return pricesOf === null || pricesOf === region ? "" : ` (price of ${pricesOf})`;
 }
@@ -141,19 +141,19 @@ function notes({ quotas, cost }: PlanReport): string[] {
     return [
         ...(over.length > 0
             ? [
-                  'A new account has less than what is marked "raise". What yours has: `aws service-quotas get-service-quota --service-code <service> --quota-code <code>`.',
+                  'Quotas marked "raise" exceed the default of a new account. To see yours: `aws service-quotas get-service-quota --service-code <service> --quota-code <code>`.',
               ]
             : []),
         ...tight.map(
             ({ where, what }) =>
-                `${where} cannot fill its largest node group (${what}): a wider vpcCidr, fewer zones or a smaller nodeGroup.max would.`,
+                `${where} has too few addresses for its largest node group (${what}): use a wider vpcCidr, fewer zones or a smaller nodeGroup.max.`,
         ),
-        ...(cost.unpriced.length > 0 ? [`No price is known of ${some(cost.unpriced)}.`] : []),
+        ...(cost.unpriced.length > 0 ? [`No price is known for ${abbreviate(cost.unpriced)}.`] : []),
     ];
 }
 
-/** "a, b, c and 7 more". */
-function some(items: readonly string[]): string {
+/** "a, b, c, d and 7 more" */
+function abbreviate(items: readonly string[]): string {
     const left = items.length - MOST_SHOWN;
     return `${items.slice(0, MOST_SHOWN).join(", ")}${left > 0 ? ` and ${left} more` : ""}`;
 }

@@ -4,8 +4,8 @@ import type { ClusterConfig, MeshConfig } from "./parse.ts";
 export interface Project {
     clusters: readonly { stack: string; config: ClusterConfig }[];
     meshes: readonly { stack: string; config: MeshConfig }[];
-    /** Everything that is wrong with the stack files, each with its file's name. */
+    /** Every problem of the stack files, each with the name of its file. */
     problems: readonly string[];
-    /** Stacks whose file is invalid: they are in neither list. */
+    /** Stacks whose file is invalid. They are in neither list. */
     invalid: readonly string[];
 }

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { type HelmValues, refusedPaths } from "../cilium/helm-values.ts";
-import { defaultPool, layout, overlap } from "../network/cidr.ts";
+import { defaultPool, overlap, subnetBlocks } from "../network/cidr.ts";
 import { fullStackName } from "../stack-names.ts";
 import type { ClusterSettings, MeshSettings } from "./schema.ts";
 
-/** A check across several settings, each of which is right by itself. */
+/** A check across several settings, each of which is valid by itself. */
 interface ClusterRule {
     needs: readonly (keyof ClusterSettings)[];
     problems: (settings: ClusterSettings) => string[];
@@ -17,7 +17,7 @@ interface MeshRule {
     problems: (settings: MeshSettings, project: string) => string[];
 }
 
-/** A rule that sees no more than the settings which it names: the others may be wrong. */
+/** A rule that sees only the settings it names: the others may be invalid. */
 function rule<K extends keyof ClusterSettings>(needs: K[], problems: (settings: Pick<ClusterSettings, K>) => string[]): ClusterRule {
     return { needs, problems };
 }
@@ -25,35 +25,33 @@ function rule<K extends keyof ClusterSettings>(needs: K[], problems: (settings: 
 export const CLUSTER_RULES: ClusterRule[] = [
     rule(["vpcCidr", "zones"], ({ vpcCidr, zones }) => {
         const count = typeof zones === "number" ? zones : zones.length;
-        const fits = (prefix: number) => layout(`10.0.0.0/${prefix}`, count) !== undefined;
-        const smallest = [28, 27, 26, 25, 24, 23, 22, 21, 20].find(fits);
-        return layout(vpcCidr, count)
-            ? []
-            : [`vpcCidr "${vpcCidr}" is too small for ${count} zones, which need a /${smallest} at least: widen it, or have fewer zones`];
+        const fits = (cidr: string) => subnetBlocks(cidr, count, "private") !== undefined;
+        const smallest = [28, 27, 26, 25, 24, 23, 22, 21, 20].find((prefix) => fits(`10.0.0.0/${prefix}`));
+        return fits(vpcCidr) ? [] : [`vpcCidr must be at least a /${smallest} for ${count} zones; got "${vpcCidr}"`];
     }),
     rule(["zones", "region"], ({ zones, region }) => {
         if (typeof zones === "number") return [];
         const foreign = zones.filter((zone) => !zone.startsWith(region) || zone === region);
         return [
-            ...foreign.map((zone) => `zones: "${zone}" is no availability zone of ${region}, as ${region}a is`),
-            ...(new Set(zones).size < zones.length ? [`zones names one twice (${zones.join(", ")}): name different ones`] : []),
+            ...foreign.map((zone) => `zones must be availability zones of ${region}, such as ${region}a; got "${zone}"`),
+            ...(new Set(zones).size < zones.length ? [`zones must list each zone once; got ${zones.join(", ")}`] : []),
         ];
     }),
     rule(["nat", "nodeGroup"], ({ nat, nodeGroup }) =>
         nat === "none" && nodeGroup.subnets === "private"
             ? [
-                  'nat "none" and nodeGroup.subnets "private" leave nodes no way to their images and to EKS: set nat to zone or single, or nodeGroup.subnets to public',
+                  'nat "none" with nodeGroup.subnets "private" leaves nodes without a route to image registries and EKS: set nat to zone or single, or nodeGroup.subnets to public',
               ]
             : [],
     ),
     rule(["nodeGroup"], ({ nodeGroup: { min, desired, max } }) =>
         min <= desired && desired <= max
             ? []
-            : [`nodeGroup: min ${min}, desired ${desired}, max ${max} are not in ascending order: correct them`],
+            : [`nodeGroup must satisfy min <= desired <= max; got min ${min}, desired ${desired}, max ${max}`],
     ),
     rule(["vpcCidr", "serviceCidr"], ({ vpcCidr, serviceCidr }) =>
         overlap(vpcCidr, serviceCidr)
-            ? [`serviceCidr "${serviceCidr}" overlaps vpcCidr "${vpcCidr}": services would hide nodes and pods; choose another`]
+            ? [`serviceCidr "${serviceCidr}" must not overlap vpcCidr "${vpcCidr}": Services would shadow nodes and pods`]
             : [],
     ),
     rule(["id", "vpcCidr", "serviceCidr", "cilium"], ({ id, vpcCidr, serviceCidr, cilium }) => {
@@ -62,12 +60,13 @@ export const CLUSTER_RULES: ClusterRule[] = [
             .filter(([, cidr]) => overlap(pool, cidr))
             .map(
                 ([key, cidr]) =>
-                    `cilium.poolCidr "${pool}" overlaps ${key} "${cidr}": router addresses of nodes would hide others; choose another`,
+                    `cilium.poolCidr "${pool}" must not overlap ${key} "${cidr}": router addresses of nodes would shadow other addresses`,
             );
     }),
     rule(["cilium"], ({ cilium }) =>
         refusedPaths(cilium.values as HelmValues).map(
-            (path) => `cilium.values sets ${path}, on which the mesh depends: take it out; what may differ has a setting of its own`,
+            (path) =>
+                `cilium.values must not set ${path}, which the mesh depends on: remove it, or use the stack setting for it (docs/configuration.md)`,
         ),
     ),
     rule(["cilium"], ({ cilium }) => chartProblems(cilium.chart, cilium.version)),
@@ -78,7 +77,9 @@ export const MESH_RULES: MeshRule[] = [
         needs: ["clusters"],
         problems: ({ clusters }, project) => {
             const full = clusters.map((name) => fullStackName(name, project));
-            return clusters.filter((_, i) => full.indexOf(full[i] ?? "") < i).map((name) => `clusters names ${name} twice: name it once`);
+            return clusters
+                .filter((_, i) => full.indexOf(full[i] ?? "") < i)
+                .map((name) => `clusters must list each stack once; ${name} is a duplicate`);
         },
     },
     {
@@ -86,18 +87,22 @@ export const MESH_RULES: MeshRule[] = [
         problems: ({ ingress }) =>
             ingress === "all"
                 ? []
-                : ingress.filter((port, i) => ingress.indexOf(port) < i).map((port) => `ingress lists ${port} twice: list it once`),
+                : ingress
+                      .filter((port, i) => ingress.indexOf(port) < i)
+                      .map((port) => `ingress must list each port once; ${port} is a duplicate`),
     },
 ];
 
-/** A chart on disk is looked at before anything is made: Helm would find out after a quarter of an hour. */
+/** Checks a chart on disk before any resource exists: Helm would fail only after a quarter of an hour. */
 function chartProblems(chart: string, version: string): string[] {
     if (/^(https?|oci):\/\//.test(chart)) return [];
     if (!existsSync(chart))
-        return [`cilium.chart "${chart}" is not there: name a folder or .tgz relative to Pulumi.yaml, or a repository (https://, oci://)`];
+        return [
+            `cilium.chart must be an existing folder or .tgz, relative to Pulumi.yaml, or a repository (https://, oci://); got "${chart}"`,
+        ];
     if (chart.endsWith(".tgz")) return [];
     const manifest = `${chart}/Chart.yaml`;
-    if (!existsSync(manifest)) return [`cilium.chart "${chart}" has no Chart.yaml: name the chart's own folder`];
+    if (!existsSync(manifest)) return [`cilium.chart must be a chart's own folder, with a Chart.yaml; got "${chart}"`];
     const found = (parse(readFileSync(manifest, "utf8")) as { version?: string }).version;
-    return found === version ? [] : [`cilium.chart "${chart}" is version ${found}, but cilium.version is ${version}: make them agree`];
+    return found === version ? [] : [`cilium.chart "${chart}" has version ${found}, but cilium.version is ${version}: they must match`];
 }

@@ -1,4 +1,4 @@
-/** Aligns rows of cells into columns, each as wide as its widest cell. `indent` is put before every row. */
+/** Aligns rows of cells into columns, each as wide as its widest cell. Every row starts with `indent`. */
 export function columns(rows: readonly (readonly string[])[], indent = ""): string {
     const widths: number[] = [];
     for (const row of rows)

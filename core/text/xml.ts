@@ -1,6 +1,6 @@
 const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;" };
 
-/** For text and for attributes in double quotes. What XML 1.0 has no way to write, such as a terminal's escape character, is replaced. */
+/** Escapes text and attributes in double quotes. Characters that XML 1.0 cannot contain, such as a terminal's escape character, are replaced. */
 export function escapeXml(text: string): string {
     return text
         .toWellFormed()

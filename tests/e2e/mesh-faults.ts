@@ -1,5 +1,5 @@
-import { leaves } from "../../components/etcd-tls.ts";
 import { etcdClientFiles, etcdHostname } from "../../core/cilium/clustermesh-config.ts";
+import { tlsLeaves } from "../../core/cilium/tls-leaves.ts";
 import { log, ownMaterial, restartAgent, signedBy, type Victim } from "./material.ts";
 import { AGENTS, byHand, PLACE, type RealLab, rolledOut } from "./real-lab.ts";
 
@@ -99,7 +99,7 @@ export const UNKNOWN_USER: Fault = {
 /** Of the peer's etcd, whose stack it is to be put back by: for all but peers it goes by its right names. */
 export const WRONG_SERVER_NAME: Fault = {
     async make(real, victim) {
-        const { commonName, use, ipAddresses } = leaves(victim.peer).server;
+        const { commonName, use, ipAddresses } = tlsLeaves(victim.peer).server;
         const dnsNames = [commonName, `*.${WRONG_DOMAIN}`];
         const { cert, key } = await signedBy(real, victim.peer, { commonName, use, dnsNames, ipAddresses: [...ipAddresses] });
         const metadata = { name: "clustermesh-apiserver-server-cert", namespace: SYSTEM };
@@ -133,7 +133,7 @@ function runningWith(id: (victim: Victim) => number): Pick<Fault, "make" | "undo
 export const PEERS_ID: Fault = {
     ...runningWith(({ peer }) => idOf(peer)),
     why: ({ cluster, peer }) =>
-        `^${peer}: refused: it has cluster id ${idOf(peer)}, with which this agent runs itself; ${otherId(cluster, peer, idOf(peer))}`,
+        `^${peer}: refused: it has cluster id ${idOf(peer)}, the same as this agent's own cluster; ${otherId(cluster, peer, idOf(peer))}`,
 };
 
 /** All of Cilium is content; peers drop what the agent announces. */

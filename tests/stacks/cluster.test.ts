@@ -12,13 +12,13 @@ const settings = {
     endpoint: { publicCidrs: ["203.0.113.0/24"] },
 };
 
-async function deploy(over: object = {}): Promise<Program<Record<string, unknown>>> {
-    const { config, problems } = parseConfig({ ...settings, ...over }, "organization/clustermesh");
+async function deploy(overrides: object = {}): Promise<Program<Record<string, unknown>>> {
+    const { config, problems } = parseConfig({ ...settings, ...overrides }, "organization/clustermesh");
     expect(problems).toEqual([]);
     return run(() => clusterStack(config as ClusterConfig) as unknown as Promise<Record<string, unknown>>, { stack: "cluster1" });
 }
 
-/** Whether `later` cannot start before `earlier` is there: through its own dependencies, its parents', and those of what it depends on. */
+/** Whether `later` depends on `earlier`: directly, through its parents, or through other dependencies. */
 function waitsFor(resources: readonly Registered[], later: Registered, earlier: Registered, seen = new Set<string>()): boolean {
     const key = (resource: Registered) => `${resource.type} ${resource.name}`;
     const before = [...later.dependsOn, later.parent].filter((name) => !seen.has(name));
@@ -35,7 +35,7 @@ describe("a cluster with the defaults", () => {
         resources = program.resources;
     });
 
-    test("makes these resources", () => {
+    test("creates these resources", () => {
         const count: Record<string, number> = {};
         for (const { type } of resources) count[type] = (count[type] ?? 0) + 1;
         expect(count).toMatchInlineSnapshot(`
@@ -85,7 +85,7 @@ describe("a cluster with the defaults", () => {
         `);
     });
 
-    test("as children of these components", () => {
+    test("in these components", () => {
         const components = ["Network", "Eks", "EtcdTls", "Cilium", "EtcdEndpoint"].map((name) =>
             only(resources, `clustermesh:index:${name}`),
         );
@@ -93,14 +93,14 @@ describe("a cluster with the defaults", () => {
         const roots = resources.filter(
             ({ parent, type }) => parent === "" && !type.startsWith("clustermesh:") && !type.startsWith("pulumi:providers:"),
         );
-        // A key and an add-on that belong to several or come after several of them.
+        // A key that several components use, and an add-on that depends on several.
         expect(roots.map(({ type, name }) => `${type} ${name}`)).toEqual([
             "aws:eks/addon:Addon cluster1-coredns",
             "aws:kms/key:Key cluster1",
         ]);
     });
 
-    test("through explicit providers alone: none takes a region or account from the runner's environment", () => {
+    test("uses explicit providers only, so region and account never come from the environment", () => {
         const cloud = resources.filter(({ type }) => /^(aws|eks|kubernetes):/.test(type));
         for (const { type, provider } of cloud) expect(provider).toBe(type.startsWith("kubernetes:") ? "kubernetes" : "aws");
         expect(only(resources, "pulumi:providers:aws").inputs).toMatchObject({ region: "eu-central-1" });
@@ -114,7 +114,7 @@ describe("a cluster with the defaults", () => {
         });
     });
 
-    test("has its network as the VPC's split says, with a way out of every subnet", () => {
+    test("creates the subnets of the VPC's split, each with a default route", () => {
         const subnets = ofType(resources, "aws:ec2/subnet:Subnet").map(
             ({ name, inputs }) => `${name} ${inputs.cidrBlock} ${inputs.mapPublicIpOnLaunch}`,
         );
@@ -140,7 +140,7 @@ describe("a cluster with the defaults", () => {
           ]
         `);
         expect(ofType(resources, "aws:ec2/routeTableAssociation:RouteTableAssociation")).toHaveLength(6);
-        // A table that claims all its routes would take the mesh's away at the next `up`.
+        // A table with inline routes would remove the routes of the mesh at the next `up`.
         for (const { inputs } of ofType(resources, "aws:ec2/routeTable:RouteTable")) expect(inputs).not.toHaveProperty("routes");
         expect(program.outputs.routeTableIds).toHaveLength(ofType(resources, "aws:ec2/routeTable:RouteTable").length);
     });
@@ -151,16 +151,16 @@ describe("a cluster with the defaults", () => {
         expect(inputs).not.toHaveProperty("egress");
     });
 
-    test("CKV2_AWS_11, CKV_AWS_158, CKV_AWS_338: flows and control plane are logged, encrypted, for a year", () => {
+    test("CKV2_AWS_11, CKV_AWS_158, CKV_AWS_338: flow logs and control-plane logs are encrypted and kept for a year", () => {
         only(resources, "aws:ec2/flowLog:FlowLog");
         for (const { inputs } of ofType(resources, "aws:cloudwatch/logGroup:LogGroup"))
             expect(inputs).toMatchObject({ retentionInDays: 365, kmsKeyId: "arn:aws:kms/key:Key:cluster1" });
     });
 
-    test("CKV_AWS_7: its key is rotated", () =>
+    test("CKV_AWS_7: the key is rotated", () =>
         expect(only(resources, "aws:kms/key:Key").inputs).toMatchObject({ enableKeyRotation: true }));
 
-    test("EKS is asked for exactly this", () => {
+    test("creates the EKS cluster with these inputs", () => {
         expect(only(resources, "eks:index:Cluster").inputs).toMatchInlineSnapshot(`
           {
             "accessEntries": {},
@@ -224,14 +224,14 @@ describe("a cluster with the defaults", () => {
         `);
     });
 
-    test("CKV_AWS_79, CKV_AWS_341: nodes admit no credentials from one hop on, and encrypt their disks", () => {
+    test("CKV_AWS_79, CKV_AWS_341: pods cannot use the nodes' credentials, and disks are encrypted", () => {
         expect(only(resources, "aws:ec2/launchTemplate:LaunchTemplate").inputs).toMatchObject({
             metadataOptions: { httpTokens: "required", httpPutResponseHopLimit: 1 },
             blockDeviceMappings: [{ ebs: { volumeSize: 50, encrypted: "true", volumeType: "gp3" } }],
         });
     });
 
-    test("nodes are private, AL2023, and closed to workloads until Cilium runs", () => {
+    test("nodes are private, run AL2023, and accept no workloads until Cilium runs", () => {
         expect(only(resources, "aws:eks/nodeGroup:NodeGroup").inputs).toMatchObject({
             amiType: "AL2023_x86_64_STANDARD",
             instanceTypes: ["m7i.large"],
@@ -242,7 +242,7 @@ describe("a cluster with the defaults", () => {
         });
     });
 
-    test("Cilium comes from the public repository, with the four Secrets and the etcd users before it", () => {
+    test("Cilium comes from the public repository, after the four Secrets and the etcd users", () => {
         const release = only(resources, "kubernetes:helm.sh/v3:Release");
         expect(release.inputs).toMatchObject({
             name: "cilium",
@@ -288,7 +288,7 @@ describe("a cluster with the defaults", () => {
         for (const part of network) for (const later of [cluster, nodes, release, coredns]) expect(order(later, part)).toBe(true);
     });
 
-    test("the etcd's load balancer is internal, in every zone, at fixed and reserved addresses", () => {
+    test("the etcd's load balancer is internal, with a fixed and reserved address in every zone", () => {
         const { inputs } = only(resources, "aws:lb/loadBalancer:LoadBalancer");
         expect(inputs).toMatchObject({ internal: true, loadBalancerType: "network", enableCrossZoneLoadBalancing: true });
         expect(inputs.subnetMappings).toEqual([
@@ -306,11 +306,11 @@ describe("a cluster with the defaults", () => {
             port: 2379,
             securityGroupId: "cluster1-etcd-id",
         });
-        // AWS takes at most six characters, and a name of its own would be too long for a cluster whose name has 32.
+        // AWS allows six characters. A full name would be too long for clusters with a name of 32 characters.
         expect(String(inputs.namePrefix).length).toBeLessThanOrEqual(6);
     });
 
-    test("it forwards 2379 to the NodePort of every node, which admit it", () => {
+    test("the load balancer forwards 2379 to the NodePort of every node, and the nodes admit it", () => {
         expect(only(resources, "aws:lb/listener:Listener").inputs).toMatchObject({ port: 2379, protocol: "TCP" });
         expect(only(resources, "aws:lb/targetGroup:TargetGroup").inputs).toMatchObject({
             port: 32379,
@@ -337,12 +337,12 @@ describe("a cluster with the defaults", () => {
         expect(values.clustermesh.apiserver.service).toMatchObject({ type: "NodePort", nodePort: 32379 });
     });
 
-    test("CKV_AWS_23: every rule says what it is for", () => {
+    test("CKV_AWS_23: every rule has a description", () => {
         for (const { type, inputs } of resources.filter(({ type }) => /SecurityGroup(In|E)gressRule$/.test(type)))
             expect(inputs.description, type).toMatch(/\w+/);
     });
 
-    test("only the kubeconfig and the client certificate leave it as secrets, and no key leaves it in plain", () => {
+    test("the only secret outputs are kubeconfig and client certificate, and no key is a plain output", () => {
         expect(program.secretOutputs).toEqual(["kubeconfig", "etcdClient"]);
         const plain = Object.entries(program.outputs).filter(([key]) => !program.secretOutputs.includes(key));
         expect(JSON.stringify(plain)).not.toMatch(/PRIVATE KEY|BEGIN CERT/);
@@ -351,7 +351,7 @@ describe("a cluster with the defaults", () => {
         expect(JSON.stringify(program.outputs)).not.toContain(JSON.stringify(ca).slice(1, -1));
     });
 
-    test("wherever a key goes in, it is marked secret", () => {
+    test("every input with a private key is marked secret", () => {
         for (const { type, name, inputs, secrets } of resources) {
             for (const [path, value] of flatten(inputs)) {
                 const text = /^[\w+/=]{200,}$/.test(value) ? Buffer.from(value, "base64").toString() : value;
@@ -366,8 +366,8 @@ describe("a cluster with the defaults", () => {
     });
 });
 
-describe("what may be chosen", () => {
-    test("public nodes: no NAT, addresses for nodes, and no SNAT within any private range", async () => {
+describe("settings", () => {
+    test("public nodes need no NAT, have public addresses, and use no SNAT within private ranges", async () => {
         const { resources, outputs } = await deploy({ nat: "none", nodeGroup: { subnets: "public" } });
         expect(resources.filter(({ type }) => /NatGateway$|Eip$/.test(type))).toEqual([]);
         const nodes = only(resources, "aws:eks/nodeGroup:NodeGroup").inputs.subnetIds as string[];
@@ -383,7 +383,7 @@ describe("what may be chosen", () => {
         expect(outputs.etcd).toMatchObject({ addresses: ["10.248.48.16", "10.248.49.16", "10.248.50.16"] });
     });
 
-    test("a single NAT gateway serves every zone", async () => {
+    test("a single NAT gateway serves all zones", async () => {
         const { resources } = await deploy({ nat: "single" });
         only(resources, "aws:ec2/natGateway:NatGateway");
         expect(
@@ -391,7 +391,7 @@ describe("what may be chosen", () => {
         ).toHaveLength(3);
     });
 
-    test("named zones, no public endpoint, an own key, a role, admins, arm64, a chart from a registry, KVStoreMesh", async () => {
+    test("named zones, no public endpoint, an existing key, a role, admins, arm64, a chart from a registry, KVStoreMesh", async () => {
         const { resources, outputs } = await deploy({
             zones: ["eu-central-1b", "eu-central-1c"],
             endpoint: {},
@@ -435,7 +435,7 @@ describe("what may be chosen", () => {
         expect(outputs.kubeconfig).toContain('"--role-arn","arn:aws:iam::222222222222:role/deploy"');
     });
 
-    test("what the mesh decides on is published as the file has it", async () => {
+    test("the settings that the mesh depends on are published", async () => {
         const { outputs } = await deploy({
             id: 7,
             mtu: 9001,
@@ -460,10 +460,10 @@ describe("what may be chosen", () => {
         expect(outputs).not.toHaveProperty("assumeRole");
     });
 
-    test("more zones than the region has are refused with the ones that it has", async () => {
+    test("refuses more zones than the region has, and lists them", async () => {
         const { config } = parseConfig({ ...settings, vpcCidr: "10.0.0.0/16", zones: 5 }, "organization/clustermesh");
         await expect(run(() => clusterStack(config as ClusterConfig), { stack: "cluster1" })).rejects.toThrow(
-            "Pulumi.cluster1.yaml cannot be used:\n✖ zones 5: eu-central-1 has only eu-central-1a",
+            "Pulumi.cluster1.yaml is invalid:\n✖ zones must be at most 4 in eu-central-1, which has only eu-central-1a, eu-central-1b, eu-central-1c, eu-central-1d; got 5",
         );
     });
 });

@@ -7,15 +7,15 @@ import { deployed, run } from "./harness.ts";
 
 const NAME = "organization/clustermesh/cluster1";
 
-async function clusterProgram(over: object = {}) {
+async function clusterProgram(settings: object = {}) {
     const { config } = parseConfig(
-        { kind: "cluster", name: "cluster1", id: 1, region: "eu-central-1", vpcCidr: "10.248.0.0/18", ...over },
+        { kind: "cluster", name: "cluster1", id: 1, region: "eu-central-1", vpcCidr: "10.248.0.0/18", ...settings },
         "organization/clustermesh",
     );
     return run(() => clusterStack(config as ClusterConfig) as unknown as Promise<Record<string, unknown>>, { stack: "cluster1" });
 }
 
-/** Reads stacks within a program, through a real StackReference. */
+/** Reads stacks in a program through real StackReferences. */
 function read(names: string[], stacks: Record<string, ReturnType<typeof deployed>>) {
     return run(async () => ({ clusters: await readClusters(names) }), {
         stack: "mesh",
@@ -33,9 +33,9 @@ const refusal = async (names: string[], stacks: Record<string, ReturnType<typeof
 };
 
 test.each([{}, { assumeRole: "arn:aws:iam::222222222222:role/deploy", cilium: { kvstoreMesh: true } }])(
-    "what a cluster stack returns is what the mesh stack reads (%j)",
-    async (over) => {
-        const program = await clusterProgram(over);
+    "the mesh stack reads all outputs of a cluster stack (%j)",
+    async (settings) => {
+        const program = await clusterProgram(settings);
         const { outputs } = await read([NAME], { [NAME]: deployed(program) });
         const [{ stack, ...cluster }] = outputs.clusters as unknown as [Record<string, unknown>];
         expect(stack).toBe(NAME);
@@ -43,7 +43,7 @@ test.each([{}, { assumeRole: "arn:aws:iam::222222222222:role/deploy", cilium: { 
     },
 );
 
-test("its secrets arrive as secrets, its facts as plain values", async () => {
+test("secrets are read as secrets, facts as plain values", async () => {
     const program = await clusterProgram();
     const secret: Record<string, boolean> = {};
     await run(
@@ -58,13 +58,13 @@ test("its secrets arrive as secrets, its facts as plain values", async () => {
     expect(Object.keys(secret).filter((key) => secret[key])).toEqual(["kubeconfig", "etcdClient"]);
 });
 
-test("a stack that was never deployed is told in one sentence", async () => {
+test("reports a stack that was never deployed", async () => {
     expect(await refusal([NAME], { [NAME]: { outputs: {}, secretOutputNames: [] } })).toBe(
         `✖ stack ${NAME} has no outputs: run \`pulumi up -s cluster1\` first`,
     );
 });
 
-test("so is one of an older or a newer program", async () => {
+test("reports a stack of an older or newer program", async () => {
     const { outputs, secretOutputNames } = deployed(await clusterProgram()) ?? { outputs: {}, secretOutputNames: [] };
     const { contract: _, ...older } = outputs;
     expect(await refusal([NAME], { [NAME]: { outputs: older, secretOutputNames } })).toMatchInlineSnapshot(
@@ -75,7 +75,7 @@ test("so is one of an older or a newer program", async () => {
     );
 });
 
-test("what is missing or wrong is named, for every stack at once, and no value is shown", async () => {
+test("reports missing and invalid outputs of all stacks at once, without their values", async () => {
     const { outputs, secretOutputNames } = deployed(await clusterProgram()) ?? { outputs: {}, secretOutputNames: [] };
     const broken = { ...outputs, id: "one", etcdClient: { ca: "PEM", cert: "PEM" } };
     const other = "organization/clustermesh/cluster2";

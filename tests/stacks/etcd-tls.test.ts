@@ -5,8 +5,8 @@ import type { AddressInfo } from "node:net";
 import { connect, createServer } from "node:tls";
 import * as x509 from "@peculiar/x509";
 import { beforeAll, describe, expect, test } from "vitest";
-import { leaves } from "../../components/etcd-tls.ts";
 import { etcdHostname } from "../../core/cilium/clustermesh-config.ts";
+import { tlsLeaves } from "../../core/cilium/tls-leaves.ts";
 import { ofType, only, type Registered } from "./harness.ts";
 import { issue } from "./issue.ts";
 
@@ -27,12 +27,12 @@ describe("the certificates of a cluster's etcd", () => {
         ({ resources, files } = await issue("west"));
     });
 
-    test("are those that Cilium 1.20 mounts, in the form that it wants", () => {
+    test("are the Secrets that Cilium 1.20 mounts, in its format", () => {
         expect(Object.keys(files).toSorted()).toEqual(
             ["admin", "local", "remote", "server"].map((role) => `clustermesh-apiserver-${role}-cert`),
         );
         for (const { inputs } of ofType(resources, "kubernetes:core/v1:Secret")) {
-            // Forced: what somebody has changed by hand would otherwise be a conflict at the next `up`.
+            // Without patchForce a manual change would be a conflict at the next `up`.
             const metadata = { namespace: "kube-system", annotations: { "pulumi.com/patchForce": "true" } };
             expect(inputs).toMatchObject({ type: "kubernetes.io/tls", metadata });
             expect(Object.keys(inputs.data as object).toSorted()).toEqual(["ca.crt", "tls.crt", "tls.key"]);
@@ -44,13 +44,13 @@ describe("the certificates of a cluster's etcd", () => {
         ["clustermesh-apiserver-admin-cert", "admin-west", x509.ExtendedKeyUsage.clientAuth],
         ["clustermesh-apiserver-local-cert", "local-west", x509.ExtendedKeyUsage.clientAuth],
         [REMOTE, "remote", x509.ExtendedKeyUsage.clientAuth],
-    ])("%s: CN %s, which is etcd's user, and usages", (secret, commonName, extended) => {
+    ])("%s has CN %s, which is etcd's user, and the right key usages", (secret, commonName, extended) => {
         expect(cert(secret).subject).toBe(`CN=${commonName}`);
         expect(usages(secret)).toEqual({ key: x509.KeyUsageFlags.digitalSignature, extended: [extended] });
         expect(cert(secret).publicKey.asymmetricKeyDetails?.namedCurve).toBe("prime256v1");
     });
 
-    test("the server answers by every name under which it is called, and by no address of a peer", () => {
+    test("the server certificate covers every name that clients use, and no address of a peer", () => {
         expect(cert(SERVER).subjectAltName?.split(", ")).toEqual([
             "DNS:clustermesh-apiserver.kube-system.svc",
             "DNS:*.mesh.cilium.io",
@@ -62,7 +62,7 @@ describe("the certificates of a cluster's etcd", () => {
             expect(cert(`clustermesh-apiserver-${client}-cert`).subjectAltName).toBeUndefined();
     });
 
-    test("each is signed by the cluster's CA, and is none itself", () => {
+    test("leaf certificates are signed by the cluster's CA and are not CAs", () => {
         const ca = new X509Certificate(files[SERVER]?.["ca.crt"] ?? "");
         expect(ca.ca).toBe(true);
         for (const [secret, { "ca.crt": caPem }] of Object.entries(files)) {
@@ -72,7 +72,7 @@ describe("the certificates of a cluster's etcd", () => {
         }
     });
 
-    test("leaves end after a year and are renewed 90 days before; the CA lasts ten and is never renewed by the by", () => {
+    test("leaf certificates are valid for a year and renewed 90 days before; the CA is valid for ten years and never renewed automatically", () => {
         for (const { inputs } of ofType(resources, "tls:index/locallySignedCert:LocallySignedCert"))
             expect(inputs).toMatchObject({ validityPeriodHours: 8760, earlyRenewalHours: 2160 });
         expect(only(resources, "tls:index/selfSignedCert:SelfSignedCert").inputs).toMatchObject({
@@ -81,26 +81,30 @@ describe("the certificates of a cluster's etcd", () => {
         });
     });
 
-    test("the list of leaves and what is made of it agree", () => {
+    test("every leaf of the table becomes a certificate request", () => {
         const commonNames = ofType(resources, "tls:index/certRequest:CertRequest").map(
             ({ inputs }) => (inputs.subject as { commonName: string }).commonName,
         );
         expect(commonNames.toSorted()).toEqual(
-            Object.values(leaves("west"))
+            Object.values(tlsLeaves("west"))
                 .map(({ commonName }) => commonName)
                 .toSorted(),
         );
     });
 });
 
-describe("a TLS connection, as etcd and Cilium make it", () => {
+describe("a TLS connection between Cilium and etcd", () => {
     let west: Record<string, Record<string, string>>;
     let east: Record<string, Record<string, string>>;
     beforeAll(async () => {
         [west, east] = [(await issue("west")).files, (await issue("east")).files];
     });
 
-    /** Connects to the listening etcd as a peer does. @returns the client's CN as the server sees it */
+    /**
+     * Connects to the listening etcd as a peer does.
+     *
+     * @returns the client's CN that the server sees
+     */
     async function dial(client: Record<string, string>, servername: string): Promise<string> {
         const seen = new Promise<string>((resolve) => {
             listener.on("secureConnection", (socket) => {
@@ -117,7 +121,7 @@ describe("a TLS connection, as etcd and Cilium make it", () => {
             key: client["tls.key"],
         });
         try {
-            // TLS 1.3 tells a client only after its handshake that the server did not want it: by closing.
+            // With TLS 1.3 a client learns only after its handshake that the server refused it: the server closes the connection.
             const closed = once(socket, "close").then(() => Promise.reject(new Error("the server closed the connection")));
             await Promise.race([once(socket, "data"), closed]);
             return await seen;
@@ -126,8 +130,8 @@ describe("a TLS connection, as etcd and Cilium make it", () => {
         }
     }
     let listener: ReturnType<typeof createServer>;
-    /** An etcd that shows `server` and, as etcd does with --client-cert-auth, trusts its CA alone. */
-    async function against(server: Record<string, string>, use: () => Promise<void>) {
+    /** Runs a server with certificate `server` that, like etcd with --client-cert-auth, trusts only its own CA. */
+    async function withServer(server: Record<string, string>, use: () => Promise<void>) {
         listener = createServer({
             cert: server["tls.crt"],
             key: server["tls.key"],
@@ -141,14 +145,14 @@ describe("a TLS connection, as etcd and Cilium make it", () => {
         await use().finally(() => listener.close());
     }
 
-    test("works for a peer with the material that the cluster handed out, under its mesh name, as user remote", async () => {
-        await against(west[SERVER] ?? {}, async () => {
+    test("succeeds for a peer with the published client certificate and the mesh host name, as user remote", async () => {
+        await withServer(west[SERVER] ?? {}, async () => {
             expect(await dial(west[REMOTE] ?? {}, "west.mesh.cilium.io")).toBe("remote");
         });
     });
 
-    test("fails with another cluster's material, under another name, and with a server's certificate for a client", async () => {
-        await against(west[SERVER] ?? {}, async () => {
+    test("fails with another cluster's certificate, with another host name, and with a server certificate as client", async () => {
+        await withServer(west[SERVER] ?? {}, async () => {
             await expect(dial(east[REMOTE] ?? {}, "west.mesh.cilium.io")).rejects.toThrow();
             await expect(dial(west[REMOTE] ?? {}, "west.example.com")).rejects.toThrow(/altnames/);
             await expect(dial(west[SERVER] ?? {}, "west.mesh.cilium.io")).rejects.toThrow();

@@ -9,15 +9,15 @@ const SECRET = "4dabf18193072939515e22adb298388d";
 export interface Registered {
     type: string;
     name: string;
-    /** Unwrapped. */
+    /** Without secret wrappers. */
     inputs: Record<string, unknown>;
-    /** Paths of inputs that were marked secret. */
+    /** Paths of the inputs that are marked secret. */
     secrets: string[];
-    /** "type name" of the parent, "" for none. */
+    /** "type name" of the parent, or "". */
     parent: string;
-    /** "type name" of everything that it waits for. */
+    /** "type name" of every dependency. */
     dependsOn: string[];
-    /** Name of an explicit provider. */
+    /** Name of the explicit provider. */
     provider: string;
 }
 
@@ -31,10 +31,10 @@ export interface Program<T> {
 export type Stacks = Record<string, { outputs: Record<string, unknown>; secretOutputNames: string[] }>;
 
 /**
- * Runs a program against mocks. A call that no mock answers fails it. TLS resources get real keys and certificates; an `eks.Cluster` is one resource, as the
- * engine sees it before its plugin answers.
+ * Runs a program against mocks. A function call without a mock fails the program. TLS resources get real keys and certificates; an `eks.Cluster` is one resource,
+ * as for the engine before its plugin responds.
  *
- * @param states further outputs of resources, by name
+ * @param states additional resource outputs, by resource name
  */
 export async function run<T extends object>(
     program: () => Promise<T>,
@@ -56,7 +56,7 @@ export async function run<T extends object>(
         },
     };
     await pulumi.runtime.setMocks(mocks, "clustermesh", stack, false, "organization");
-    // Mocks are not told of parents, providers and dependencies; the monitor that calls them is.
+    // Mocks do not receive parents, providers and dependencies; the monitor that calls them does.
     const monitor = pulumi.runtime.getMonitor() as unknown as MockMonitor;
     const register = monitor.registerResource.bind(monitor);
     monitor.registerResource = (request, callback) => {
@@ -86,12 +86,16 @@ export async function run<T extends object>(
     return { resources, outputs: outputs as T, secretOutputs };
 }
 
-/** What a stack's outputs look like to a StackReference: JSON, without what is undefined. */
+/** The outputs of a stack as a StackReference returns them: JSON, without undefined values. */
 export function deployed(program: Program<object>): Stacks[string] {
     return { outputs: JSON.parse(JSON.stringify(program.outputs)), secretOutputNames: program.secretOutputs };
 }
 
-/** The resources of a type. @throws Error when there is none, so that a renamed type does not empty a test */
+/**
+ * The resources of a type.
+ *
+ * @throws Error when there are none, so that a renamed type fails the test
+ */
 export function ofType(resources: readonly Registered[], type: string): Registered[] {
     const found = resources.filter((resource) => resource.type === type);
     if (found.length === 0)
@@ -101,7 +105,7 @@ export function ofType(resources: readonly Registered[], type: string): Register
 
 export function only(resources: readonly Registered[], type: string, name?: string): Registered {
     const [found, another] = ofType(resources, type).filter((resource) => name === undefined || resource.name === name);
-    if (!found || another) throw new Error(`not exactly one ${type} ${name ?? ""}`);
+    if (!found || another) throw new Error(`expected exactly one ${type} ${name ?? ""}`);
     return found;
 }
 
@@ -118,7 +122,7 @@ function invoke(token: string, inputs: Record<string, unknown>, provider: string
     }
 }
 
-/** Outputs of a resource, as far as the program uses any beside what it put in. */
+/** Outputs of a resource that the program uses in addition to its inputs. */
 async function state(type: string, name: string, inputs: Record<string, unknown>): Promise<Record<string, unknown>> {
     if (type.startsWith("tls:")) return makeTls(type, inputs as Properties);
     switch (type) {
@@ -149,7 +153,7 @@ function shortUrn(urn: string): string {
     return urn ? `${types.split("$").pop()} ${name}` : "";
 }
 
-/** "aws" of "urn:...::pulumi:providers:aws::aws::aws-id". */
+/** "aws" for "urn:...::pulumi:providers:aws::aws::aws-id". */
 function providerName(reference: string): string {
     return reference.split("::").at(-2) ?? "";
 }

@@ -12,14 +12,18 @@ const RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
 const SECRET = "kubernetes:core/v1:Secret";
 const PATCH = "kubernetes:apps/v1:DaemonSetPatch";
 
-/** Runs the mesh stack over clusters that have been deployed with these facts. @param states outputs of resources by name, where they matter */
+/**
+ * Runs the mesh stack with clusters that were deployed with these facts.
+ *
+ * @param states additional resource outputs, by resource name
+ */
 async function mesh(
     members: readonly ClusterFacts[],
-    over: object = {},
+    settings: object = {},
     states: Record<string, object> = {},
 ): Promise<Program<Record<string, unknown>>> {
     const { config, problems } = parseConfig(
-        { kind: "mesh", clusters: members.map(({ stack }) => stack), ...over },
+        { kind: "mesh", clusters: members.map(({ stack }) => stack), ...settings },
         "organization/clustermesh",
     );
     expect(problems).toEqual([]);
@@ -44,7 +48,7 @@ const decode = (data: unknown) =>
         Object.entries(data as Record<string, string>).map(([file, text]) => [file, Buffer.from(text, "base64").toString()]),
     );
 
-/** The Secret of a member, as its pods mount it. */
+/** The files of a member's Secret, as its pods mount them. */
 function mounted(resources: Registered[], name: string, secret: string): Record<string, string> {
     return decode(only(resources, SECRET, `${name}-${secret}`).inputs.data);
 }
@@ -106,7 +110,7 @@ describe.each([2, 5])("a mesh of %i", (size) => {
         for (const { inputs } of rules) expect(inputs.description).toMatch(/ of c\d/);
     });
 
-    test("tells each member of its peers in the secret that Cilium reads, with each peer's own material", () => {
+    test("writes each member's peers into the Secret that Cilium reads, with the credentials of each peer", () => {
         for (const self of members) {
             const files = mounted(resources, self.name, "cilium-clustermesh");
             expect([...parseClustermesh(files, self.name).keys()].toSorted()).toEqual(
@@ -118,14 +122,14 @@ describe.each([2, 5])("a mesh of %i", (size) => {
                 expect(files[`${name}.etcd-client-ca.crt`]).toBe(`CA of ${name}`);
                 expect(files[`${name}.etcd-client.crt`]).toBe(`cert of ${name}`);
                 expect(files[`${name}.etcd-client.key`]).toBe(`PRIVATE KEY of ${name}`);
-                // Else agents would not notice a peer's new certificates.
+                // Otherwise agents would not notice new certificates of a peer.
                 expect(files[name]).toBe(withCertificates(directEntry(name), { ca: `CA of ${name}`, cert: `cert of ${name}` }));
             }
             expect(Object.keys(files)).toHaveLength((size - 1) * 4);
         }
     });
 
-    test("patches each member's DaemonSet with the peers' addresses, under a name of its own", () => {
+    test("patches each member's DaemonSet with the peers' addresses, with its own field manager", () => {
         for (const self of members) {
             expect(only(resources, PATCH, `${self.name}-cilium`).inputs).toMatchObject({
                 metadata: { name: "cilium", namespace: "kube-system", annotations: { "pulumi.com/patchFieldManager": "clustermesh" } },
@@ -142,7 +146,7 @@ describe.each([2, 5])("a mesh of %i", (size) => {
         }
     });
 
-    test("speaks to each cluster through its own API server", () => {
+    test("uses a Kubernetes provider per cluster", () => {
         for (const { type, name, provider } of resources.filter(({ type }) => type.startsWith("kubernetes:")))
             expect(provider, `${type} ${name}`).toBe(name.split("-")[0]);
         const providers = ofType(resources, "pulumi:providers:kubernetes");
@@ -155,14 +159,14 @@ describe.each([2, 5])("a mesh of %i", (size) => {
             });
             expect(secrets).toContain("kubeconfig");
         }
-        // One process for the whole account and region, not one for each member.
+        // One provider process per account and region, not per member.
         expect(ofType(resources, "pulumi:providers:aws")).toHaveLength(1);
     });
 
-    test("goes in order: networks, then what agents are told, then the gate", () => {
+    test("orders networks before the agents' configuration, and that before the gate", () => {
         const network = resources.filter(({ type }) => /^aws:.*(Peering|Route$|IngressRule$)/.test(type));
         for (const { name, dependsOn } of ofType(resources, "clustermesh:index:Member")) {
-            // Names of what lies between two clusters have both in them.
+            // The name of a resource between two clusters contains both names.
             const own = network.filter(
                 (part) => new RegExp(`\\b${name}\\b`).test(part.name) && !(part.type === RULE && !part.name.startsWith(`${name}.`)),
             );
@@ -176,7 +180,7 @@ describe.each([2, 5])("a mesh of %i", (size) => {
                 expect(gate.dependsOn).toContain(`${type} ${name}`);
     });
 
-    test("gates on every agent, with kubeconfigs in the environment alone", () => {
+    test("passes kubeconfigs to the gates only in the environment", () => {
         for (const self of members) {
             const { inputs, secrets } = only(
                 resources.filter(({ name }) => name === self.name),
@@ -193,13 +197,13 @@ describe.each([2, 5])("a mesh of %i", (size) => {
         }
     });
 
-    test("returns what verify needs, and nothing secret", () => {
+    test("returns the facts that verify needs, and no secrets", () => {
         expect(Object.keys(outputs.members as object)).toEqual(ordered(members).map(({ name }) => name));
         expect(JSON.stringify(outputs)).not.toMatch(/PRIVATE KEY|kubeconfig/);
     });
 });
 
-test("no input with a key or a kubeconfig is left unmarked", async () => {
+test("every input with a private key or a kubeconfig is marked secret", async () => {
     const { resources } = await mesh([member(1), member(2)]);
     let marked = 0;
     for (const { type, name, inputs, secrets } of resources) {
@@ -213,14 +217,14 @@ test("no input with a key or a kubeconfig is left unmarked", async () => {
     expect(marked).toBeGreaterThanOrEqual(5);
 });
 
-test("rolling, each member waits for the gate of the one before; else none waits for another's", async () => {
+test("with rolling, each member waits for the gate of the previous member; otherwise members do not wait for each other", async () => {
     const members = [member(1), member(2), member(3)];
     const waits = async (rolling: boolean) => {
         const { resources } = await mesh(members, { rolling });
-        // Its children have to wait until it is registered.
+        // The dependencies of a member hold for its children too, which wait until it is registered.
         return ofType(resources, "clustermesh:index:Member").map(({ name, dependsOn }) => [
             name,
-            dependsOn.filter((one) => one.startsWith("clustermesh:index:ReadyGate") || one.startsWith("command:")).toSorted(),
+            dependsOn.filter((name) => name.startsWith("clustermesh:index:ReadyGate") || name.startsWith("command:")).toSorted(),
         ]);
     };
     const gate = (name: string) => expect.arrayContaining([`command:local:Command ${name}`]);
@@ -236,14 +240,14 @@ test("rolling, each member waits for the gate of the one before; else none waits
     ]);
 });
 
-test("the list's order changes nothing", async () => {
+test("the order of the list changes nothing", async () => {
     const members = [member(3), member(1), member(2)];
-    const [one, other] = [await mesh(members), await mesh(members.toReversed())];
-    const bare = ({ resources }: typeof one) => resources.map(({ type, name, inputs }) => ({ type, name, inputs }));
-    expect(bare(one)).toEqual(bare(other));
+    const [listed, reversed] = [await mesh(members), await mesh(members.toReversed())];
+    const bare = ({ resources }: typeof listed) => resources.map(({ type, name, inputs }) => ({ type, name, inputs }));
+    expect(bare(listed)).toEqual(bare(reversed));
 });
 
-test("a third cluster adds resources and updates three of each member, and replaces none", async () => {
+test("a third cluster adds resources, updates three resources per member, and replaces none", async () => {
     const [two, three] = [await mesh([member(1), member(2)]), await mesh([member(1), member(2), member(3)])];
     const key = ({ type, name }: Registered) => `${type} ${name}`;
     const after = new Map(three.resources.map((resource) => [key(resource), resource]));
@@ -260,7 +264,7 @@ test("a third cluster adds resources and updates three of each member, and repla
     ]);
 });
 
-test("across regions and accounts each end is made by its own hands", async () => {
+test("across regions and accounts, each end of a peering uses its own provider", async () => {
     const role = "arn:aws:iam::222222222222:role/mesh";
     const members = [member(1), member(2, { region: "us-east-1", accountId: "222222222222", assumeRole: role })];
     const { resources } = await mesh(members);
@@ -277,10 +281,10 @@ test("across regions and accounts each end is made by its own hands", async () =
             assumeRoles: JSON.stringify([{ roleArn: role, sessionName: "clustermesh" }]),
         },
     });
-    const made = resources
+    const created = resources
         .filter(({ type }) => type.startsWith("aws:"))
         .map(({ type, name, provider }) => `${type.split(":")[2]} ${name}: ${provider}`);
-    expect(made).toMatchInlineSnapshot(`
+    expect(created).toMatchInlineSnapshot(`
       [
         "PeeringConnectionOptions c1.c2-accepter: 222222222222.us-east-1.mesh",
         "PeeringConnectionOptions c1.c2-requester: 111111111111.eu-central-1",
@@ -302,7 +306,7 @@ test("across regions and accounts each end is made by its own hands", async () =
     });
 });
 
-test("what somebody else has changed is put back, and then the gate of that cluster passes again", async () => {
+test("a manual change is reverted, and only the gate of that cluster runs again", async () => {
     const members = [member(1, { wiring: "kvstoremesh" }), member(2)];
     const revisions = ({ resources }: Program<object>) =>
         Object.fromEntries(
@@ -323,12 +327,12 @@ test("what somebody else has changed is put back, and then the gate of that clus
     ];
     for (const [name, metadata] of changes) {
         const after = revisions(await mesh(members, {}, { [name]: { metadata } }));
-        const moved = Object.keys(after).filter((cluster) => after[cluster] !== revisions(before)[cluster]);
-        expect(moved, name).toEqual([name.split("-")[0]]);
+        const changed = Object.keys(after).filter((cluster) => after[cluster] !== revisions(before)[cluster]);
+        expect(changed, name).toEqual([name.split("-")[0]]);
     }
 });
 
-test("KVStoreMesh wiring: remote entries for kvstoremesh, local ones for agents, no host aliases", async () => {
+test("with KVStoreMesh wiring there are remote entries for kvstoremesh, local entries for agents, and no host aliases", async () => {
     const { resources } = await mesh([member(1, { wiring: "kvstoremesh" }), member(2)]);
     const files = mounted(resources, "c1", "cilium-kvstoremesh");
     expect(files.c2).toBe(withCertificates(kvstoremeshEntry("c2", ["10.2.0.16", "10.2.64.16"]), { ca: "CA of c2", cert: "cert of c2" }));
@@ -339,24 +343,24 @@ test("KVStoreMesh wiring: remote entries for kvstoremesh, local ones for agents,
     });
     const local = parseClustermesh(mounted(resources, "c1", "cilium-clustermesh"), "c1");
     expect(local.get("c2")?.endpoints).toEqual(["https://clustermesh-apiserver.kube-system.svc:2379"]);
-    // A patch without fields all the same, before the gate: aliases of an earlier direct wiring go with it.
+    // A patch without fields before the gate, which removes the host aliases of an earlier direct wiring.
     const { inputs } = only(resources, PATCH, "c1-cilium");
     expect(inputs).toMatchObject({ metadata: { annotations: { "pulumi.com/patchFieldManager": "clustermesh" } } });
     expect(inputs).not.toHaveProperty("spec");
     expect(ofType(resources, "clustermesh:index:ReadyGate")[0]?.dependsOn).toContain(`${PATCH} c1-cilium`);
 });
 
-test("a Transit Gateway for each region: attachments, acceptance, static routes between regions, routes in every table", async () => {
+test("creates a Transit Gateway per region with attachments, accepters, static routes between regions, and routes in every table", async () => {
     const members = [
         member(1),
         member(2, { accountId: "222222222222", assumeRole: "arn:aws:iam::222222222222:role/mesh" }),
         member(3, { region: "us-east-1" }),
     ];
     const { resources, outputs } = await mesh(members, { network: "transit-gateway", ingress: ["tcp/443"] });
-    const made = resources
+    const created = resources
         .filter(({ type }) => /ec2transitgateway|:ram\//.test(type))
         .map(({ type, name, provider }) => `${type.split(":")[2]} ${name}: ${provider}`);
-    expect(made).toMatchInlineSnapshot(`
+    expect(created).toMatchInlineSnapshot(`
       [
         "PeeringAttachment eu-central-1.us-east-1: hub.eu-central-1",
         "PeeringAttachmentAccepter eu-central-1.us-east-1: hub.us-east-1",
@@ -386,8 +390,8 @@ test("a Transit Gateway for each region: attachments, acceptance, static routes 
     expect(ofType(resources, RULE)).toHaveLength(3 * 2 * (1 + 3));
 });
 
-test("clusters that do not fit are refused before anything is made", async () => {
+test("refuses clusters that do not fit before it creates any resource", async () => {
     await expect(mesh([member(1), member(1, { name: "c2" })])).rejects.toThrow(
-        /^these clusters cannot be one mesh:\n✖ Pulumi.c1.yaml and Pulumi.c2.yaml both have id 1/,
+        /^these clusters cannot form a mesh:\n✖ Pulumi.c1.yaml and Pulumi.c2.yaml both have id 1/,
     );
 });

@@ -10,14 +10,14 @@ import { deployed, type Program, type Registered, run, type Stacks } from "./har
 const PROJECT = "organization/clustermesh";
 const ROLE = "arn:aws:iam::222222222222:role/mesh";
 
-function checked<Config>(settings: object): Config {
+function validConfig<Config>(settings: object): Config {
     const { config, problems } = parseConfig(settings, PROJECT);
     expect(problems).toEqual([]);
     return config as Config;
 }
 
-function cluster(id: number, over: object = {}): ClusterConfig {
-    return checked({ kind: "cluster", name: `c${id}`, id, region: "eu-central-1", vpcCidr: `10.${id}.0.0/16`, ...over });
+function cluster(id: number, settings: object = {}): ClusterConfig {
+    return validConfig({ kind: "cluster", name: `c${id}`, id, region: "eu-central-1", vpcCidr: `10.${id}.0.0/16`, ...settings });
 }
 
 const deploy = (config: ClusterConfig) => run(() => clusterStack(config), { stack: config.name }) as Promise<Program<object>>;
@@ -29,12 +29,12 @@ function count(resources: readonly Registered[]): Resources {
 test.each<[string, object]>([
     ["the defaults", {}],
     ["one NAT gateway, two zones", { nat: "single", zones: 2 }],
-    ["nodes with addresses of their own, no NAT gateway", { nat: "none", nodeGroup: { subnets: "public" } }],
+    ["public nodes, no NAT gateway", { nat: "none", nodeGroup: { subnets: "public" } }],
     ["named zones", { zones: ["eu-central-1a", "eu-central-1b", "eu-central-1c", "eu-central-1d"] }],
-    ["an own key and a role", { kmsKeyArn: "arn:aws:kms:eu-central-1:222222222222:key/k", assumeRole: ROLE, admins: [ROLE] }],
+    ["its own key and a role", { kmsKeyArn: "arn:aws:kms:eu-central-1:222222222222:key/k", assumeRole: ROLE, admins: [ROLE] }],
     ["KVStoreMesh", { cilium: { kvstoreMesh: true } }],
-])("a cluster with %s has the resources and publishes the facts that the plan says", async (_, over) => {
-    const config = cluster(1, over);
+])("a cluster with %s has the planned resources and publishes the planned facts", async (_, settings) => {
+    const config = cluster(1, settings);
     const program = await deploy(config);
     expect(clusterResources(config)).toEqual(count(program.resources));
 
@@ -49,7 +49,7 @@ test.each<[string, object]>([
 });
 
 const REGIONS = ["eu-central-1", "eu-west-1", "us-east-1"];
-const abroad = (id: number) => ({ region: REGIONS[id % 3] });
+const inAnyRegion = (id: number) => ({ region: REGIONS[id % 3] });
 
 test.each<[string, number, (id: number) => object, object]>([
     ["two, peered", 2, () => ({}), {}],
@@ -59,7 +59,7 @@ test.each<[string, number, (id: number) => object, object]>([
         (id) => ({ cilium: { kvstoreMesh: id === 2 } }),
         { ingress: ["tcp/443", "icmp"] },
     ],
-    ["five in three regions, peered", 5, (id) => ({ ...abroad(id), zones: id % 2 === 0 ? 2 : 3 }), {}],
+    ["five in three regions, peered", 5, (id) => ({ ...inAnyRegion(id), zones: id % 2 === 0 ? 2 : 3 }), {}],
     ["two in two accounts, peered", 2, (id) => (id === 2 ? { assumeRole: ROLE } : {}), {}],
     ["two on a Transit Gateway", 2, () => ({}), { network: "transit-gateway" }],
     [
@@ -71,16 +71,16 @@ test.each<[string, number, (id: number) => object, object]>([
     [
         "five on Transit Gateways of three regions, two of another account",
         5,
-        (id) => ({ ...abroad(id), ...(id > 3 && { assumeRole: ROLE }) }),
+        (id) => ({ ...inAnyRegion(id), ...(id > 3 && { assumeRole: ROLE }) }),
         { network: "transit-gateway", ingress: ["udp/53"] },
     ],
-])("a mesh of %s has the resources that the plan says", async (_, size, over, settings) => {
-    const configs = Array.from({ length: size }, (_, i) => cluster(i + 1, over(i + 1)));
-    const mesh = checked<MeshConfig>({ kind: "mesh", clusters: configs.map(({ name }) => name), ...settings });
+])("a mesh of %s has the planned resources", async (_, size, settingsOf, settings) => {
+    const configs = Array.from({ length: size }, (_, i) => cluster(i + 1, settingsOf(i + 1)));
+    const mesh = validConfig<MeshConfig>({ kind: "mesh", clusters: configs.map(({ name }) => name), ...settings });
     const stacks: Stacks = {};
     for (const config of configs) {
         const stack = deployed(await deploy(config));
-        // The mocks tell every cluster stack the runner's account.
+        // The mocks return the same account to every cluster stack.
         if (config.assumeRole) Object.assign(stack.outputs, { accountId: "222222222222" });
         stacks[fullStackName(config.name, PROJECT)] = stack;
     }

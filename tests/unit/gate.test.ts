@@ -37,12 +37,12 @@ test.each([
     [
         "a peer half synced",
         status(remote("west", { synced: { nodes: true, endpoints: true } })),
-        "its identities, services are not here yet",
+        "synchronization in progress for identities, services",
     ],
     [
         "a peer with the agent's own id",
         status(remote("west", { ready: undefined, config: { required: true, retrieved: true, "cluster-id": 1 }, synced: {} })),
-        "refused: it has cluster id 1, with which this agent runs itself",
+        "refused: it has cluster id 1, the same as this agent's own cluster",
     ],
     ["a peer that is not ready", status(remote("west", { ready: undefined })), "not ready (etcd: 1/1 connected"],
 ])("an agent with %s lags behind", (_, json, why) => {
@@ -107,7 +107,7 @@ test("waits until the last agent is ready, logs each change once, and does not a
     expect(lines).toMatchInlineSnapshot(`
       [
         "0 s  east: 2 of 2 agents see every other cluster",
-        "0 s  west: 1 of 2 agents see every other cluster; n2 waits for east: no connection to its etcd after 0 failures (the agent gives no reason)",
+        "0 s  west: 1 of 2 agents see every other cluster; n2 waits for east: no connection to its etcd after 0 failures (the agent reports no reason)",
         "30 s  west: 2 of 2 agents see every other cluster",
       ]
     `);
@@ -131,7 +131,7 @@ test("times out after two restarts, naming the agent, the reason and the next co
     const error = await run().catch((error) => error);
     expect(error.message).toMatchInlineSnapshot(`
       "the mesh is not ready; timed out after 300 s:
-      ✖ west, agent on n2: east: no connection to its etcd after 0 failures (the agent gives no reason)
+      ✖ west, agent on n2: east: no connection to its etcd after 0 failures (the agent reports no reason)
         the agent was restarted 2 times
         try: kubectl -n kube-system exec cilium-n2 -c cilium-agent -- cilium-dbg troubleshoot clustermesh east
       run \`pulumi up\` again to continue waiting; everything that was created is kept"

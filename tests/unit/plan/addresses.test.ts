@@ -9,12 +9,12 @@ const block = fc
     .tuple(fc.constantFrom(...PRIVATE_RANGES.slice(0, 3)), fc.array(fc.boolean(), { maxLength: 12 }))
     .map(([range, path]) => path.reduce((at, upper) => halves(at)[upper ? 1 : 0], range as string));
 
-test("what is free overlaps nothing that is used, and everything of a /20 that does not is in it, in one block only", () => {
+test("free blocks overlap no used block, and contain every unused /20 exactly once", () => {
     fc.assert(
         fc.property(fc.array(block, { maxLength: 8 }), fc.array(block, { minLength: 1, maxLength: 8 }), (used, asked) => {
             const free = freeBlocks(used);
             for (const room of free) expect(used.some((other) => overlap(room, other))).toBe(false);
-            for (const wanted of asked.filter((one) => Number(one.split("/")[1]) <= 20)) {
+            for (const wanted of asked.filter((cidr) => Number(cidr.split("/")[1]) <= 20)) {
                 const usable = !used.some((other) => overlap(wanted, other));
                 expect(free.filter((room) => contains(room, wanted))).toHaveLength(usable ? 1 : 0);
             }
@@ -24,7 +24,7 @@ test("what is free overlaps nothing that is used, and everything of a /20 that d
     );
 });
 
-test("the map is in ascending order, a VPC before its subnets, which lie in it", () => {
+test("the address map is sorted, each VPC before its subnets", () => {
     const map = addressMap([cluster(2, { nodeGroup: { subnets: "public" }, zones: ["eu-central-1a", "eu-central-1c"] }), cluster(1)]);
     expect(map.map(({ cidr, cluster, use, zone = "" }) => `${cidr} ${cluster} ${use} ${zone}`.trimEnd())).toMatchInlineSnapshot(`
       [

@@ -4,7 +4,7 @@ import { clusterCost, meshCost, total, unitPrices } from "../../../core/plan/cos
 import { instanceHour, priceOf, standardCpus } from "../../../core/plan/prices.ts";
 import { cluster, mesh } from "./stacks.ts";
 
-// From AWS's own price list, not computed: that sizes are multiples of the family's large is what this proves.
+// Literal prices from the AWS price list: they prove that sizes are multiples of the family's large.
 test.each([
     ["us-east-1", "m5.4xlarge", 0.768],
     ["us-east-1", "c7i.48xlarge", 8.568],
@@ -22,28 +22,28 @@ test.each([
 ])("in %s an hour of %s costs %d", (region, type, usd) => {
     const price = instanceHour(region, type);
     expect(price?.usd).toBeCloseTo(usd, 5);
-    expect(price?.of).toBe(region);
+    expect(price?.region).toBe(region);
 });
 
-test("what the table does not have is not made up: another region's price is called so, an unknown type has none", () => {
-    expect(instanceHour("ap-south-1", "m7i.large")).toEqual({ usd: 0.1008, of: "us-east-1" });
-    expect(instanceHour("eu-central-1", "r7i.large")).toEqual({ usd: 0.1323, of: "us-east-1" });
+test("reports a price of another region as such, and no price for an unknown type", () => {
+    expect(instanceHour("ap-south-1", "m7i.large")).toEqual({ usd: 0.1008, region: "us-east-1" });
+    expect(instanceHour("eu-central-1", "r7i.large")).toEqual({ usd: 0.1323, region: "us-east-1" });
     for (const type of ["p5.48xlarge", "m7i.metal-24xl", "m5.metal", "m99.large"]) expect(instanceHour("us-east-1", type)).toBeUndefined();
-    expect(priceOf("ap-south-1", "natGatewayHour")).toEqual({ usd: 0.045, of: "us-east-1" });
-    expect(priceOf("ap-south-1", "controlPlaneHour")).toEqual({ usd: 0.1, of: "ap-south-1" });
+    expect(priceOf("ap-south-1", "natGatewayHour")).toEqual({ usd: 0.045, region: "us-east-1" });
+    expect(priceOf("ap-south-1", "controlPlaneHour")).toEqual({ usd: 0.1, region: "ap-south-1" });
 
     const costs = clusterCost(cluster(1, { nodeGroup: { instanceTypes: ["p5.48xlarge"] } }));
     expect(costs.filter(({ monthly }) => monthly === null).map(({ what }) => what)).toEqual(["node, p5.48xlarge"]);
     expect(total(costs)).toBeGreaterThan(100);
 });
 
-test("vCPUs of the types that share a quota", () => {
+test("counts the vCPUs of types that share a quota", () => {
     expect(["t3.micro", "m7g.medium", "m7i.large", "m7i.4xlarge", "c6gn.16xlarge"].map(standardCpus)).toEqual([2, 1, 2, 16, 64]);
     expect(["g5.xlarge", "p5.48xlarge", "m5.metal"].map(standardCpus)).toEqual([undefined, undefined, undefined]);
 });
 
-test("a cluster costs its control plane, nodes and disks, gateways and addresses, balancer and key", () => {
-    const monthly = (over: object) => clusterCost(cluster(1, over)).map(({ count, what, monthly }) => [count, what, monthly]);
+test("sums control plane, nodes, disks, NAT gateways, addresses, load balancer and key of a cluster", () => {
+    const monthly = (settings: object) => clusterCost(cluster(1, settings)).map(({ count, what, monthly }) => [count, what, monthly]);
     expect(monthly({})).toEqual([
         [1, "EKS control plane", 73],
         [3, "node, m7i.large", 264.44],
@@ -63,7 +63,7 @@ test("a cluster costs its control plane, nodes and disks, gateways and addresses
     ]);
 });
 
-test("peering is free; Transit Gateways cost an attachment for each VPC, and one at both ends between regions", () => {
+test("charges nothing for peering, and Transit Gateways per attachment of a VPC and at both ends between regions", () => {
     const configs = ["us-east-1", "us-east-1", "us-west-2"].map((region, i) => cluster(i + 1, { region }));
     const facts = configs.map((config) => plannedFacts(config, `organization/clustermesh/${config.name}`));
     expect(meshCost(facts, mesh(["c1", "c2"]))).toEqual([]);

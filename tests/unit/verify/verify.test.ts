@@ -105,7 +105,7 @@ const FAULTS: [string, Faults, Partial<Record<keyof typeof CHECKS, string[]>>][]
             status: (cluster, node) =>
                 JSON.stringify({ "cluster-mesh": { clusters: cluster === "c1" && node === "n2" ? [] : [remote("c1"), remote("c2")] } }),
         },
-        { agents: ["c1/n2: c2: not configured: the agent has not read the secret cilium-clustermesh yet"] },
+        { agents: ["c1/n2: c2: not configured: the agent has not read the Secret cilium-clustermesh yet"] },
     ],
     [
         "an agent that trusts another CA",
@@ -119,7 +119,7 @@ const FAULTS: [string, Faults, Partial<Record<keyof typeof CHECKS, string[]>>][]
         },
         {
             agents: [
-                "c1/n2: c2: no connection to its etcd after 0 failures (the agent gives no reason): Cannot establish TLS connection to c2: unknown authority",
+                "c1/n2: c2: no connection to its etcd after 0 failures (the agent reports no reason): Cannot establish TLS connection to c2: unknown authority",
             ],
         },
     ],

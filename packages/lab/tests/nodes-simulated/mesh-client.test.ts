@@ -157,7 +157,7 @@ describe.skipIf(why)("the mesh's real client without root", { timeout: 300_000 }
         const remote = await seen();
         expect(remote).toMatchObject({ connected: true, config: { retrieved: true } });
         const why = laggingPeers(agentStatus([{ name: "west", remote }]), ["west"])[0]?.why;
-        expect(why).toBe("connected, but its nodes, endpoints, identities, services are not here yet");
+        expect(why).toBe("connected, synchronization in progress for nodes, endpoints, identities, services");
         await putWest("cilium-clustermesh", directEntry("west"));
         await ready();
     });

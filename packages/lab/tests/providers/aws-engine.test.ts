@@ -3,7 +3,7 @@ import type { automation } from "@pulumi/pulumi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Network } from "../../../../components/network.ts";
 import { awsProvider } from "../../../../components/providers.ts";
-import { layout } from "../../../../core/network/cidr.ts";
+import { subnetBlocks } from "../../../../core/network/cidr.ts";
 import { ALL_TABLES } from "../../aws/aws.ts";
 import { awsPackage } from "../../providers/aws/package.ts";
 import { type Served, serve } from "../../providers/server.ts";
@@ -22,8 +22,8 @@ describe.skipIf(noEngine)("the program's network on the real engine", () => {
         const provider = awsProvider("aws", { region: REGION }, { "clustermesh:cluster": "c1" });
         const zones = (await aws.getAvailabilityZones({ state: "available" }, { provider })).names.slice(0, 2);
         const { accountId } = await aws.getCallerIdentity({}, { provider });
-        const blocks = layout(CIDR, zones.length);
-        if (!blocks) throw new Error("no blocks");
+        const subnets = subnetBlocks(CIDR, zones.length, "private");
+        if (!subnets) throw new Error("no blocks");
         const Principal = { AWS: `arn:aws:iam::${accountId}:root`, Service: `logs.${REGION}.amazonaws.com` };
         const Statement = [{ Effect: "Allow", Principal, Action: "kms:*", Resource: "*" }];
         const key = new aws.kms.Key(
@@ -33,7 +33,7 @@ describe.skipIf(noEngine)("the program's network on the real engine", () => {
         );
         const network = new Network(
             "c1",
-            { cidr: CIDR, zones, layout: blocks, nodes: "private", nat: "single", logRetentionDays: 30, kmsKeyArn: key.arn },
+            { cidr: CIDR, zones, subnets, nodes: "private", nat: "single", logRetentionDays: 30, kmsKeyArn: key.arn },
             { providers: [provider] },
         );
         return { vpcId: network.vpcId, accountId };

@@ -74,9 +74,9 @@ export const POD_FAILURES: Failure[] = [
     ],
     [
         "peer-behind",
-        ({ cluster1 }) => behind(cluster1, "cluster2", "connected, but its nodes are not here yet"),
+        ({ cluster1 }) => behind(cluster1, "cluster2", "connected, synchronization in progress for nodes"),
         "cluster1 → cluster2",
-        /3 of 3 agents: connected, but its nodes are not here yet/,
+        /3 of 3 agents: connected, synchronization in progress for nodes/,
     ],
     [
         "nodes-unknown",

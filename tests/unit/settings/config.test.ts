@@ -4,8 +4,8 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { parseConfig as parseStackConfig } from "../../core/settings/parse.ts";
-import { loadConfig } from "../../stacks/load-config.ts";
+import { parseConfig as parseStackConfig } from "../../../core/settings/parse.ts";
+import { loadConfig } from "../../../stacks/load-config.ts";
 
 const parseConfig = (raw: unknown) => parseStackConfig(raw, "organization/clustermesh");
 
@@ -22,7 +22,7 @@ describe("the stack files of this repository", () => {
     });
 });
 
-test("a cluster's defaults are those of production", () => {
+test("a cluster has production defaults", () => {
     expect(parseConfig(cluster)).toMatchInlineSnapshot(`
       {
         "config": {
@@ -81,7 +81,7 @@ test("a cluster's defaults are those of production", () => {
     `);
 });
 
-test("a mesh's defaults, with full stack names", () => {
+test("a mesh has defaults and full stack names", () => {
     expect(
         parseConfig({ ...mesh, clusters: ["cluster1", "acme/other/cluster2"], ingress: ["tcp/443", "udp/53-54", "icmp"] }),
     ).toMatchInlineSnapshot(`
@@ -127,7 +127,7 @@ test("a mesh's defaults, with full stack names", () => {
     `);
 });
 
-test("defaults that follow other settings", () => {
+test("computes the defaults that depend on other settings", () => {
     expect(
         parseConfig({ ...cluster, id: 127, kubernetesVersion: "1.36", addons: { coreDns: "v9" }, nodeGroup: { architecture: "arm64" } })
             .config,
@@ -138,10 +138,17 @@ test("defaults that follow other settings", () => {
     });
 });
 
-describe("bad input: each with what, where and what to do", () => {
+describe("invalid settings are reported with the value and what to do", () => {
     test.each([
         [{ ...cluster, vpcCdir: "10.0.0.0/16" }],
         [{ ...cluster, nodeGroup: { minimum: 1 } }],
+        [{ ...cluster, nodeGroup: { dsired: 1 } }],
+        [{ ...cluster, vpcCidr: "ten" }],
+        [{ ...cluster, zones: "all" }],
+        [{ ...cluster, nodeGroup: { instanceTypes: ["large"] }, admins: "me", mtu: 100 }],
+        [{ ...cluster, tags: { "": "x" }, cilium: { chart: "" }, logs: { types: ["all"] } }],
+        [{ ...mesh, kind: undefined }],
+        ["cluster"],
         [{ ...cluster, kind: "clutser" }],
         [{ ...cluster, id: 0 }],
         [{ ...cluster, id: 128 }],
@@ -185,9 +192,9 @@ describe("bad input: each with what, where and what to do", () => {
         expect(problems).toMatchSnapshot();
     });
 
-    test("nothing at all", () => expect(parseConfig(undefined).problems).toHaveLength(1));
+    test("missing settings", () => expect(parseConfig(undefined).problems).toHaveLength(1));
 
-    test("all problems of a file come at once, those that span several settings included", () => {
+    test("reports all problems of a file at once, also those across several settings", () => {
         expect(
             parseConfig({
                 ...cluster,
@@ -200,17 +207,17 @@ describe("bad input: each with what, where and what to do", () => {
             }).problems,
         ).toMatchInlineSnapshot(`
           [
-            "id 300 is no cluster id that works behind the AWS VPC CNI: from 128 on network policies drop what they should not (cilium#21330); choose one from 1 to 127",
-            "unknown key "nodeGroup.typo": remove it or correct its spelling; config.ts has all settings",
-            "unknown key "typo": remove it or correct its spelling; config.ts has all settings",
-            "vpcCidr "10.0.0.0/26" is too small for 3 zones, which need a /23 at least: widen it, or have fewer zones",
-            "nat "none" and nodeGroup.subnets "private" leave nodes no way to their images and to EKS: set nat to zone or single, or nodeGroup.subnets to public",
-            "cilium.values sets routingMode, on which the mesh depends: take it out; what may differ has a setting of its own",
+            "id must be between 1 and 127: with the AWS VPC CNI, network policies drop allowed traffic of clusters with ids from 128 on (cilium#21330); got 300",
+            "unknown key "nodeGroup.typo": docs/configuration.md lists all settings",
+            "unknown key "typo": docs/configuration.md lists all settings",
+            "vpcCidr must be at least a /23 for 3 zones; got "10.0.0.0/26"",
+            "nat "none" with nodeGroup.subnets "private" leaves nodes without a route to image registries and EKS: set nat to zone or single, or nodeGroup.subnets to public",
+            "cilium.values must not set routingMode, which the mesh depends on: remove it, or use the stack setting for it (docs/configuration.md)",
           ]
         `);
     });
 
-    test("public nodes need no NAT", () =>
+    test("accepts public nodes without NAT", () =>
         expect(parseConfig({ ...cluster, nat: "none", nodeGroup: { subnets: "public" } }).problems).toEqual([]));
 });
 
@@ -218,10 +225,10 @@ describe("a chart on disk", () => {
     const folder = mkdtempSync(join(tmpdir(), "clustermesh-chart-"));
     afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-    test("must be of the version that the release is told to be", () => {
+    test("must have the version that cilium.version names", () => {
         writeFileSync(join(folder, "Chart.yaml"), "name: cilium\nversion: 1.20.1\n");
         expect(parseConfig({ ...cluster, cilium: { chart: folder } }).problems).toEqual([
-            `cilium.chart "${folder}" is version 1.20.1, but cilium.version is 1.20.2: make them agree`,
+            `cilium.chart "${folder}" has version 1.20.1, but cilium.version is 1.20.2: they must match`,
         ]);
         expect(parseConfig({ ...cluster, cilium: { chart: folder, version: "1.20.1" } }).problems).toEqual([]);
     });
@@ -240,21 +247,21 @@ describe("the reader of Pulumi.<stack>.yaml", () => {
         return loadConfig();
     };
 
-    test("takes clustermesh:stack", async () => {
+    test("reads clustermesh:stack", async () => {
         expect(await load({ "clustermesh:stack": JSON.stringify(cluster), "aws:profile": "x" })).toMatchObject({ name: "cluster1" });
     });
 
-    test("tells the operator, without a stack trace, which file is wrong and all that is", async () => {
+    test("throws a RunError, without a stack trace, that names the file and all its problems", async () => {
         const error = await load({
             "clustermesh:stack": JSON.stringify({ ...cluster, id: 128, zones: 9 }),
             "clustermesh:vpcCidr": "10.0.0.0/16",
         }).catch((error) => error);
         expect(pulumi.RunError.isInstance(error)).toBe(true);
         expect(error.message).toMatchInlineSnapshot(`
-          "Pulumi.cluster1.yaml cannot be used:
-          ✖ unknown key "clustermesh:vpcCidr": every setting stands under clustermesh:stack
-          ✖ id 128 is no cluster id that works behind the AWS VPC CNI: from 128 on network policies drop what they should not (cilium#21330); choose one from 1 to 127
-          ✖ zones 9: Too big: expected number to be <=6"
+          "Pulumi.cluster1.yaml is invalid:
+          ✖ unknown key "clustermesh:vpcCidr": all settings go under clustermesh:stack
+          ✖ id must be between 1 and 127: with the AWS VPC CNI, network policies drop allowed traffic of clusters with ids from 128 on (cilium#21330); got 128
+          ✖ zones must be at most 6; got 9"
         `);
     });
 });

@@ -6,11 +6,11 @@ import {
     kvstoremeshEntry,
     parseClustermesh,
     withCertificates,
-} from "../../core/cilium/clustermesh-config.ts";
+} from "../../../core/cilium/clustermesh-config.ts";
 
 const material = Object.fromEntries(Object.values(etcdClientFiles("west")).map((file) => [file, "PEM"]));
 
-test("direct wiring: the entry that the procedure of 2020 wrote, file names included", () => {
+test("direct wiring writes the entry of the procedure of 2020, including its file names", () => {
     expect(directEntry("west")).toMatchInlineSnapshot(`
       "endpoints:
         - https://west.mesh.cilium.io:2379
@@ -34,7 +34,7 @@ test("direct wiring: the entry that the procedure of 2020 wrote, file names incl
     `);
 });
 
-test("KVStoreMesh wiring: kvstoremesh dials the peer, agents their own cluster's etcd with what the chart mounts", () => {
+test("with KVStoreMesh wiring kvstoremesh connects to the peer, and agents to their own cluster's etcd with the mounted certificate", () => {
     expect(kvstoremeshEntry("west", ["10.1.3.10", "10.1.4.10"])).toMatchInlineSnapshot(`
       "endpoints:
         - https://west.mesh.cilium.io:2379
@@ -65,20 +65,20 @@ test("a cluster ignores the entry with its own name", () => {
 
 test.each([
     [
-        "a certificate that is not in the secret",
+        "a certificate that is not in the Secret",
         { west: directEntry("west") },
-        'west: file "/var/lib/cilium/clustermesh/west.etcd-client-ca.crt" is neither',
+        'west: file "/var/lib/cilium/clustermesh/west.etcd-client-ca.crt" must be in the Secret',
     ],
     [
         "a file elsewhere",
         { west: "endpoints: [https://x:2379]\ntrusted-ca-file: /etc/ca\ncert-file: /etc/c\nkey-file: /etc/k\n" },
-        'file "/etc/ca" is neither',
+        'file "/etc/ca" must be in the Secret',
     ],
     ["no endpoint", { west: "endpoints: []\n" }, "west: no endpoints"],
     [
         "etcd without TLS",
         { west: directEntry("west").replace("https", "http"), ...material },
-        'endpoint "http://west.mesh.cilium.io:2379" is no https URL',
+        'endpoint "http://west.mesh.cilium.io:2379" must be an https URL',
     ],
     [
         "an alias without addresses",
@@ -89,11 +89,11 @@ test.each([
     expect(() => parseClustermesh(files as Record<string, string>, "east")).toThrow(message);
 });
 
-test("JSON is YAML, but no peer to Cilium, which looks for the words 'endpoints:'", () => {
+test("ignores JSON: Cilium looks for the text 'endpoints:'", () => {
     expect(parseClustermesh({ west: JSON.stringify({ endpoints: ["https://west:2379"] }) }, "east").size).toBe(0);
 });
 
-test("an entry changes with the peer's certificates, and Cilium reads the same of it", () => {
+test("an entry changes with the peer's certificates, but Cilium parses the same peer", () => {
     const [old, other] = ["old", "new"].map((ca) => withCertificates(directEntry("west"), { ca, cert: "cert" }));
     expect(withCertificates(directEntry("west"), { ca: "old", cert: "cert" })).toBe(old);
     expect(other).not.toBe(old);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { failedProbes } from "../../core/cilium/health.ts";
+import { failedProbes } from "../../../core/cilium/health.ts";
 
 /** As `cilium-health status -o json` printed it in the lab with Cilium 1.20.2, shortened. */
 const OUTPUT = `{"local": {"name": "cluster1/a"}, "nodes": [
@@ -9,7 +9,7 @@ const OUTPUT = `{"local": {"name": "cluster1/a"}, "nodes": [
  "icmp": {"lastProbed": "2026-11-24T17:04:26Z", "status": "Connection timed out"}, "ip": "192.168.0.4"}}, "name": "cluster2/c"},
 {"host": {"primary-address": {"ip": "192.168.0.5"}}, "name": "cluster2/d"}, {"name": "cluster2/e"}]}`;
 
-test("checks that failed, with Cilium's words and their time; those that passed or were not made are none", () => {
+test("returns failed probes with Cilium's message and time, but no passed or missing probes", () => {
     const at = "2026-11-24T17:04:26Z";
     expect(failedProbes(OUTPUT)).toEqual([
         { node: "cluster2/c", probe: "tcp/4240", why: 'Get "http://192.168.0.4:4240/hello": connection refused', at },

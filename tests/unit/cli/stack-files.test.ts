@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readProject } from "../../cli/project/stack-files.ts";
+import { readProject } from "../../../cli/project/stack-files.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-test("the stacks of this repository: two clusters, then the mesh of them", () => {
+test("reads the stacks of this repository: two clusters and their mesh", () => {
     const { clusters, meshes, problems } = readProject(".");
     expect(problems).toEqual([]);
     expect(clusters.map(({ stack, config }) => [stack, config.vpcCidr, config.nat])).toEqual([
@@ -22,7 +22,7 @@ test("the stacks of this repository: two clusters, then the mesh of them", () =>
     ]);
 });
 
-test("what is wrong is told of every file at once; other projects' files and the project file are left alone", () => {
+test("reports the problems of every file at once, and ignores the project file and files of other projects", () => {
     const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
     write("Pulumi.yaml", "name: clustermesh\n");
     write("Pulumi.other.yaml", "config:\n  aws:region: eu-central-1\n");
@@ -33,8 +33,8 @@ test("what is wrong is told of every file at once; other projects' files and the
     const { clusters, meshes, problems } = readProject(folder);
     expect([...clusters, ...meshes]).toEqual([]);
     expect(problems).toEqual([
-        expect.stringMatching(/^Pulumi\.a\.yaml: clusters \["b"\] has fewer than two clusters/),
-        expect.stringMatching(/^Pulumi\.b\.yaml: id 0 is no cluster id of a mesh/),
+        expect.stringMatching(/^Pulumi\.a\.yaml: clusters must list at least two cluster stacks; got \["b"\]/),
+        expect.stringMatching(/^Pulumi\.b\.yaml: id must be between 1 and 127; got 0/),
         expect.stringMatching(/^Pulumi\.broken\.yaml: is not valid YAML/),
     ]);
 });

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ciliumValues, type HelmValues, meshValues, refusedPaths } from "../../core/cilium/helm-values.ts";
+import { ciliumValues, type HelmValues, meshValues, refusedPaths } from "../../../core/cilium/helm-values.ts";
 
 const settings = { name: "east", id: 1, poolCidr: "100.64.128.0/17", mtu: 8500, kvstoreMesh: false, privileged: false };
 
-test("the values of a cluster", () => {
+test("returns these values for a cluster", () => {
     expect(ciliumValues(settings, {})).toMatchInlineSnapshot(`
       {
         "MTU": 8500,
@@ -75,7 +75,7 @@ test("the values of a cluster", () => {
     `);
 });
 
-test("only the choice of wiring and of privileges changes them", () => {
+test("wiring and privileges change the values", () => {
     const differing = ciliumValues({ ...settings, kvstoreMesh: true, privileged: true }, {});
     expect(differing).toMatchObject({
         clustermesh: { apiserver: { kvstoremesh: { enabled: true } } },
@@ -84,7 +84,7 @@ test("only the choice of wiring and of privileges changes them", () => {
     expect(ciliumValues(settings, {})).not.toHaveProperty("securityContext");
 });
 
-test("extra values are merged last, tree by tree", () => {
+test("user values are merged last, key by key", () => {
     const values = ciliumValues(settings, {
         operator: { prometheus: { enabled: true } },
         clustermesh: { apiserver: { replicas: 3 } },
@@ -109,7 +109,7 @@ const paths = (values: HelmValues, prefix: string[] = []): string[][] =>
 const at = (path: string[], value: unknown): HelmValues =>
     path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as HelmValues;
 
-test("whatever the mesh sets is refused to others, on its own or as a whole tree", () => {
+test("refuses every value that the mesh sets, alone or as part of a tree", () => {
     const owned = paths(meshValues(settings));
     expect(owned.length).toBeGreaterThan(15);
     fc.assert(

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { addressAt, contains, defaultPool, isCanonical, layout, overlap } from "../../core/network/cidr.ts";
-import { pairs } from "../../core/network/mesh.ts";
+import { addressAt, contains, defaultPool, isCanonical, overlap, prefixLength, subnetBlocks } from "../../../core/network/cidr.ts";
+import { pairs } from "../../../core/network/mesh.ts";
 
-/** An address as a number, computed otherwise than the code under test does. */
+/** An address as a number, computed in another way than by the code under test. */
 const number = (address: string) => address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
 const range = (cidr: string) => {
     const [base = "", prefix] = cidr.split("/");
@@ -43,7 +43,7 @@ test.each([
     ["10.0.0.255/32", "10.0.0.0/24", true],
 ])("%s and %s overlap: %s", (a, b, expected) => expect(overlap(a, b)).toBe(expected));
 
-test("blocks overlap exactly when their ranges do, and contain each other likewise", () => {
+test("overlap and contains agree with the address ranges", () => {
     fc.assert(
         fc.property(cidr, cidr, (a, b) => {
             const [[a1, a2], [b1, b2]] = [range(a), range(b)];
@@ -54,14 +54,14 @@ test("blocks overlap exactly when their ranges do, and contain each other likewi
     );
 });
 
-test("the blocks of the README's two clusters", () => {
-    expect(layout("10.248.0.0/18", 3)).toEqual({
-        wide: ["10.248.0.0/20", "10.248.16.0/20", "10.248.32.0/20"],
-        narrow: ["10.248.48.0/24", "10.248.49.0/24", "10.248.50.0/24"],
+test("splits the VPCs of the sample stack files", () => {
+    expect(subnetBlocks("10.248.0.0/18", 3, "private")).toEqual({
+        private: ["10.248.0.0/20", "10.248.16.0/20", "10.248.32.0/20"],
+        public: ["10.248.48.0/24", "10.248.49.0/24", "10.248.50.0/24"],
     });
-    expect(layout("192.168.0.0/16", 3)).toEqual({
-        wide: ["192.168.0.0/18", "192.168.64.0/18", "192.168.128.0/18"],
-        narrow: ["192.168.192.0/24", "192.168.193.0/24", "192.168.194.0/24"],
+    expect(subnetBlocks("192.168.0.0/16", 3, "public")).toEqual({
+        public: ["192.168.0.0/18", "192.168.64.0/18", "192.168.128.0/18"],
+        private: ["192.168.192.0/24", "192.168.193.0/24", "192.168.194.0/24"],
     });
 });
 
@@ -72,19 +72,19 @@ test.each([
     ["10.0.0.0/25", 2, false],
     ["10.0.0.0/22", 6, false],
     ["10.0.0.0/21", 6, true],
-] as const)("%s has room for %i zones: %s", (vpc, zones, fits) => expect(layout(vpc, zones) !== undefined).toBe(fits));
+] as const)("%s has room for %i zones: %s", (vpc, zones, fits) => expect(subnetBlocks(vpc, zones, "private") !== undefined).toBe(fits));
 
-test("subnets lie in the VPC, overlap nowhere, and are of sizes that AWS and EKS take", () => {
+test("subnets are in the VPC, do not overlap, and have sizes that AWS and EKS accept", () => {
     fc.assert(
         fc.property(
-            cidr.filter((vpc) => Number(vpc.split("/")[1]) >= 16),
+            cidr.filter((vpc) => prefixLength(vpc) >= 16),
             fc.integer({ min: 2, max: 6 }),
             (vpc, zones) => {
-                const blocks = layout(vpc, zones);
+                const blocks = subnetBlocks(vpc, zones, "private");
                 fc.pre(blocks !== undefined);
-                const all = [...blocks.wide, ...blocks.narrow];
-                expect(blocks.wide).toHaveLength(zones);
-                expect(blocks.narrow).toHaveLength(zones);
+                const all = [...blocks.private, ...blocks.public];
+                expect(blocks.private).toHaveLength(zones);
+                expect(blocks.public).toHaveLength(zones);
                 for (const block of all) {
                     expect(isCanonical(block)).toBe(true);
                     expect(contains(vpc, block)).toBe(true);
@@ -96,7 +96,7 @@ test("subnets lie in the VPC, overlap nowhere, and are of sizes that AWS and EKS
     );
 });
 
-test("every id from 1 to 127 has a pool of its own within 100.64.0.0/10", () => {
+test("every id from 1 to 127 has its own pool within 100.64.0.0/10", () => {
     const pools = Array.from({ length: 127 }, (_, i) => defaultPool(i + 1));
     expect(pools[0]).toBe("100.64.128.0/17");
     expect(pools[126]).toBe("100.127.128.0/17");
@@ -104,7 +104,7 @@ test("every id from 1 to 127 has a pool of its own within 100.64.0.0/10", () => 
     for (const [a, b] of pairs(pools)) expect(overlap(a, b)).toBe(false);
 });
 
-test("addresses count from the block's first one", () => {
+test("addressAt counts from the first address of the block", () => {
     expect(addressAt("10.248.16.0/20", 16)).toBe("10.248.16.16");
     expect(addressAt("192.168.255.0/24", 255)).toBe("192.168.255.255");
 });

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { certificatesIn, covers, keyFits } from "../../core/cilium/certificates.ts";
-import { makeTls } from "../../packages/lab/providers/tls.ts";
+import { certificatesIn, covers, keyFits } from "../../../core/cilium/certificates.ts";
+import { makeTls } from "../../../packages/lab/providers/tls.ts";
 
-/** A CA, or a leaf of one, as the program's own resources make them. */
+/** A CA, created with the same resources as the program's. */
 async function ca(commonName: string) {
     const { privateKeyPem } = await makeTls("tls:index/privateKey:PrivateKey", { algorithm: "ECDSA", ecdsaCurve: "P256" });
     const { certPem } = await makeTls("tls:index/selfSignedCert:SelfSignedCert", {
@@ -36,25 +36,25 @@ async function leaf(
 }
 
 describe("certificates", () => {
-    // Both CAs go by one name: signatures tell them apart, names do not.
-    let [one, other, server, client]: { cert: string; key: string }[] = [];
+    // Both CAs have the same name: only signatures distinguish them.
+    let [ca1, ca2, server, client]: { cert: string; key: string }[] = [];
     beforeAll(async () => {
-        one = await ca("Cilium CA");
-        other = await ca("Cilium CA");
+        ca1 = await ca("Cilium CA");
+        ca2 = await ca("Cilium CA");
         server = await leaf(
-            one,
+            ca1,
             "clustermesh-apiserver.kube-system.svc",
             "server_auth",
             ["clustermesh-apiserver.kube-system.svc", "*.mesh.cilium.io"],
             ["127.0.0.1"],
         );
-        client = await leaf(other, "remote", "client_auth");
+        client = await leaf(ca2, "remote", "client_auth");
     });
-    const pem = (made: { cert: string } | undefined) => made?.cert ?? "";
+    const pem = (pair: { cert: string } | undefined) => pair?.cert ?? "";
 
-    test("are told by what is public in them, and by whose signature they bear", () => {
-        const [authority] = certificatesIn(pem(one));
-        expect(certificatesIn(pem(server), [pem(other), pem(one)])).toMatchObject([
+    test("are parsed with their public contents and their signer", () => {
+        const [authority] = certificatesIn(pem(ca1));
+        expect(certificatesIn(pem(server), [pem(ca2), pem(ca1)])).toMatchObject([
             {
                 subject: "clustermesh-apiserver.kube-system.svc",
                 names: ["clustermesh-apiserver.kube-system.svc", "*.mesh.cilium.io", "127.0.0.1"],
@@ -62,18 +62,18 @@ describe("certificates", () => {
                 signedBy: authority?.fingerprint,
             },
         ]);
-        expect(certificatesIn(pem(client), [pem(one)])).toMatchObject([{ subject: "remote", uses: ["client"], signedBy: null }]);
-        const [told] = certificatesIn(pem(client));
-        expect(Date.parse(told?.notAfter ?? "") - Date.parse(told?.notBefore ?? "")).toBe(86_400_000);
+        expect(certificatesIn(pem(client), [pem(ca1)])).toMatchObject([{ subject: "remote", uses: ["client"], signedBy: null }]);
+        const [parsed] = certificatesIn(pem(client));
+        expect(Date.parse(parsed?.notAfter ?? "") - Date.parse(parsed?.notBefore ?? "")).toBe(86_400_000);
     });
 
-    test("of a bundle each one, of a text without any none", () => {
-        expect(certificatesIn(`# both\n${pem(one)}\n${pem(other)}`)).toHaveLength(2);
+    test("are all found in a bundle, and none in other text", () => {
+        expect(certificatesIn(`# both\n${pem(ca1)}\n${pem(ca2)}`)).toHaveLength(2);
         expect(certificatesIn("")).toEqual([]);
         expect(() => certificatesIn("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----")).toThrow();
     });
 
-    test("fit their own key alone", () => {
+    test("match only their own key", () => {
         expect(keyFits(pem(server), server?.key ?? "")).toBe(true);
         expect(keyFits(pem(server), client?.key ?? "")).toBe(false);
         expect(keyFits(pem(server), "no key")).toBe(false);
