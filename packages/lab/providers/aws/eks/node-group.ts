@@ -1,6 +1,6 @@
 import type * as aws from "@pulumi/aws";
-import { awaited, type Changed, type Context, type Kind, type Plain, untilGone } from "../kind.ts";
-import { eksTagging, updated } from "./cluster.ts";
+import { type Context, type Plain, pendingState, type ResourceDefinition, type UpdateArgs, waitForDeletion } from "../definition.ts";
+import { eksTagging, waitForUpdate } from "./cluster.ts";
 
 type Args = Plain<aws.eks.NodeGroupArgs>;
 type State = Plain<aws.eks.NodeGroupState>;
@@ -14,12 +14,12 @@ async function find({ api }: Context, id: string) {
     return (await api.eks.describeNodegroup(refOf(id))).nodegroup;
 }
 
-async function change(context: Context, id: string, { inputs, olds, has }: Changed<Args, State>): Promise<void> {
+async function change(context: Context, id: string, { inputs, olds, changed }: UpdateArgs<Args, State>): Promise<void> {
     const ref = refOf(id);
     const { eks } = context.api;
     const apply = (start: () => Promise<{ update: { id: string } }>) =>
-        updated(context, { name: ref.clusterName, nodegroupName: ref.nodegroupName }, start);
-    if (has("launchTemplate", "releaseVersion", "version"))
+        waitForUpdate(context, { name: ref.clusterName, nodegroupName: ref.nodegroupName }, start);
+    if (changed("launchTemplate", "releaseVersion", "version"))
         await apply(() =>
             eks.updateNodegroupVersion({
                 ...ref,
@@ -28,7 +28,7 @@ async function change(context: Context, id: string, { inputs, olds, has }: Chang
                 launchTemplate: inputs.launchTemplate,
             }),
         );
-    if (has("labels", "scalingConfig", "taints", "updateConfig")) {
+    if (changed("labels", "scalingConfig", "taints", "updateConfig")) {
         const [labels, taints] = [inputs.labels ?? {}, inputs.taints ?? []];
         await apply(() =>
             eks.updateNodegroupConfig({
@@ -50,7 +50,7 @@ async function change(context: Context, id: string, { inputs, olds, has }: Chang
     }
 }
 
-export const nodeGroup: Kind<Args, State> = {
+export const nodeGroup: ResourceDefinition<Args, State> = {
     noun: "EKS Node Group",
     forceNew: [
         "amiType",
@@ -82,15 +82,15 @@ export const nodeGroup: Kind<Args, State> = {
         "version",
     ],
     tagging: eksTagging,
-    minutes: 60,
+    timeoutMinutes: 60,
     find: {
-        marked: async (context, { clusterName, nodeGroupName = "" }) => {
+        byMark: async (context, { clusterName, nodeGroupName = "" }) => {
             const id = `${clusterName}:${nodeGroupName}`;
             const { tags, status } = await find(context, id);
             return tags[context.mark.key] === context.mark.value && status !== "DELETING" ? [id] : [];
         },
     },
-    make: async (context, inputs) => {
+    create: async (context, inputs) => {
         const nodegroupName = inputs.nodeGroupName ?? `${inputs.nodeGroupNamePrefix ?? ""}${context.unique(26)}`;
         const { nodegroup } = await context.api.eks.createNodegroup({
             clusterName: inputs.clusterName,
@@ -112,10 +112,10 @@ export const nodeGroup: Kind<Args, State> = {
         });
         return `${nodegroup.clusterName}:${nodegroup.nodegroupName}`;
     },
-    settle: (context, id) =>
-        context.until(`EKS Node Group (${id})`, "ACTIVE", async () => {
+    reconcile: (context, id) =>
+        context.waitFor(`EKS Node Group (${id})`, "ACTIVE", async () => {
             const { status, health } = await find(context, id);
-            return awaited(status, ["ACTIVE"], ["CREATING", "UPDATING"], health.issues.map(({ message }) => message).join("; "));
+            return pendingState(status, ["ACTIVE"], ["CREATING", "UPDATING"], health.issues.map(({ message }) => message).join("; "));
         }),
     read: async (context, id) => {
         const found = await find(context, id);
@@ -143,8 +143,8 @@ export const nodeGroup: Kind<Args, State> = {
         };
     },
     update: change,
-    remove: async (context, id) => {
+    delete: async (context, id) => {
         if ((await find(context, id)).status !== "DELETING") await context.api.eks.deleteNodegroup(refOf(id));
-        await untilGone(context, `EKS Node Group (${id})`, [], async () => (await find(context, id)).status);
+        await waitForDeletion(context, `EKS Node Group (${id})`, [], async () => (await find(context, id)).status);
     },
 };

@@ -1,18 +1,18 @@
 import * as aws from "@pulumi/aws";
 import type { automation } from "@pulumi/pulumi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Network } from "../../../../components/network.ts";
-import { awsProvider } from "../../../../components/providers.ts";
-import { layout } from "../../../../core/network/cidr.ts";
-import { ALL_TABLES } from "../../aws/aws.ts";
-import { awsPackage } from "../../providers/aws/package.ts";
-import { type Served, serve } from "../../providers/server.ts";
-import { ACCOUNT, PACE, REGION, simulatedAws } from "./aws-harness.ts";
-import { changes, type Lab, noEngine, openLab, resources } from "./harness.ts";
+import { Network } from "../../../../../components/network.ts";
+import { awsProvider } from "../../../../../components/providers.ts";
+import { layout } from "../../../../../core/network/cidr.ts";
+import { ALL_TABLES } from "../../../aws/aws.ts";
+import { awsPackage } from "../../../providers/aws/package.ts";
+import { type Served, serve } from "../../../providers/server.ts";
+import { changes, type Lab, noEngine, openLab, resources } from "../harness.ts";
+import { ACCOUNT, PACE, REGION, simulatedAws } from "./harness.ts";
 
 const CIDR = "10.248.0.0/18";
 
-describe.skipIf(noEngine)("the program's network on the real engine", () => {
+describe.skipIf(noEngine)("the program's network, deployed by the real engine", () => {
     const simulation = simulatedAws({ seed: "engine" });
     const here = { account: ACCOUNT, region: REGION };
     let served: Served;
@@ -41,8 +41,8 @@ describe.skipIf(noEngine)("the program's network on the real engine", () => {
     const preview = async () => changes((await lab.stack.preview({ onOutput: lab.onOutput })).changeSummary);
     const up = async () => changes((await lab.stack.up({ onOutput: lab.onOutput })).summary.resourceChanges);
 
-    // Five runs of the engine, on cores that others share.
-    const LONG = 180_000;
+    // Up to five engine runs per test, on shared cores.
+    const TIMEOUT = 180_000;
 
     beforeAll(async () => {
         served = await serve(awsPackage({ simulation, account: ACCOUNT, pace: PACE }));
@@ -53,7 +53,7 @@ describe.skipIf(noEngine)("the program's network on the real engine", () => {
         await served.close();
     });
 
-    test("up makes it, and then there is nothing to do, after a refresh too", { timeout: LONG }, async () => {
+    test("up creates it; afterwards preview, refresh and up change nothing", { timeout: TIMEOUT }, async () => {
         expect((await preview()).create).toBeGreaterThan(25);
         expect((await preview()).create).toBeGreaterThan(25);
         const { outputs } = await lab.stack.up({ onOutput: lab.onOutput });
@@ -63,7 +63,7 @@ describe.skipIf(noEngine)("the program's network on the real engine", () => {
         expect(await up()).toEqual({});
     });
 
-    test("a route that was taken away is seen by a refresh and put back by up", { timeout: LONG }, async () => {
+    test("refresh detects a deleted route and up recreates it", { timeout: TIMEOUT }, async () => {
         const route = (await resources(lab.stack)).get("aws:ec2/route:Route c1-public-internet");
         const { ec2 } = simulation.in(here);
         const RouteTableId = String(route?.outputs?.routeTableId);
@@ -74,7 +74,7 @@ describe.skipIf(noEngine)("the program's network on the real engine", () => {
         expect(RouteTables[0]?.Routes).toContainEqual(expect.objectContaining({ DestinationCidrBlock: "0.0.0.0/0", State: "active" }));
     });
 
-    test("a route that leads elsewhere, a tag and an attribute are put right in place", { timeout: LONG }, async () => {
+    test("up reverts a manually changed tag and VPC attribute in place", { timeout: TIMEOUT }, async () => {
         const { ec2 } = simulation.in(here);
         const state = await resources(lab.stack);
         const vpc = state.get("aws:ec2/vpc:Vpc c1");
@@ -89,7 +89,7 @@ describe.skipIf(noEngine)("the program's network on the real engine", () => {
         expect(Vpcs[0]?.Tags.map(({ Key }) => Key)).not.toContain("by-hand");
     });
 
-    test("destroy leaves nothing at AWS", { timeout: LONG }, async () => {
+    test("destroy leaves no resource at AWS", { timeout: TIMEOUT }, async () => {
         await lab.destroy();
         expect((await resources(lab.stack)).size).toBe(0);
         expect(simulation.remains(ALL_TABLES)).toEqual([]);

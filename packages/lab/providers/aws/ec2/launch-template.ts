@@ -1,10 +1,10 @@
 import type * as aws from "@pulumi/aws";
-import type { Context, Kind, Plain } from "../kind.ts";
-import { byMark, ec2Arn, ec2Tagging, tagged, tagMap } from "./common.ts";
+import type { Plain, ResourceDefinition } from "../definition.ts";
+import { ec2Arn, ec2Tagging, markFilter, tagMap, tagSpecifications } from "./tags.ts";
 
 type TemplateArgs = Plain<aws.ec2.LaunchTemplateArgs>;
 
-/** Data of a launch template in the words of the program, for the parts that this project uses. Booleans within are texts there, as in the real provider. */
+/** Launch template data as inputs of the program, limited to the parts that this project uses. Nested booleans are strings, as in the real provider. */
 type Data = Pick<
     TemplateArgs,
     | "blockDeviceMappings"
@@ -17,9 +17,9 @@ type Data = Pick<
     | "vpcSecurityGroupIds"
 >;
 
-/** Ways to write the same thing: names that begin with a capital at AWS, and texts that are booleans there. */
+/** Converts inputs to AWS's form: capitalized names, and booleans instead of strings. */
 function toAws(value: unknown, key = ""): unknown {
-    if (Array.isArray(value)) return value.map((one) => toAws(one, key));
+    if (Array.isArray(value)) return value.map((item) => toAws(item, key));
     if (typeof value === "object" && value !== null) {
         if (key === "tags") return Object.entries(value).map(([Key, Value]) => ({ Key, Value }));
         return Object.fromEntries(Object.entries(value).map(([name, inner]) => [capital(name), toAws(inner, name)]));
@@ -31,16 +31,16 @@ function fromAws(value: unknown, key = ""): unknown {
     if (Array.isArray(value))
         return key === "Tags"
             ? Object.fromEntries(value.map(({ Key, Value }: { Key: string; Value: string }) => [Key, Value]))
-            : value.map((one) => fromAws(one, key));
+            : value.map((item) => fromAws(item, key));
     if (typeof value === "object" && value !== null)
-        return Object.fromEntries(Object.entries(value).map(([name, inner]) => [small(name), fromAws(inner, name)]));
+        return Object.fromEntries(Object.entries(value).map(([name, inner]) => [uncapital(name), fromAws(inner, name)]));
     return typeof value === "boolean" ? String(value) : value;
 }
 
 const capital = (name: string) => name.charAt(0).toUpperCase() + name.slice(1);
-const small = (name: string) => name.charAt(0).toLowerCase() + name.slice(1);
+const uncapital = (name: string) => name.charAt(0).toLowerCase() + name.slice(1);
 
-/** AWS's name for the groups differs by more than a capital. */
+/** The security groups need their own line, because AWS names the property SecurityGroupIds. */
 function dataOf(inputs: TemplateArgs): Record<string, unknown> {
     const { blockDeviceMappings, imageId, instanceType, keyName, metadataOptions, tagSpecifications, userData, vpcSecurityGroupIds } =
         inputs;
@@ -49,27 +49,27 @@ function dataOf(inputs: TemplateArgs): Record<string, unknown> {
     return { ...(toAws(given) as object), ...(vpcSecurityGroupIds && { SecurityGroupIds: vpcSecurityGroupIds }) };
 }
 
-export const launchTemplate: Kind<TemplateArgs, Plain<aws.ec2.LaunchTemplateState>> = {
+export const launchTemplate: ResourceDefinition<TemplateArgs, Plain<aws.ec2.LaunchTemplateState>> = {
     noun: "EC2 Launch Template",
     forceNew: ["name", "namePrefix"],
     autoName: "name",
     unreadable: ["updateDefaultVersion", "description", "namePrefix"],
     computed: ["arn", "defaultVersion", "latestVersion"],
-    // Whoever uses the latest version must learn of it in the preview.
+    // A preview must show dependents that the latest version changes.
     recomputed: ["latestVersion", "defaultVersion"],
     tagging: ec2Tagging,
     find: {
-        marked: async (context) =>
-            (await context.api.ec2.describeLaunchTemplates({ Filters: byMark(context) })).LaunchTemplates.map(
-                (one) => one.LaunchTemplateId,
+        byMark: async (context) =>
+            (await context.api.ec2.describeLaunchTemplates({ Filters: markFilter(context) })).LaunchTemplates.map(
+                ({ LaunchTemplateId }) => LaunchTemplateId,
             ),
     },
-    make: async (context, inputs) => {
+    create: async (context, inputs) => {
         const { LaunchTemplate } = await context.api.ec2.createLaunchTemplate({
             LaunchTemplateName: inputs.name ?? `${inputs.namePrefix ?? ""}${context.unique(26)}`,
             LaunchTemplateData: dataOf(inputs),
             VersionDescription: inputs.description,
-            ...tagged(context, "launch-template"),
+            ...tagSpecifications(context, "launch-template"),
         });
         return LaunchTemplate.LaunchTemplateId;
     },
@@ -92,8 +92,8 @@ export const launchTemplate: Kind<TemplateArgs, Plain<aws.ec2.LaunchTemplateStat
             tags: tagMap(found.Tags),
         };
     },
-    update: async ({ api }, id, { inputs, has }) => {
-        const isNew = has(
+    update: async ({ api }, id, { inputs, changed }) => {
+        const needsVersion = changed(
             "blockDeviceMappings",
             "description",
             "imageId",
@@ -104,7 +104,7 @@ export const launchTemplate: Kind<TemplateArgs, Plain<aws.ec2.LaunchTemplateStat
             "userData",
             "vpcSecurityGroupIds",
         );
-        if (isNew)
+        if (needsVersion)
             await api.ec2.createLaunchTemplateVersion({
                 LaunchTemplateId: id,
                 LaunchTemplateData: dataOf(inputs),
@@ -112,59 +112,7 @@ export const launchTemplate: Kind<TemplateArgs, Plain<aws.ec2.LaunchTemplateStat
             });
         if (inputs.updateDefaultVersion) await api.ec2.modifyLaunchTemplate({ LaunchTemplateId: id, DefaultVersion: "$Latest" });
     },
-    remove: async ({ api }, id) => {
+    delete: async ({ api }, id) => {
         await api.ec2.deleteLaunchTemplate({ LaunchTemplateId: id });
-    },
-};
-
-async function findFlowLog({ api }: Context, id: string) {
-    return (await api.ec2.describeFlowLogs({ FlowLogIds: [id] })).FlowLogs[0];
-}
-
-export const flowLog: Kind<Plain<aws.ec2.FlowLogArgs>, Plain<aws.ec2.FlowLogState>> = {
-    noun: "Flow Log",
-    forceNew: ["vpcId", "subnetId", "eniId", "trafficType", "logDestination", "logDestinationType", "iamRoleArn", "logFormat"],
-    defaults: { logDestinationType: "cloud-watch-logs", maxAggregationInterval: 600 },
-    computed: ["arn", "logFormat", "logGroupName"],
-    tagging: ec2Tagging,
-    find: {
-        marked: async (context) =>
-            (await context.api.ec2.describeFlowLogs({ Filter: byMark(context) })).FlowLogs.map(({ FlowLogId }) => FlowLogId),
-    },
-    make: async (context, inputs) => {
-        const { FlowLogIds } = await context.api.ec2.createFlowLogs({
-            ResourceIds: [inputs.vpcId ?? ""],
-            ResourceType: "VPC",
-            TrafficType: inputs.trafficType,
-            LogDestinationType: inputs.logDestinationType,
-            LogDestination: inputs.logDestination,
-            DeliverLogsPermissionArn: inputs.iamRoleArn,
-            LogFormat: inputs.logFormat,
-            MaxAggregationInterval: inputs.maxAggregationInterval,
-            ...tagged(context, "vpc-flow-log"),
-        });
-        const [id] = FlowLogIds;
-        if (!id) throw new Error("AWS has made no flow log");
-        return id;
-    },
-    read: async (context, id) => {
-        const found = await findFlowLog(context, id);
-        return (
-            found && {
-                arn: ec2Arn(context, `vpc-flow-log/${id}`),
-                vpcId: found.ResourceId,
-                trafficType: found.TrafficType,
-                logDestinationType: found.LogDestinationType,
-                logDestination: found.LogDestination,
-                logGroupName: found.LogGroupName,
-                iamRoleArn: found.DeliverLogsPermissionArn,
-                logFormat: found.LogFormat,
-                maxAggregationInterval: found.MaxAggregationInterval,
-                tags: tagMap(found.Tags),
-            }
-        );
-    },
-    remove: async ({ api }, id) => {
-        await api.ec2.deleteFlowLogs({ FlowLogIds: [id] });
     },
 };

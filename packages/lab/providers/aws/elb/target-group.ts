@@ -1,8 +1,7 @@
 import type * as aws from "@pulumi/aws";
-import { hasCode } from "./api.ts";
-import { tagList, tagMap } from "./ec2/common.ts";
-import { elbMarked, elbTagging, elbTags, unlike } from "./elb.ts";
-import type { Kind, Plain } from "./kind.ts";
+import type { Plain, ResourceDefinition } from "../definition.ts";
+import { tagList, tagMap } from "../ec2/tags.ts";
+import { changedAttributes, elbTagging, elbTags, withMark } from "./tags.ts";
 
 type GroupArgs = Plain<aws.lb.TargetGroupArgs>;
 
@@ -19,7 +18,7 @@ function healthCheck({ healthCheck: check }: GroupArgs) {
     return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
-export const targetGroup: Kind<GroupArgs, Plain<aws.lb.TargetGroupState>> = {
+export const targetGroup: ResourceDefinition<GroupArgs, Plain<aws.lb.TargetGroupState>> = {
     noun: "ELBv2 Target Group",
     forceNew: ["name", "namePrefix", "port", "protocol", "targetType", "vpcId", "ipAddressType"],
     defaults: { targetType: "instance", deregistrationDelay: 300, connectionTermination: false },
@@ -28,15 +27,15 @@ export const targetGroup: Kind<GroupArgs, Plain<aws.lb.TargetGroupState>> = {
     computed: ["arn", "arnSuffix", "name", "ipAddressType", "loadBalancerArns", "preserveClientIp", "loadBalancingCrossZoneEnabled"],
     tagging: elbTagging,
     find: {
-        marked: async (context) => {
+        byMark: async (context) => {
             const { TargetGroups } = await context.api.elb.describeTargetGroups();
-            return elbMarked(
+            return withMark(
                 context,
                 TargetGroups.map(({ TargetGroupArn }) => TargetGroupArn),
             );
         },
     },
-    make: async (context, inputs) => {
+    create: async (context, inputs) => {
         const { TargetGroups } = await context.api.elb.createTargetGroup({
             Name: inputs.name ?? `${inputs.namePrefix ?? ""}${context.unique(26)}`,
             Protocol: inputs.protocol,
@@ -47,19 +46,19 @@ export const targetGroup: Kind<GroupArgs, Plain<aws.lb.TargetGroupState>> = {
             ...healthCheck(inputs),
             Tags: tagList(context.tags),
         });
-        const [made] = TargetGroups;
-        if (!made) throw new Error("AWS has made no target group");
-        return made.TargetGroupArn;
+        const [created] = TargetGroups;
+        if (!created) throw new Error("CreateTargetGroup returned no target group");
+        return created.TargetGroupArn;
     },
-    settle: async ({ api }, TargetGroupArn, inputs) => {
+    reconcile: async ({ api }, TargetGroupArn, inputs) => {
         const { Attributes } = await api.elb.describeTargetGroupAttributes({ TargetGroupArn });
-        const changed = unlike(Attributes, {
+        const outdated = changedAttributes(Attributes, {
             "deregistration_delay.timeout_seconds": inputs.deregistrationDelay,
             "deregistration_delay.connection_termination.enabled": inputs.connectionTermination,
             "preserve_client_ip.enabled": inputs.preserveClientIp,
             "load_balancing.cross_zone.enabled": inputs.loadBalancingCrossZoneEnabled,
         });
-        if (changed.length > 0) await api.elb.modifyTargetGroupAttributes({ TargetGroupArn, Attributes: changed });
+        if (outdated.length > 0) await api.elb.modifyTargetGroupAttributes({ TargetGroupArn, Attributes: outdated });
     },
     read: async (context, arn) => {
         const { elb } = context.api;
@@ -92,36 +91,9 @@ export const targetGroup: Kind<GroupArgs, Plain<aws.lb.TargetGroupState>> = {
             tags: await elbTags(context, arn),
         };
     },
-    // Attributes are brought to what is wanted in `settle`.
-    update: async ({ api }, TargetGroupArn, { inputs, has }) => {
-        if (has("healthCheck")) await api.elb.modifyTargetGroup({ TargetGroupArn, ...healthCheck(inputs) });
+    // `reconcile` sets the attributes.
+    update: async ({ api }, TargetGroupArn, { inputs, changed }) => {
+        if (changed("healthCheck")) await api.elb.modifyTargetGroup({ TargetGroupArn, ...healthCheck(inputs) });
     },
-    remove: ({ api }, TargetGroupArn) => api.elb.deleteTargetGroup({ TargetGroupArn }),
-};
-
-/** The nodes of a group are targets of another. */
-export const attachment: Kind<Plain<aws.autoscaling.AttachmentArgs>, Plain<aws.autoscaling.AttachmentState>> = {
-    noun: "Auto Scaling Group Attachment",
-    forceNew: ["autoscalingGroupName", "elb", "lbTargetGroupArn"],
-    computed: [],
-    // Attaching twice is no error: nothing need be found.
-    make: async ({ api }, { autoscalingGroupName, lbTargetGroupArn = "" }) => {
-        await api.autoscaling.attachLoadBalancerTargetGroups({
-            AutoScalingGroupName: autoscalingGroupName,
-            TargetGroupARNs: [lbTargetGroupArn],
-        });
-        return `${autoscalingGroupName}-${lbTargetGroupArn}`;
-    },
-    read: async ({ api }, _id, { autoscalingGroupName = "", lbTargetGroupArn }) => {
-        const { AutoScalingGroups } = await api.autoscaling.describeAutoScalingGroups({ AutoScalingGroupNames: [autoscalingGroupName] });
-        const isAttached = AutoScalingGroups[0]?.TargetGroupARNs.includes(lbTargetGroupArn ?? "");
-        return isAttached ? { autoscalingGroupName, lbTargetGroupArn } : undefined;
-    },
-    remove: async ({ api }, _id, { autoscalingGroupName = "", lbTargetGroupArn = "" }) => {
-        const request = { AutoScalingGroupName: autoscalingGroupName, TargetGroupARNs: [lbTargetGroupArn] };
-        await api.autoscaling.detachLoadBalancerTargetGroups(request).catch((error: unknown) => {
-            // The group may be gone, or may have let go of it.
-            if (!hasCode(error, "ValidationError")) throw error;
-        });
-    },
+    delete: ({ api }, TargetGroupArn) => api.elb.deleteTargetGroup({ TargetGroupArn }),
 };

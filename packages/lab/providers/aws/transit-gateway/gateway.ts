@@ -1,8 +1,8 @@
 import type * as aws from "@pulumi/aws";
-import { awaited, type Context, type Kind, type Plain, untilGone } from "../kind.ts";
-import { byMark, ec2Tagging, tagged, tagMap } from "./common.ts";
+import { type Context, type Plain, pendingState, type ResourceDefinition, waitForDeletion } from "../definition.ts";
+import { ec2Tagging, markFilter, tagMap, tagSpecifications } from "../ec2/tags.ts";
+import type { Switch } from "./attachment-state.ts";
 
-type Switch = "enable" | "disable";
 type GatewayArgs = Plain<aws.ec2transitgateway.TransitGatewayArgs>;
 
 async function findGateway({ api }: Context, id: string) {
@@ -24,12 +24,12 @@ function gatewayOptions(inputs: GatewayArgs) {
 }
 
 function gatewayReady(context: Context, id: string): Promise<void> {
-    return context.until(`EC2 Transit Gateway (${id})`, "available", async () =>
-        awaited((await findGateway(context, id))?.State, ["available"], ["pending", "modifying"]),
+    return context.waitFor(`EC2 Transit Gateway (${id})`, "available", async () =>
+        pendingState((await findGateway(context, id))?.State, ["available"], ["pending", "modifying"]),
     );
 }
 
-export const transitGateway: Kind<GatewayArgs, Plain<aws.ec2transitgateway.TransitGatewayState>> = {
+export const transitGateway: ResourceDefinition<GatewayArgs, Plain<aws.ec2transitgateway.TransitGatewayState>> = {
     noun: "EC2 Transit Gateway",
     forceNew: ["amazonSideAsn", "multicastSupport", "defaultRouteTableAssociation", "defaultRouteTablePropagation"],
     defaults: {
@@ -43,22 +43,22 @@ export const transitGateway: Kind<GatewayArgs, Plain<aws.ec2transitgateway.Trans
     },
     computed: ["arn", "associationDefaultRouteTableId", "ownerId", "propagationDefaultRouteTableId", "amazonSideAsn"],
     tagging: ec2Tagging,
-    minutes: 10,
+    timeoutMinutes: 10,
     find: {
-        marked: async (context) => {
-            const { TransitGateways } = await context.api.ec2.describeTransitGateways({ Filters: byMark(context) });
-            return TransitGateways.filter(({ State }) => !State.startsWith("delet")).map((one) => one.TransitGatewayId);
+        byMark: async (context) => {
+            const { TransitGateways } = await context.api.ec2.describeTransitGateways({ Filters: markFilter(context) });
+            return TransitGateways.filter(({ State }) => !State.startsWith("delet")).map(({ TransitGatewayId }) => TransitGatewayId);
         },
     },
-    make: async (context, inputs) => {
+    create: async (context, inputs) => {
         const { TransitGateway } = await context.api.ec2.createTransitGateway({
             Description: inputs.description,
             Options: gatewayOptions(inputs),
-            ...tagged(context, "transit-gateway"),
+            ...tagSpecifications(context, "transit-gateway"),
         });
         return TransitGateway.TransitGatewayId;
     },
-    settle: gatewayReady,
+    reconcile: gatewayReady,
     read: async (context, id) => {
         const found = await findGateway(context, id);
         if (!found || found.State.startsWith("delet")) return undefined;
@@ -85,62 +85,8 @@ export const transitGateway: Kind<GatewayArgs, Plain<aws.ec2transitgateway.Trans
         const { AmazonSideAsn: _, ...Options } = gatewayOptions(inputs);
         await context.api.ec2.modifyTransitGateway({ TransitGatewayId: id, Description: inputs.description ?? "", Options });
     },
-    remove: async (context, id) => {
+    delete: async (context, id) => {
         if ((await findGateway(context, id))?.State === "available") await context.api.ec2.deleteTransitGateway({ TransitGatewayId: id });
-        await untilGone(context, `EC2 Transit Gateway (${id})`, ["deleted"], async () => (await findGateway(context, id))?.State);
-    },
-};
-
-type RouteArgs = Plain<aws.ec2transitgateway.RouteArgs>;
-type RouteState = Plain<aws.ec2transitgateway.RouteState>;
-
-async function findRoute({ api }: Context, { transitGatewayRouteTableId = "", destinationCidrBlock = "" }: RouteState) {
-    const { Routes } = await api.ec2.searchTransitGatewayRoutes({
-        TransitGatewayRouteTableId: transitGatewayRouteTableId,
-        Filters: [
-            { Name: "type", Values: ["static"] },
-            { Name: "route-search.exact-match", Values: [destinationCidrBlock] },
-        ],
-    });
-    return Routes[0];
-}
-
-function routeId({ transitGatewayRouteTableId, destinationCidrBlock }: RouteArgs): string {
-    return `${transitGatewayRouteTableId}_${destinationCidrBlock}`;
-}
-
-/** A static route of a gateway's table. */
-export const transitGatewayRoute: Kind<RouteArgs, RouteState> = {
-    noun: "EC2 Transit Gateway Route",
-    forceNew: ["transitGatewayRouteTableId", "destinationCidrBlock", "transitGatewayAttachmentId", "blackhole"],
-    defaults: { blackhole: false },
-    computed: [],
-    find: { same: async (context, inputs) => ((await findRoute(context, inputs)) ? [routeId(inputs)] : []) },
-    make: async ({ api }, inputs) => {
-        await api.ec2.createTransitGatewayRoute({
-            TransitGatewayRouteTableId: inputs.transitGatewayRouteTableId,
-            DestinationCidrBlock: inputs.destinationCidrBlock,
-            TransitGatewayAttachmentId: inputs.transitGatewayAttachmentId,
-            Blackhole: inputs.blackhole,
-        });
-        return routeId(inputs);
-    },
-    read: async (context, _id, olds) => {
-        const found = await findRoute(context, olds);
-        if (!found) return undefined;
-        const attachment = found.TransitGatewayAttachments[0]?.TransitGatewayAttachmentId;
-        return {
-            transitGatewayRouteTableId: olds.transitGatewayRouteTableId,
-            destinationCidrBlock: found.DestinationCidrBlock,
-            transitGatewayAttachmentId: attachment,
-            // A route whose attachment is gone is a black hole too, but was not asked for as one.
-            blackhole: olds.blackhole && attachment === undefined,
-        };
-    },
-    remove: async ({ api }, _id, olds) => {
-        await api.ec2.deleteTransitGatewayRoute({
-            TransitGatewayRouteTableId: olds.transitGatewayRouteTableId ?? "",
-            DestinationCidrBlock: olds.destinationCidrBlock ?? "",
-        });
+        await waitForDeletion(context, `EC2 Transit Gateway (${id})`, ["deleted"], async () => (await findGateway(context, id))?.State);
     },
 };
