@@ -4,19 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export interface HelmOptions {
-    /** The program: a path, or a name on the PATH. */
+    /** The executable: a path, or a name on the PATH. */
     helm: string;
-    /** The project's folder, which a chart's relative path starts from. */
+    /** The project's folder; relative chart paths are resolved from it. */
     directory: string;
     environment?: NodeJS.ProcessEnv;
 }
 
-/** Helm has said no. */
+/** Helm failed; the message is Helm's own. */
 export class HelmError extends Error {}
 
 /**
- * Runs Helm against a cluster. Values go in over standard input and the kubeconfig through a file of mode 600 that is gone afterwards: neither is on the command
- * line, where every user of the machine could read it.
+ * Runs Helm against a cluster. Values are passed on standard input and the kubeconfig in a temporary file of mode 600, because every user of the machine can
+ * read a command line.
  */
 export async function helm(
     { helm: program, directory, environment = process.env }: HelmOptions,
@@ -27,7 +27,7 @@ export async function helm(
     try {
         const file = join(folder, "kubeconfig");
         await writeFile(file, kubeconfig ?? "", { mode: 0o600 });
-        // Without it Helm would take whatever cluster the runner's own kubeconfig names.
+        // Without --kubeconfig, Helm would use the cluster of the user's own kubeconfig.
         return await run(program, [...args, "--kubeconfig", file], { cwd: directory, env: environment, stdin, signal });
     } finally {
         await rm(folder, { recursive: true, force: true });
@@ -41,7 +41,7 @@ function run(
 ): Promise<string> {
     options.signal.throwIfAborted();
     const child = spawn(program, args, { cwd: options.cwd, env: options.env, stdio: ["pipe", "pipe", "pipe"] });
-    // Helm marks the release as failed on its way out: what is killed outright stays "pending" and blocks every later upgrade.
+    // On SIGTERM, Helm marks the release as failed. After SIGKILL it would stay "pending" and block every later upgrade.
     const stop = () => child.kill("SIGTERM");
     options.signal.addEventListener("abort", stop, { once: true });
     child.stdin.on("error", () => {});
@@ -53,10 +53,10 @@ function run(
         child.on("error", (error) => reject(new HelmError(`${program} cannot be run: ${error.message}`)));
         child.on("close", (code) => {
             if (code === 0) return resolve(Buffer.concat(stdout).toString("utf8"));
-            const said = Buffer.concat(stderr).toString("utf8").trim();
+            const message = Buffer.concat(stderr).toString("utf8").trim();
             reject(
                 new HelmError(
-                    options.signal.aborted ? "context canceled" : said.replace(/^[\s\S]*?Error: /, "") || `helm: exit status ${code}`,
+                    options.signal.aborted ? "context canceled" : message.replace(/^[\s\S]*?Error: /, "") || `helm: exit status ${code}`,
                 ),
             );
         });

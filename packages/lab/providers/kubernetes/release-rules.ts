@@ -2,7 +2,7 @@ import { parseAllDocuments } from "yaml";
 import { type Change, type Diff, diffInputs } from "../diff.ts";
 import { isProperties, type Properties, type Value } from "../values.ts";
 
-/** What `helm get metadata -o json` tells of a release. */
+/** The output of `helm get metadata -o json`. */
 export interface ReleaseMetadata {
     name: string;
     namespace: string;
@@ -13,7 +13,14 @@ export interface ReleaseMetadata {
     status: string;
 }
 
-/** Flags of `helm upgrade` by the names of the inputs that set them. */
+/** A release as Helm has it. */
+export interface LiveRelease {
+    metadata: ReleaseMetadata;
+    values: Properties;
+    manifest: string;
+}
+
+/** Flags of `helm upgrade`, by the input that sets them. */
 const FLAGS: Record<string, string> = {
     atomic: "--atomic",
     cleanupOnFail: "--cleanup-on-fail",
@@ -29,11 +36,11 @@ const FLAGS: Record<string, string> = {
     skipCrds: "--skip-crds",
 };
 
-const DEFAULT_TIMEOUT = 300;
+const DEFAULT_TIMEOUT_SECONDS = 300;
 
-/** Inputs with a name, a namespace and a time limit. */
+/** Fills in name, namespace and timeout. */
 export function withDefaults(news: Properties, olds: Properties | undefined, fallback: { name: string; namespace: string }): Properties {
-    const timeout = news.skipAwait === true || news.timeout !== undefined ? news.timeout : DEFAULT_TIMEOUT;
+    const timeout = news.skipAwait === true || news.timeout !== undefined ? news.timeout : DEFAULT_TIMEOUT_SECONDS;
     const { resourceNames: _, ...inputs } = news;
     return {
         ...inputs,
@@ -43,7 +50,7 @@ export function withDefaults(news: Properties, olds: Properties | undefined, fal
     };
 }
 
-/** Where the chart is and which: what `helm show chart` and `helm upgrade` have in common. */
+/** The arguments that select a chart, for `helm show chart` and `helm upgrade`. */
 export function chartArguments(inputs: Properties): string[] {
     const opts = isProperties(inputs.repositoryOpts) ? inputs.repositoryOpts : {};
     return [
@@ -54,20 +61,20 @@ export function chartArguments(inputs: Properties): string[] {
     ];
 }
 
-/** Installs or upgrades, with values from standard input. */
+/** Arguments that install or upgrade a release with values from standard input. */
 export function upgradeArguments(inputs: Properties, { install }: { install: boolean }): string[] {
-    const [chart = "", ...which] = chartArguments(inputs);
+    const [chart = "", ...chartOptions] = chartArguments(inputs);
     return [
         "upgrade",
         ...(install ? ["--install"] : []),
         String(inputs.name),
         chart,
-        ...which,
+        ...chartOptions,
         "--namespace",
         String(inputs.namespace),
         "--values",
         "-",
-        ...waiting(inputs),
+        ...waitArguments(inputs),
         ...(inputs.skipAwait !== true && inputs.waitForJobs === true ? ["--wait-for-jobs"] : []),
         ...(typeof inputs.maxHistory === "number" ? ["--history-max", String(inputs.maxHistory)] : []),
         ...(inputs.description ? ["--description", String(inputs.description)] : []),
@@ -82,19 +89,19 @@ export function uninstallArguments(state: Properties): string[] {
         String(state.name),
         "--namespace",
         String(state.namespace),
-        ...(waits ? waiting({ ...state, skipAwait: false }) : []),
+        ...(waits ? waitArguments({ ...state, skipAwait: false }) : []),
     ];
 }
 
-function waiting({ skipAwait, timeout }: Properties): string[] {
+function waitArguments({ skipAwait, timeout }: Properties): string[] {
     return [
         ...(skipAwait === true ? [] : ["--wait"]),
         "--timeout",
-        `${typeof timeout === "number" && timeout > 0 ? timeout : DEFAULT_TIMEOUT}s`,
+        `${typeof timeout === "number" && timeout > 0 ? timeout : DEFAULT_TIMEOUT_SECONDS}s`,
     ];
 }
 
-/** Objects by `Kind.group/apiVersion`, as the real provider lists them. */
+/** Names of the objects in a manifest, by `Kind.group/apiVersion`, as the real provider lists them. */
 export function resourceNames(manifest: string): Record<string, string[]> {
     const names: Record<string, Set<string>> = {};
     for (const document of parseAllDocuments(manifest)) {
@@ -112,16 +119,13 @@ export function resourceNames(manifest: string): Record<string, string[]> {
     return Object.fromEntries(Object.entries(names).map(([key, set]) => [key, [...set].toSorted()]));
 }
 
-/** The state of a release: its inputs, what Helm really has of them, and what it made. */
-export function releaseOutputs(
-    inputs: Properties,
-    live: { metadata: ReleaseMetadata; values: Properties; manifest: string } | undefined,
-): Properties {
+/** The outputs of a release: its inputs, their actual values in Helm, and the objects it created. */
+export function releaseOutputs(inputs: Properties, live: LiveRelease | undefined): Properties {
     if (!live) return { ...inputs, __inputs: inputs };
     const { name, namespace, chart, version, appVersion, revision, status } = live.metadata;
     return {
         ...inputs,
-        // As the real one: values that somebody has taken out of the release still count as there.
+        // As in the real provider, values removed from the release by hand still count as set.
         values: merge(isProperties(inputs.values) ? inputs.values : {}, live.values),
         version,
         resourceNames: resourceNames(live.manifest),
@@ -133,20 +137,20 @@ export function releaseOutputs(
 function merge(a: Properties, b: Properties): Properties {
     const merged = { ...a };
     for (const [key, value] of Object.entries(b)) {
-        const mine = merged[key];
-        merged[key] = isProperties(mine) && isProperties(value) ? merge(mine, value) : value;
+        const current = merged[key];
+        merged[key] = isProperties(current) && isProperties(value) ? merge(current, value) : value;
     }
     return merged;
 }
 
-/** What the program wants other than Helm has it, and what has left the program. What Helm has beyond that is nobody's business. */
+/** Inputs that differ from the release, and inputs that the program removed. Values that only Helm has are ignored. */
 export function diffRelease(state: Properties, oldInputs: Properties, news: Properties, ignore: readonly string[]): Diff {
     const { __inputs, status: _, resourceNames: __, ...live } = state;
     const before = isProperties(__inputs) ? __inputs : oldInputs;
     const changed = Object.entries(diffInputs(live, news).detailed).filter(([, change]) => change !== "delete");
-    const left = Object.entries(diffInputs(before, news).detailed).filter(([, change]) => change === "delete");
+    const removed = Object.entries(diffInputs(before, news).detailed).filter(([, change]) => change === "delete");
     const detailed: Record<string, Change> = Object.fromEntries(
-        [...changed, ...left].filter(([path]) => !ignore.some((ignored) => path === ignored || path.startsWith(`${ignored}.`))),
+        [...changed, ...removed].filter(([path]) => !ignore.some((ignored) => path === ignored || path.startsWith(`${ignored}.`))),
     );
     return {
         changes: Object.keys(detailed).length > 0,

@@ -1,14 +1,14 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { kubernetesPackage } from "../../providers/kubernetes/provider.ts";
-import { type Served, serve } from "../../providers/server.ts";
+import { kubernetesPackage } from "../../../providers/kubernetes/provider.ts";
+import { type Served, serve } from "../../../providers/server.ts";
+import { changes, type Lab, noEngine, openLab } from "../harness.ts";
 import { type FakeApi, fakeApi } from "./fake-api.ts";
-import { changes, type Lab, noEngine, openLab } from "./harness.ts";
 
 const MANAGER = { "pulumi.com/patchFieldManager": "clustermesh" };
 
-describe.skipIf(noEngine)("kubernetes on the real engine, against a stand-in for the API server", () => {
+describe.skipIf(noEngine)("kubernetes resources, managed by the real engine in a fake API server", () => {
     let api: FakeApi;
     let other: FakeApi;
     let served: Served;
@@ -79,7 +79,7 @@ describe.skipIf(noEngine)("kubernetes on the real engine, against a stand-in for
         await Promise.all([api.close(), other.close()]);
     });
 
-    test("two providers of one package keep their clusters apart", async () => {
+    test("two providers of one package use different clusters", async () => {
         lab.run(async () => {
             secret({ provider: provider() }, { data: data("one") });
             new kubernetes.core.v1.ConfigMap("c", { data: { a: "b" } }, { provider: provider("other", "arn:other") });
@@ -92,7 +92,7 @@ describe.skipIf(noEngine)("kubernetes on the real engine, against a stand-in for
         expect(decoded()).toEqual({ key: "one" });
     });
 
-    test("then nothing changes, and the state holds nothing of the Secret or the kubeconfig", async () => {
+    test("a second up changes nothing, and the state contains neither the Secret's data nor the kubeconfig", async () => {
         expect(await preview()).toEqual({});
         expect(await up()).toEqual({});
         expect(changes((await lab.refresh()).summary.resourceChanges)).toEqual({});
@@ -100,7 +100,7 @@ describe.skipIf(noEngine)("kubernetes on the real engine, against a stand-in for
         expect(lab.state()).not.toContain("insecure-skip-tls-verify");
     });
 
-    test("data changes in place where it may; a key that leaves the program leaves the object", async () => {
+    test("mutable data is updated in place, and a removed key leaves the object", async () => {
         const { uid } = live("kube-system/secrets/peers").metadata;
         lab.run(async () => {
             secret({ provider: provider() }, { data: { other: pulumi.secret("dHdv") } });
@@ -114,7 +114,7 @@ describe.skipIf(noEngine)("kubernetes on the real engine, against a stand-in for
         expect(other.objects.size).toBe(0);
     });
 
-    test("stringData is no change once the server has made data of it", async () => {
+    test("stringData shows no diff after the server has converted it to data", async () => {
         lab.run(async () => {
             secret({ provider: provider() }, { stringData: { other: "two" } });
         });
@@ -123,7 +123,7 @@ describe.skipIf(noEngine)("kubernetes on the real engine, against a stand-in for
         expect(decoded()).toEqual({ other: "two" });
     });
 
-    test("what somebody else has changed is seen by refresh and put back by up", async () => {
+    test("refresh detects a manual change and up reverts it", async () => {
         api.edit("kube-system/secrets/peers", (object) => {
             object.data = { other: "aGFja2Vk", more: "eA==" };
         });
@@ -132,13 +132,13 @@ describe.skipIf(noEngine)("kubernetes on the real engine, against a stand-in for
         expect(decoded()).toMatchObject({ other: "two" });
     });
 
-    test("an object that is gone is made again", async () => {
+    test("recreates a deleted object", async () => {
         api.objects.delete("kube-system/secrets/peers");
         expect(changes((await lab.refresh()).summary.resourceChanges)).toEqual({ delete: 1 });
         expect(await up()).toEqual({ create: 1 });
     });
 
-    test("an object that was there before is not taken over", async () => {
+    test("does not overwrite an existing object", async () => {
         api.objects.set("kube-system/configmaps/mine", { metadata: { name: "mine" } });
         lab.run(async () => {
             const k = provider();
@@ -148,7 +148,7 @@ describe.skipIf(noEngine)("kubernetes on the real engine, against a stand-in for
         await expect(lab.stack.up()).rejects.toThrow(/"mine" already exists[\s\S]*The resource already exists in the cluster/);
     });
 
-    test("without mutable data another value deletes the object and makes it anew", async () => {
+    test("immutable data is replaced: delete, then create", async () => {
         const { uid } = live("kube-system/secrets/peers").metadata;
         lab.run(async () => {
             secret({ provider: provider("k", "arn:k", false) }, { stringData: { other: "three" } });
@@ -158,27 +158,27 @@ describe.skipIf(noEngine)("kubernetes on the real engine, against a stand-in for
         expect(live("kube-system/secrets/peers").metadata.uid).not.toBe(uid);
     });
 
-    test("another cluster identifier replaces the provider and all that it has", async () => {
+    test("another cluster identifier replaces the provider and its resources", async () => {
         lab.run(async () => {
             secret({ provider: provider("k", "arn:another", true) }, { stringData: { other: "three" } });
         });
         expect(await preview()).toEqual({ replace: 2 });
     });
 
-    test("a DaemonSet that has not rolled out is not ready in time; the next up goes on", async () => {
+    test("a DaemonSet that does not roll out in time fails; the next up continues", async () => {
         api.objects.set("kube-system/daemonsets/cilium", daemonSet(1));
         alias("10.0.0.1");
         await expect(lab.stack.up()).rejects.toThrow(/'cilium' timed out waiting to be Ready[\s\S]*Updated: 1\/2/);
         api.edit("kube-system/daemonsets/cilium", (object) => {
             object.status = daemonSet(2).status;
         });
-        // The Secret of before is not in the program any more.
+        // This program no longer contains the Secret.
         expect(await up()).toEqual({ update: 1, delete: 1 });
         expect(await preview()).toEqual({});
         expect(live("kube-system/daemonsets/cilium").metadata.managedFields.map(({ manager }) => manager)).toEqual(["clustermesh"]);
     });
 
-    test("a patched field that somebody takes away is put back", async () => {
+    test("restores a patched field that was removed", async () => {
         api.edit("kube-system/daemonsets/cilium", (object) => {
             object.spec = daemonSet(2).spec;
         });
@@ -187,7 +187,7 @@ describe.skipIf(noEngine)("kubernetes on the real engine, against a stand-in for
         expect(JSON.stringify(live("kube-system/daemonsets/cilium").spec)).toContain("10.0.0.1");
     });
 
-    test("an address in it changes in place; a conflict is told, and overcome by force", async () => {
+    test("updates a patched field, reports a conflict, and resolves it with patchForce", async () => {
         alias("10.0.0.2");
         expect(await up()).toEqual({ update: 1 });
         expect(JSON.stringify(live("kube-system/daemonsets/cilium").spec)).not.toContain("10.0.0.1");
@@ -205,13 +205,13 @@ describe.skipIf(noEngine)("kubernetes on the real engine, against a stand-in for
         expect(JSON.stringify(live("kube-system/daemonsets/cilium").spec)).toContain("10.0.0.3");
     });
 
-    test("destroying the patch takes its fields out and leaves the rest", async () => {
+    test("destroying a patch removes its fields and keeps the others", async () => {
         await lab.destroy();
         expect(live("kube-system/daemonsets/cilium").spec).toEqual({ template: { spec: { hostNetwork: true } } });
         expect(api.objects.has("kube-system/secrets/peers")).toBe(false);
     });
 
-    test("a cluster that does not answer is named", async () => {
+    test("reports an unreachable cluster", async () => {
         lab.run(async () => {
             const kubeconfig = api.kubeconfig.replace(/127\.0\.0\.1:\d+/, "127.0.0.1:9");
             const k = new kubernetes.Provider("gone", { kubeconfig });

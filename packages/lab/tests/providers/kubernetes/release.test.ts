@@ -4,14 +4,14 @@ import { join } from "node:path";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { kubernetesPackage } from "../../providers/kubernetes/provider.ts";
-import { type Served, serve } from "../../providers/server.ts";
+import { kubernetesPackage } from "../../../providers/kubernetes/provider.ts";
+import { type Served, serve } from "../../../providers/server.ts";
+import { changes, type Lab, noEngine, openLab, program } from "../harness.ts";
 import { type FakeApi, fakeApi } from "./fake-api.ts";
-import { changes, type Lab, noEngine, openLab, program } from "./harness.ts";
 
 const helm = program("helm");
 
-describe.skipIf(noEngine || !helm)("releases with the real engine and Helm, against a stand-in for the API server", () => {
+describe.skipIf(noEngine || !helm)("Helm releases, managed by the real engine in a fake API server", () => {
     const directory = mkdtempSync(join(tmpdir(), "clustermesh-chart-"));
     let api: FakeApi;
     let served: Served;
@@ -28,12 +28,12 @@ describe.skipIf(noEngine || !helm)("releases with the real engine and Helm, agai
     const release = (args: Partial<kubernetes.helm.v3.ReleaseArgs>) =>
         lab.run(async () => {
             const provider = new kubernetes.Provider("k", { kubeconfig: api.kubeconfig, clusterIdentifier: "k" });
-            const made = new kubernetes.helm.v3.Release(
+            const created = new kubernetes.helm.v3.Release(
                 "demo",
                 { name: "demo", namespace: "kube-system", chart: "./demo", disableOpenapiValidation: true, timeout: 5, ...args },
                 { provider },
             );
-            return { status: made.status, names: made.resourceNames };
+            return { status: created.status, names: created.resourceNames };
         });
     const greeting = () => (api.objects.get("kube-system/configmaps/demo") as { data: Record<string, string> } | undefined)?.data.greeting;
     const up = async () => {
@@ -42,7 +42,7 @@ describe.skipIf(noEngine || !helm)("releases with the real engine and Helm, agai
     };
 
     beforeAll(async () => {
-        // Of its own: other labs of this machine have Helm's files in the common one while they run, and those that were killed leave them there.
+        // Other labs on this machine use the shared TMPDIR, and killed ones leave Helm's files in it.
         vi.stubEnv("TMPDIR", mkdtempSync(join(directory, "tmp-")));
         chart("1.0.0");
         api = await fakeApi();
@@ -57,13 +57,13 @@ describe.skipIf(noEngine || !helm)("releases with the real engine and Helm, agai
         rmSync(directory, { recursive: true });
     });
 
-    test("a preview makes nothing", async () => {
+    test("preview creates nothing", async () => {
         release({ values: { greeting: pulumi.secret("hidden words") } });
         expect(changes((await lab.stack.preview()).changeSummary)).toEqual({ create: 3 });
         expect(api.objects.size).toBe(0);
     });
 
-    test("up installs; outputs tell what was made, and the state hides secret values", async () => {
+    test("up installs the chart, outputs show its objects, and the state contains no secret value", async () => {
         const { outputs } = await up();
         expect(greeting()).toBe("hidden words");
         expect(outputs.status?.value).toMatchObject({
@@ -78,13 +78,13 @@ describe.skipIf(noEngine || !helm)("releases with the real engine and Helm, agai
         expect(lab.state()).not.toContain("hidden words");
     });
 
-    test("then nothing changes", async () => {
+    test("a second up changes nothing", async () => {
         expect(changes((await lab.stack.preview()).changeSummary)).toEqual({});
         expect(changes((await lab.refresh()).summary.resourceChanges)).toEqual({});
         expect((await up()).changes).toEqual({});
     });
 
-    test("other values and another version of the chart upgrade", async () => {
+    test("changed values and a new chart version upgrade the release", async () => {
         chart("1.1.0");
         release({ values: { greeting: "good day" } });
         const { changes: changed, outputs } = await up();
@@ -93,8 +93,8 @@ describe.skipIf(noEngine || !helm)("releases with the real engine and Helm, agai
         expect(greeting()).toBe("good day");
     });
 
-    test("values that somebody has changed with Helm are seen by refresh and put back", async () => {
-        const { helm: run } = await import("../../providers/kubernetes/helm.ts");
+    test("refresh detects values changed with Helm and up reverts them", async () => {
+        const { helm: run } = await import("../../../providers/kubernetes/helm.ts");
         const args = ["upgrade", "demo", "./demo", "--namespace", "kube-system", "--values", "-", "--disable-openapi-validation"];
         const options = { kubeconfig: api.kubeconfig, stdin: JSON.stringify({ greeting: "hacked" }), signal: new AbortController().signal };
         await run({ helm: helm ?? "", directory }, args, options);
@@ -104,12 +104,12 @@ describe.skipIf(noEngine || !helm)("releases with the real engine and Helm, agai
         expect(greeting()).toBe("good day");
     });
 
-    test("a chart that is not there is refused in the preview", async () => {
+    test("preview rejects a chart that does not exist", async () => {
         release({ chart: "./nowhere" });
         await expect(lab.stack.preview()).rejects.toThrow(/nowhere.*not found; check the chart name and repository configuration/s);
     });
 
-    test("a release that fails is kept, and the next up repairs it", async () => {
+    test("keeps a failed release, and the next up fixes it", async () => {
         chart("1.2.0", "data: { greeting: fine }\n---\napiVersion: v1\nkind: Pod\nmetadata: { name: waits }\nspec: { containers: [] }");
         release({ timeout: 2 });
         await expect(lab.stack.up()).rejects.toThrow(/Helm release "kube-system\/demo" failed to initialize completely/);
@@ -120,7 +120,7 @@ describe.skipIf(noEngine || !helm)("releases with the real engine and Helm, agai
         expect(outputs.status?.value).toMatchObject({ status: "deployed" });
     });
 
-    test("destroy uninstalls, and leaves no file", async () => {
+    test("destroy uninstalls the release and leaves no temporary file", async () => {
         await lab.destroy();
         expect([...api.objects.keys()].filter((key) => !key.includes("waits"))).toEqual([]);
         expect(readdirSync(tmpdir()).filter((name) => name.startsWith("clustermesh-helm-"))).toEqual([]);

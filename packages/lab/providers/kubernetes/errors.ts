@@ -16,8 +16,8 @@ const ALREADY_THERE = [
     "    server-side apply to update existing objects on create.",
 ].join("\n");
 
-/** Objects of one program come in any order: a namespace may be on its way. */
-export async function retried<T>(attempt: () => Promise<T>, preview: boolean): Promise<T> {
+/** Retries on 404, because the object's namespace may be created at the same time. A preview does not retry. */
+export async function retryNotFound<T>(attempt: () => Promise<T>, preview: boolean): Promise<T> {
     for (let wait = 200, left = preview ? 0 : 5; ; left -= 1, wait *= 2) {
         try {
             return await attempt();
@@ -28,8 +28,8 @@ export async function retried<T>(attempt: () => Promise<T>, preview: boolean): P
     }
 }
 
-/** Says what a conflict is and what can be done. */
-export function explained(manager: string) {
+/** Adds help to a field conflict; rethrows other errors. */
+export function explainConflict(manager: string) {
     return (error: unknown): never => {
         if (!(error instanceof ApiError && error.reason === "Conflict")) throw error;
         throw new Error(
@@ -38,8 +38,8 @@ export function explained(manager: string) {
     };
 }
 
-/** Says why a patch cannot give a field up. */
-export function requiredField(error: unknown): never {
+/** Explains why a patch cannot release a required field; rethrows other errors. */
+export function explainRequiredField(error: unknown): never {
     if (!(error instanceof ApiError && error.reason === "Invalid" && error.message.includes("Required value"))) throw error;
     const field = error.causes.find(({ reason }) => reason === "FieldValueRequired")?.field ?? "";
     throw new Error(
@@ -47,7 +47,7 @@ export function requiredField(error: unknown): never {
     );
 }
 
-/** What to do about an object that was there before. */
+/** Help for an object that already exists; empty for other errors. */
 export function existsHelp(error: unknown): string {
     return error instanceof ApiError && error.reason === "AlreadyExists" ? `\n\n${ALREADY_THERE}` : "";
 }
