@@ -62,7 +62,7 @@ describe("the stand-in for the AWS command line", () => {
         });
         expect(await run("ec2 describe-vpcs")).toMatchObject({ code: 253, said: expect.stringContaining("You must specify a region") });
         expect(await run(`ec2 describe-dreams ${here}`)).toMatchObject({ code: 252, said: expect.stringContaining("describe-dreams") });
-        expect(await run(`s3 ls ${here}`)).toMatchObject({ code: 252, said: expect.stringContaining("only reads") });
+        expect(await run(`s3 ls ${here}`)).toMatchObject({ code: 252, said: expect.stringContaining("read-only") });
         // Nothing is changed by it.
         expect(await run(`ec2 delete-vpc --vpc-id ${vpcs[2]} ${here}`)).toMatchObject({ code: 252 });
         expect((await run(`ec2 describe-vpcs ${here}`)).answer.Vpcs).toHaveLength(3);
@@ -87,7 +87,7 @@ describe("the stand-in for the AWS command line", () => {
     test("says that the lab is gone", async () => {
         expect(await run(`ec2 describe-vpcs ${here}`, { CLUSTERMESH_LAB_AWS: join(folder, "none") })).toMatchObject({
             code: 255,
-            said: expect.stringContaining("the lab does not answer"),
+            said: expect.stringContaining("the lab does not respond"),
         });
     });
 });
