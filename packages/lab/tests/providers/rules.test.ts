@@ -28,35 +28,35 @@ const FIXED = { secrets: false, configMaps: false };
 
 describe("values on the wire", () => {
     test.each([
-        ["plain ones", { a: [1, true, null, { b: "c" }] }],
-        ["secrets, also of unknowns", { a: new Secret({ b: UNKNOWN }) }],
-        ["resources", { a: new Reference("urn:x", "id", "1.0.0") }],
-    ])("%s come back as they were", (_, value) => expect(fromWire(toWire(value as Properties))).toEqual(value));
+        ["plain values", { a: [1, true, null, { b: "c" }] }],
+        ["secrets, including secret unknowns", { a: new Secret({ b: UNKNOWN }) }],
+        ["resource references", { a: new Reference("urn:x", "id", "1.0.0") }],
+    ])("%s survive a round trip", (_, value) => expect(fromWire(toWire(value as Properties))).toEqual(value));
 
-    test("an output is its value, unknown without one, secret if it says so", () => {
+    test("an output value is read as its value, as unknown without one, and as secret if marked", () => {
         const output = { "4dabf18193072939515e22adb298388d": "d0e6a833031e9bbcd3f4e8bde6ca49a4" };
         expect(fromWire({ ...output, value: 1 })).toBe(1);
         expect(fromWire(output)).toBe(UNKNOWN);
         expect(fromWire({ ...output, value: 1, secret: true })).toEqual(new Secret(1));
     });
 
-    test("undefined is left out", () => expect(toWire({ a: undefined, b: null })).toEqual({ b: null }));
+    test("undefined is omitted", () => expect(toWire({ a: undefined, b: null })).toEqual({ b: null }));
 
-    test("an unknown is like nothing, marks do not matter", () => {
+    test("equality: an unknown equals nothing, secret marks are ignored", () => {
         expect(same(UNKNOWN, UNKNOWN)).toBe(false);
         expect(same(new Secret([1]), [1])).toBe(true);
         expect(same({ a: undefined }, {})).toBe(true);
     });
 
-    test("marks follow names into objects, and cover a list as a whole", () => {
+    test("secret marks are matched by name in objects, and mark a list as a whole", () => {
         const marked = markLike({ a: { b: 1, c: 2 }, d: [1, 2], e: 3 }, { a: { b: new Secret(0) }, d: [new Secret(0)] });
         expect(marked).toEqual({ a: { b: new Secret(1), c: 2 }, d: new Secret([1, 2]), e: 3 });
         expect(hasSecrets(plain(marked))).toBe(false);
     });
 });
 
-describe("differences", () => {
-    test("have paths as the engine writes them", () => {
+describe("diffs", () => {
+    test("have paths in the engine's notation", () => {
         expect(propertyPath(["metadata", "labels", "a.b/c", 0, "d"])).toBe('metadata.labels["a.b/c"][0].d');
         const diff = diffInputs({ list: [1, 2], a: { b: 1 }, gone: 1 }, { list: [1, 3, 4], a: { b: 1, "c.d": 2 } }, { only: ["list"] });
         expect(diff.detailed).toEqual({ "list[1]": "update", "list[2]": "add", 'a["c.d"]': "add", gone: "delete" });
@@ -82,18 +82,18 @@ describe("kubernetes objects", () => {
     ])("%s", (token, type) => expect(objectType(token)).toEqual(type));
 
     test.each([
-        ["data of a Secret that may change", secret({ a: "1" }), secret({ a: "2" }), MUTABLE, []],
-        ["data of one that may not", secret({ a: "1" }), secret({ a: "2" }), FIXED, ["data.a"]],
-        ["data of an immutable one", secret({ a: "1" }), secret({ a: "2" }, { immutable: true }), MUTABLE, ["data.a"]],
+        ["data of a mutable Secret", secret({ a: "1" }), secret({ a: "2" }), MUTABLE, []],
+        ["data of an immutable-by-default Secret", secret({ a: "1" }), secret({ a: "2" }), FIXED, ["data.a"]],
+        ["data of a Secret with immutable: true", secret({ a: "1" }), secret({ a: "2" }, { immutable: true }), MUTABLE, ["data.a"]],
         ["the type of a Secret", secret({}, { type: "Opaque" }), secret({}, { type: "kubernetes.io/tls" }), MUTABLE, ["type"]],
-        ["its name", secret({}), secret({}, { metadata: { name: "t", namespace: "kube-system" } }), MUTABLE, ["metadata.name"]],
-    ])("%s: replaced for %#", (_, olds, news, mutable, replaces) => {
+        ["the name of a Secret", secret({}), secret({}, { metadata: { name: "t", namespace: "kube-system" } }), MUTABLE, ["metadata.name"]],
+    ])("a change of %s is a diff with the right replacements", (_, olds, news, mutable, replaces) => {
         const diff = diffObject(state(olds), news, { mutable, patch: false });
         expect(diff.changes).toBe(true);
         expect(diff.replaces).toEqual(replaces);
     });
 
-    test("the old one goes first if the new one has its name, and a made-up name lets both be", () => {
+    test("deletes before replacing only if old and new object have the same name", () => {
         const replaced = diffObject(state(secret({ a: "1" })), secret({ a: "2" }), { mutable: FIXED, patch: false });
         expect(replaced.deleteBeforeReplace).toBe(true);
         const renamed = diffObject(state(secret({})), secret({}, { metadata: { name: "t" } }), { mutable: FIXED, patch: false });
@@ -103,27 +103,27 @@ describe("kubernetes objects", () => {
         expect(named({ metadata: {} }, auto, "s-2")).toEqual(auto);
     });
 
-    test("what others have added is no difference", () => {
+    test("ignores fields that others added", () => {
         const inputs = secret({ a: "1" });
         const live = { metadata: { ...inputs.metadata, uid: "u", labels: { x: "y" } }, data: { a: "1", b: "2" }, status: {} };
         expect(diffObject(state(inputs, live), inputs, { mutable: MUTABLE, patch: false }).changes).toBe(false);
         expect(prune(live, inputs)).toEqual({ metadata: inputs.metadata, data: { a: "1" } });
     });
 
-    test("a patch is never replaced for what it changes", () => {
+    test("never replaces a patch for the fields it changes", () => {
         const patch = { apiVersion: "apps/v1", kind: "DaemonSet", metadata: { name: "cilium" }, spec: { selector: { a: "b" } } };
         const diff = diffObject(state(patch), { ...patch, spec: { selector: { a: "c" } } }, { mutable: FIXED, patch: true });
         expect(diff.replaces).toEqual([]);
     });
 
-    test("a read for an import has nothing that only a server sets", () => {
+    test("imported inputs contain nothing that only the server sets", () => {
         expect(asInputs({ kind: "Secret", metadata: { name: "s", uid: "u", managedFields: [] }, status: {} })).toEqual({
             kind: "Secret",
             metadata: { name: "s" },
         });
     });
 
-    test("the first apply takes the fields of the create over, but not those of others", () => {
+    test("the first apply takes over the fields of the create, but not those of other managers", () => {
         const entry = (manager: string, operation: string, field: string) => ({
             manager,
             operation,
@@ -145,14 +145,14 @@ describe("kubernetes objects", () => {
         expect(adoptedManagers({ metadata: { managedFields: [entry("mine", "Apply", "c")] } }, "mine")).toBeUndefined();
     });
 
-    test("who applies: the annotation, then the state, then a new name", () => {
+    test("the field manager comes from the annotation, then the state, then a new name", () => {
         const annotated = { metadata: { annotations: { "pulumi.com/patchFieldManager": "clustermesh" } } };
         expect(fieldManager(annotated, { __fieldManager: "old" }, "new")).toBe("clustermesh");
         expect(fieldManager({}, { __fieldManager: "old" }, "new")).toBe("old");
         expect(fieldManager({}, {}, "new")).toBe("new");
     });
 
-    test("how long: customTimeouts, then the annotation, then ten minutes", () => {
+    test("the wait comes from customTimeouts, then the annotation, then 600 s", () => {
         const annotated = { metadata: { annotations: { "pulumi.com/timeoutSeconds": "1800" } } };
         expect([waitSeconds(annotated, 5), waitSeconds(annotated, undefined), waitSeconds({}, undefined)]).toEqual([5, 1800, 600]);
     });
@@ -161,7 +161,7 @@ describe("kubernetes objects", () => {
 describe("a provider's configuration", () => {
     const cluster = (config: Properties) => config.kubeconfig;
     const replaces = (olds: Properties, news: Properties) => diffProviderConfig(olds, news, cluster).replaces;
-    test("another kubeconfig is another cluster, unless the identifier says that it is not", () => {
+    test("another kubeconfig means another cluster, unless the cluster identifier is unchanged", () => {
         expect(replaces({ kubeconfig: "a" }, { kubeconfig: "b" })).toEqual(["kubeconfig"]);
         expect(replaces({ kubeconfig: "a", clusterIdentifier: "x" }, { kubeconfig: "b", clusterIdentifier: "x" })).toEqual([]);
         expect(replaces({ kubeconfig: "a", clusterIdentifier: "x" }, { kubeconfig: UNKNOWN, clusterIdentifier: "x" })).toEqual([]);
@@ -180,11 +180,11 @@ describe("rollouts", () => {
         [{}, "Missing .status.desiredNumberScheduled"],
         [{ desiredNumberScheduled: 2, currentNumberScheduled: 2, updatedNumberScheduled: 1 }, "Updated: 1/2"],
         [{ desiredNumberScheduled: 1, currentNumberScheduled: 1, updatedNumberScheduled: 1, numberAvailable: 1 }, "Ready: 0/1"],
-    ])("%o waits: %s", (status, message) => expect(daemonSet(status)).toEqual({ done: false, message }));
+    ])("%o is not done: %s", (status, message) => expect(daemonSet(status)).toEqual({ done: false, message }));
 
-    test("no node, nothing to wait for", () => expect(daemonSet({ desiredNumberScheduled: 0 })?.done).toBe(true));
+    test("a DaemonSet without nodes is done", () => expect(daemonSet({ desiredNumberScheduled: 0 })?.done).toBe(true));
 
-    test("a Deployment past its deadline has failed", () => {
+    test("a Deployment past its progress deadline has failed", () => {
         const conditions = [{ type: "Progressing", reason: "ProgressDeadlineExceeded", message: "late" }];
         expect(progress({ kind: "Deployment", spec: {}, status: { observedGeneration: 0, conditions } })).toMatchObject({
             failed: true,
@@ -192,7 +192,7 @@ describe("rollouts", () => {
         });
     });
 
-    test("a Secret needs none", () => expect(progress({ kind: "Secret" })).toBeUndefined());
+    test("a Secret has no rollout", () => expect(progress({ kind: "Secret" })).toBeUndefined());
 });
 
 describe("releases", () => {
@@ -205,7 +205,7 @@ describe("releases", () => {
         timeout: 1200,
     };
 
-    test("no value is ever on the command line", () => {
+    test("values never appear on the command line", () => {
         const args = upgradeArguments({ ...inputs, repositoryOpts: { repo: "https://charts.example" }, atomic: true }, { install: true });
         expect(args.join(" ")).toBe(
             "upgrade --install cilium ./chart --version 1.20.2 --repo https://charts.example --namespace kube-system --values - --wait --timeout 1200s --atomic",
@@ -214,7 +214,7 @@ describe("releases", () => {
         expect(uninstallArguments(inputs).join(" ")).toBe("uninstall cilium --namespace kube-system --wait --timeout 1200s");
     });
 
-    test("get a name, a namespace and five minutes", () => {
+    test("get a default name, namespace and timeout of 300 s", () => {
         expect(withDefaults({ chart: "c" }, undefined, { name: "r-1", namespace: "default" })).toEqual({
             chart: "c",
             name: "r-1",
@@ -226,7 +226,7 @@ describe("releases", () => {
         );
     });
 
-    test("differ where Helm has other values or another version, or the program drops one; not where Helm has more", () => {
+    test("differ for changed or removed values and another version, not for additional values in Helm", () => {
         const state = { ...inputs, status: { revision: 1 }, resourceNames: {}, __inputs: inputs };
         const paths = (live: Properties, news: Properties) => Object.keys(diffRelease(live, inputs, news, []).detailed);
         expect(paths(state, inputs)).toEqual([]);
@@ -237,7 +237,7 @@ describe("releases", () => {
         expect(diffRelease(state, inputs, { ...inputs, name: "other" }, []).replaces).toEqual(["name"]);
     });
 
-    test("list what they made", () => {
+    test("list the objects in their manifest", () => {
         const manifest =
             "---\napiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: b, namespace: n}\n---\n# empty\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: a}\n";
         expect(resourceNames(manifest)).toEqual({ "DaemonSet.apps/apps/v1": ["n/b"], "Secret/v1": ["a"] });
