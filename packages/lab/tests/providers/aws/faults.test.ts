@@ -90,17 +90,17 @@ describe("failing calls", () => {
 describe("resources left by a killed run", () => {
     test("are updated if possible", async () => {
         const aws = simulatedAws();
-        const left = await (await run(aws)).create(VPC, "x", { ...BLOCK, tags: { Name: "old" } });
+        const leftover = await (await run(aws)).create(VPC, "x", { ...BLOCK, tags: { Name: "old" } });
         const created = await (await run(aws)).create(VPC, "x", { ...BLOCK, enableDnsHostnames: true, tags: { Name: "new" } });
-        expect(created.id).toBe(left.id);
+        expect(created.id).toBe(leftover.id);
         expect(created.outputs).toMatchObject({ enableDnsHostnames: true, tags: { Name: "new" } });
     });
 
     test("are deleted if an update is not possible", async () => {
         const aws = simulatedAws();
-        const left = await (await run(aws)).create(VPC, "x", BLOCK);
+        const leftover = await (await run(aws)).create(VPC, "x", BLOCK);
         const created = await (await run(aws)).create(VPC, "x", { cidrBlock: "10.1.0.0/16" });
-        expect(created.id).not.toBe(left.id);
+        expect(created.id).not.toBe(leftover.id);
         expect((await aws.in(HERE).ec2.describeVpcs()).Vpcs).toHaveLength(1);
     });
 

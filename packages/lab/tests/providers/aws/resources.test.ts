@@ -2,7 +2,9 @@ import { describe, expect, test } from "vitest";
 import { ALL_TABLES } from "../../../aws/aws.ts";
 import { RESOURCE_TYPES } from "../../../providers/aws/types.ts";
 import { UNKNOWN } from "../../../providers/values.ts";
-import { argsOf, CASES } from "./cases.ts";
+import { argsOf } from "./cases/case.ts";
+import { CLUSTER_CASES } from "./cases/cluster.ts";
+import { NETWORK_CASES } from "./cases/network.ts";
 import { type Aws, run, simulatedAws } from "./harness.ts";
 import { World } from "./world.ts";
 
@@ -12,6 +14,8 @@ function rows(aws: Aws): Record<string, number> {
         [...Map.groupBy(aws.remains(ALL_TABLES), ({ table }) => table)].map(([table, found]) => [table, found.length]),
     );
 }
+
+const CASES = [...NETWORK_CASES, ...CLUSTER_CASES];
 
 /** Transit gateway resources that need another account or region: tested in faults.test.ts. */
 const CROSS_ACCOUNT = [

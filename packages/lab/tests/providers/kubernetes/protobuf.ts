@@ -1,7 +1,7 @@
 const MAGIC = Buffer.from("k8s\0");
 
 /** A Secret as Helm sends it: Helm stores each release revision in one, and encodes it as protobuf. */
-export interface ReleaseSecret {
+interface ReleaseSecret {
     metadata: { name: string; labels: Record<string, string> };
     /** Base64, as in JSON. */
     data: Record<string, string>;

@@ -1,41 +1,24 @@
-import type { Properties } from "../../../providers/values.ts";
-import type { Resource } from "./harness.ts";
-import { trust, type World } from "./world.ts";
+import type { Resource } from "../harness.ts";
+import { type Case, TAGS } from "./case.ts";
 
-type Args = Properties | ((world: World) => Properties | Promise<Properties>);
-
-/** A resource type with arguments to create, update and replace it. */
-interface Case {
-    token: string;
-    args: Args;
-    /** Arguments that are updated in place. */
-    change?: Args;
-    /** Arguments that require a replacement, and their property paths. */
-    replace?: [Args, ...string[]];
-    /** Set for resources that still exist at AWS after a delete. */
-    survivesDelete?: true;
-}
-
-const tags = { tags: { Name: "x" } };
-const policy = (Action: string) => JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action, Resource: "*" }] });
-
-export const CASES: Case[] = [
+/** EC2, transit gateways and their shares, load balancers. */
+export const NETWORK_CASES: readonly Case[] = [
     {
         token: "aws:ec2/vpc:Vpc",
-        args: { cidrBlock: "10.9.0.0/16", ...tags },
+        args: { cidrBlock: "10.9.0.0/16", ...TAGS },
         change: { enableDnsHostnames: true },
         replace: [{ cidrBlock: "10.8.0.0/16" }, "cidrBlock"],
     },
     {
         token: "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
-        args: async (world) => ({ vpcId: await world.vpc(), ...tags }),
+        args: async (world) => ({ vpcId: await world.vpc(), ...TAGS }),
         survivesDelete: true,
     },
-    { token: "aws:ec2/internetGateway:InternetGateway", args: async (world) => ({ vpcId: await world.vpc() }), change: tags },
+    { token: "aws:ec2/internetGateway:InternetGateway", args: async (world) => ({ vpcId: await world.vpc() }), change: TAGS },
     {
         token: "aws:ec2/subnet:Subnet",
         args: async (world) => ({ vpcId: await world.vpc(), cidrBlock: "10.0.9.0/24", availabilityZone: "eu-central-1a" }),
-        change: { mapPublicIpOnLaunch: true, ...tags },
+        change: { mapPublicIpOnLaunch: true, ...TAGS },
         replace: [{ availabilityZone: "eu-central-1b" }, "availabilityZone"],
     },
     {
@@ -48,7 +31,7 @@ export const CASES: Case[] = [
         }),
         replace: [{ cidrBlock: "10.0.0.32/28" }, "cidrBlock"],
     },
-    { token: "aws:ec2/routeTable:RouteTable", args: async (world) => ({ vpcId: await world.vpc() }), change: tags },
+    { token: "aws:ec2/routeTable:RouteTable", args: async (world) => ({ vpcId: await world.vpc() }), change: TAGS },
     {
         token: "aws:ec2/route:Route",
         args: async (world) => ({ routeTableId: await world.table(), destinationCidrBlock: "0.0.0.0/0", gatewayId: await world.gateway() }),
@@ -60,14 +43,14 @@ export const CASES: Case[] = [
         args: async (world) => ({ subnetId: await world.subnet(0), routeTableId: await world.table() }),
         replace: [{ routeTableId: "rtb-other" }, "routeTableId"],
     },
-    { token: "aws:ec2/eip:Eip", args: { domain: "vpc" }, change: tags },
+    { token: "aws:ec2/eip:Eip", args: { domain: "vpc" }, change: TAGS },
     {
         token: "aws:ec2/natGateway:NatGateway",
         args: async (world) => {
             await world.gateway();
             return { subnetId: await world.subnet(0), allocationId: (await world.ensure("aws:ec2/eip:Eip", "eip", () => ({}))).id };
         },
-        change: tags,
+        change: TAGS,
         replace: [{ subnetId: "subnet-other" }, "subnetId"],
     },
     {
@@ -78,7 +61,7 @@ export const CASES: Case[] = [
             logDestination: (await world.ensure("aws:cloudwatch/logGroup:LogGroup", "flows", () => ({}))).outputs.arn,
             iamRoleArn: (await world.role("vpc-flow-logs.amazonaws.com")).outputs.arn,
         }),
-        change: tags,
+        change: TAGS,
         replace: [{ trafficType: "REJECT" }, "trafficType"],
     },
     {
@@ -95,7 +78,7 @@ export const CASES: Case[] = [
     {
         token: "aws:ec2/securityGroup:SecurityGroup",
         args: async (world) => ({ vpcId: await world.vpc(), description: "etcd" }),
-        change: tags,
+        change: TAGS,
         replace: [{ description: "other" }, "description"],
     },
     {
@@ -123,13 +106,13 @@ export const CASES: Case[] = [
     {
         token: "aws:ec2/vpcPeeringConnection:VpcPeeringConnection",
         args: async (world) => ({ vpcId: await world.vpc(), peerVpcId: await world.vpc("other", "10.1"), peerRegion: "eu-central-1" }),
-        change: tags,
+        change: TAGS,
         replace: [{ peerVpcId: "vpc-other" }, "peerVpcId"],
     },
     {
         token: "aws:ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter",
         args: async (world) => ({ vpcPeeringConnectionId: await world.peering(), autoAccept: true }),
-        change: tags,
+        change: TAGS,
         survivesDelete: true,
     },
     {
@@ -166,7 +149,7 @@ export const CASES: Case[] = [
     {
         token: "aws:ram/resourceShare:ResourceShare",
         args: { name: "mesh" },
-        change: { allowExternalPrincipals: true, ...tags },
+        change: { allowExternalPrincipals: true, ...TAGS },
     },
     {
         token: "aws:ram/resourceAssociation:ResourceAssociation",
@@ -178,37 +161,6 @@ export const CASES: Case[] = [
         replace: [{ principal: "333333333333" }, "principal"],
     },
     {
-        token: "aws:iam/role:Role",
-        args: { assumeRolePolicy: trust("ec2.amazonaws.com") },
-        change: { assumeRolePolicy: trust("eks.amazonaws.com"), description: "x", ...tags },
-        replace: [{ name: "other" }, "name"],
-    },
-    {
-        token: "aws:iam/rolePolicy:RolePolicy",
-        args: async (world) => ({ role: (await world.role("ec2.amazonaws.com")).id, policy: policy("logs:*") }),
-        change: { policy: policy("ec2:*") },
-    },
-    {
-        token: "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
-        args: async (world) => ({
-            role: (await world.role("ec2.amazonaws.com")).id,
-            policyArn: "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",
-        }),
-        replace: [{ policyArn: "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy" }, "policyArn"],
-    },
-    {
-        token: "aws:kms/key:Key",
-        args: { description: "secrets", deletionWindowInDays: 7 },
-        change: { description: "other", enableKeyRotation: true, ...tags },
-        replace: [{ multiRegion: true }, "multiRegion"],
-    },
-    {
-        token: "aws:cloudwatch/logGroup:LogGroup",
-        args: { name: "/aws/eks/c1/cluster", retentionInDays: 30 },
-        change: { retentionInDays: 90, ...tags },
-        replace: [{ name: "other" }, "name"],
-    },
-    {
         token: "aws:lb/loadBalancer:LoadBalancer",
         args: async (world) => ({
             namePrefix: "etcd-",
@@ -218,7 +170,7 @@ export const CASES: Case[] = [
             subnetMappings: [{ subnetId: await world.subnet(0), privateIpv4Address: "10.0.0.20" }],
             enableCrossZoneLoadBalancing: true,
         }),
-        change: async (world) => ({ securityGroups: [await world.group("peer")], enableCrossZoneLoadBalancing: false, ...tags }),
+        change: async (world) => ({ securityGroups: [await world.group("peer")], enableCrossZoneLoadBalancing: false, ...TAGS }),
         replace: [{ internal: false }, "internal"],
     },
     {
@@ -253,74 +205,7 @@ export const CASES: Case[] = [
             lbTargetGroupArn: await world.targets(),
         }),
     },
-    {
-        token: "aws:eks/cluster:Cluster",
-        args: async (world) => ({
-            name: "c1",
-            roleArn: (await world.role("eks.amazonaws.com")).outputs.arn,
-            version: "1.34",
-            accessConfig: { authenticationMode: "API" },
-            enabledClusterLogTypes: ["audit", "api"],
-            upgradePolicy: { supportType: "STANDARD" },
-            bootstrapSelfManagedAddons: false,
-            kubernetesNetworkConfig: { serviceIpv4Cidr: "172.20.0.0/16" },
-            vpcConfig: {
-                subnetIds: [await world.subnet(1), await world.subnet(0)],
-                endpointPrivateAccess: true,
-                endpointPublicAccess: true,
-                publicAccessCidrs: ["0.0.0.0/0"],
-            },
-        }),
-        change: async (world) => ({
-            version: "1.35",
-            enabledClusterLogTypes: ["audit"],
-            vpcConfig: {
-                subnetIds: [await world.subnet(1), await world.subnet(0)],
-                endpointPrivateAccess: true,
-                endpointPublicAccess: false,
-            },
-        }),
-        replace: [{ kubernetesNetworkConfig: { serviceIpv4Cidr: "172.21.0.0/16" } }, "kubernetesNetworkConfig.serviceIpv4Cidr"],
-    },
-    {
-        token: "aws:eks/nodeGroup:NodeGroup",
-        args: async (world) => ({
-            clusterName: await world.cluster(),
-            nodeRoleArn: (await world.role("ec2.amazonaws.com")).outputs.arn,
-            subnetIds: [await world.subnet(0)],
-            scalingConfig: { minSize: 1, desiredSize: 1, maxSize: 2 },
-            taints: [{ key: "node.cilium.io/agent-not-ready", value: "true", effect: "NO_EXECUTE" }],
-        }),
-        change: { scalingConfig: { minSize: 1, desiredSize: 2, maxSize: 3 }, taints: [], labels: { a: "b" } },
-        replace: [{ amiType: "AL2023_ARM_64_STANDARD" }, "amiType"],
-    },
-    {
-        token: "aws:eks/addon:Addon",
-        args: async (world) => ({ clusterName: await world.cluster(), addonName: "vpc-cni", resolveConflictsOnCreate: "OVERWRITE" }),
-        change: { configurationValues: '{"env":{"ENABLE_PREFIX_DELEGATION":"true"}}', ...tags },
-        replace: [{ addonName: "coredns" }, "addonName"],
-    },
-    {
-        token: "aws:eks/accessEntry:AccessEntry",
-        args: async (world) => ({ clusterName: await world.cluster(), principalArn: (await world.role("ec2.amazonaws.com")).outputs.arn }),
-        change: { kubernetesGroups: ["admins"], ...tags },
-        replace: [{ type: "EC2_LINUX" }, "type"],
-    },
-    {
-        token: "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
-        args: async (world) => ({
-            clusterName: await world.cluster(),
-            principalArn: await world.entry(),
-            policyArn: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
-            accessScope: { type: "cluster" },
-        }),
-    },
 ];
-
-/** Resolves a case's arguments. */
-export async function argsOf(args: Args | undefined, world: World): Promise<Properties> {
-    return typeof args === "function" ? args(world) : (args ?? {});
-}
 
 function groupName({ outputs }: Resource): string {
     const [{ autoscalingGroups: [{ name = "" } = {}] = [] } = {}] = outputs.resources as { autoscalingGroups: { name: string }[] }[];
