@@ -101,11 +101,11 @@ type Handler<Request, Response> = (session: Session, request: Request, signal: A
 /** Handles a call with a signal that aborts when the engine cancels this call or all calls, or dies. */
 function unary<Request, Response>(sessions: Sessions, handle: Handler<Request, Response>) {
     return async (call: grpc.ServerUnaryCall<Request, Response>, callback: grpc.sendUnaryData<Response>) => {
-        const gone = new AbortController();
-        call.on("cancelled", () => gone.abort(new Error("the engine is gone")));
+        const disconnected = new AbortController();
+        call.on("cancelled", () => disconnected.abort(new Error("the engine is gone")));
         try {
             const session = sessions.of(call.getPeer());
-            callback(null, await handle(session, call.request, AbortSignal.any([gone.signal, session.cancelled.signal])));
+            callback(null, await handle(session, call.request, AbortSignal.any([disconnected.signal, session.cancelled.signal])));
         } catch (error) {
             callback(failure(error));
         }

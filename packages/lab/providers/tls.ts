@@ -136,8 +136,8 @@ function resourceType(resource: TlsResource, clock: () => Date): ResourceType {
 }
 
 function withDefaults(resource: TlsResource, inputs: Properties): Properties {
-    const given = Object.entries(inputs).filter(([, value]) => value !== undefined && value !== null);
-    return { ...resource.defaults, ...Object.fromEntries(given) };
+    const definedInputs = Object.entries(inputs).filter(([, value]) => value !== undefined && value !== null);
+    return { ...resource.defaults, ...Object.fromEntries(definedInputs) };
 }
 
 function failures(resource: TlsResource, inputs: Properties): CheckFailure[] {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type Created, type CreateRequest, NotReady, type UpdateRequest } from "../provider.ts";
 import { hasUnknowns } from "../values.ts";
-import { AwaitError, rolledOut } from "./await.ts";
+import { AwaitError, waitForRollout } from "./await.ts";
 import { ApiError, Unreachable } from "./client.ts";
 import type { Collection } from "./collection.ts";
 import { existsHelp, explainConflict, noSuchKind, retryNotFound } from "./errors.ts";
@@ -103,7 +103,7 @@ async function waitUntilReady(
     try {
         const onStatus = (message: string) => void kind.context.engine.log("info", message, { urn: request.urn, status: true });
         const seconds = waitSeconds(inputs, request.timeoutSeconds);
-        return state(await rolledOut(collection, live, { seconds, signal: request.signal, onStatus }));
+        return state(await waitForRollout(collection, live, { seconds, signal: request.signal, onStatus }));
     } catch (error) {
         const [last, reasons] = error instanceof AwaitError ? [error.live, error.reasons] : [live, []];
         throw new NotReady(state(last), [...describe((error as Error).message), ...reasons]);

@@ -29,7 +29,7 @@ interface Wait {
  *
  * @throws AwaitError on a timeout, and for a failed rollout
  */
-export async function rolledOut(collection: Collection, created: KubernetesObject, wait: Wait): Promise<KubernetesObject> {
+export async function waitForRollout(collection: Collection, created: KubernetesObject, wait: Wait): Promise<KubernetesObject> {
     const deadline = Date.now() + wait.seconds * 1000;
     let live = created;
     let reported = "";
@@ -51,7 +51,7 @@ export async function rolledOut(collection: Collection, created: KubernetesObjec
  *
  * @throws AwaitError on a timeout
  */
-export async function gone(collection: Collection, deleted: KubernetesObject, wait: Wait): Promise<void> {
+export async function waitForDeletion(collection: Collection, deleted: KubernetesObject, wait: Wait): Promise<void> {
     const deadline = Date.now() + wait.seconds * 1000;
     for (;;) {
         const live = await collection.get(nameOf(deleted)).catch(ignoreMissing);

@@ -18,13 +18,13 @@ const ALREADY_THERE = [
 
 /** Retries on 404, because the object's namespace may be created at the same time. A preview does not retry. */
 export async function retryNotFound<T>(attempt: () => Promise<T>, preview: boolean): Promise<T> {
-    for (let wait = 200, left = preview ? 0 : 5; ; left -= 1, wait *= 2) {
+    for (let waitMs = 200, retries = preview ? 0 : 5; ; retries -= 1, waitMs *= 2) {
         try {
             return await attempt();
         } catch (error) {
-            if (left === 0 || !(error instanceof ApiError && error.status === 404)) throw error;
+            if (retries === 0 || !(error instanceof ApiError && error.status === 404)) throw error;
         }
-        await new Promise((resolve) => setTimeout(resolve, wait));
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
 }
 

@@ -1,6 +1,6 @@
 import { type DeleteRequest, NotReady, type Read, type ReadRequest } from "../provider.ts";
 import { freshManager } from "./apply.ts";
-import { gone, ignoreMissing } from "./await.ts";
+import { ignoreMissing, waitForDeletion } from "./await.ts";
 import { Unreachable } from "./client.ts";
 import { explainRequiredField } from "./errors.ts";
 import type { Kind } from "./kind.ts";
@@ -45,7 +45,7 @@ export async function deleteObject(kind: Kind, { id, urn, olds, signal, timeoutS
         const propagation = annotation(inputs, "pulumi.com/deletionPropagationPolicy") ?? "foreground";
         await collection.delete(parseId(id).name, `${propagation.charAt(0).toUpperCase()}${propagation.slice(1)}`);
         const onStatus = (message: string) => void kind.context.engine.log("info", message, { urn, status: true });
-        await gone(collection, live, { seconds: waitSeconds(inputs, timeoutSeconds), signal, onStatus });
+        await waitForDeletion(collection, live, { seconds: waitSeconds(inputs, timeoutSeconds), signal, onStatus });
     } catch (error) {
         if (error instanceof Unreachable) return unreachable(kind, error, urn);
         ignoreMissing(error);

@@ -45,8 +45,8 @@ function dataOf(inputs: TemplateArgs): Record<string, unknown> {
     const { blockDeviceMappings, imageId, instanceType, keyName, metadataOptions, tagSpecifications, userData, vpcSecurityGroupIds } =
         inputs;
     const data = { blockDeviceMappings, imageId, instanceType, keyName, metadataOptions, tagSpecifications, userData };
-    const given = Object.fromEntries(Object.entries(data).filter(([, value]) => value !== undefined));
-    return { ...(toAws(given) as object), ...(vpcSecurityGroupIds && { SecurityGroupIds: vpcSecurityGroupIds }) };
+    const definedData = Object.fromEntries(Object.entries(data).filter(([, value]) => value !== undefined));
+    return { ...(toAws(definedData) as object), ...(vpcSecurityGroupIds && { SecurityGroupIds: vpcSecurityGroupIds }) };
 }
 
 export const launchTemplate: ResourceDefinition<TemplateArgs, Plain<aws.ec2.LaunchTemplateState>> = {

@@ -6,7 +6,7 @@ import { changedAttributes, elbTagging, elbTags, withMark } from "./tags.ts";
 type GroupArgs = Plain<aws.lb.TargetGroupArgs>;
 
 function healthCheck({ healthCheck: check }: GroupArgs) {
-    const given = {
+    const settings = {
         HealthCheckProtocol: check?.protocol,
         HealthCheckPort: check?.port,
         HealthCheckEnabled: check?.enabled,
@@ -15,7 +15,7 @@ function healthCheck({ healthCheck: check }: GroupArgs) {
         HealthyThresholdCount: check?.healthyThreshold,
         UnhealthyThresholdCount: check?.unhealthyThreshold,
     };
-    return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+    return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 
 export const targetGroup: ResourceDefinition<GroupArgs, Plain<aws.lb.TargetGroupState>> = {

@@ -7,7 +7,7 @@ const ENDED = ["deleted", "failed", "rejected"];
 export const ENDING = [...ENDED, "deleting"];
 const PENDING = ["initiatingRequest", "pending", "modifying"];
 
-export type Find = (context: Context, id: string) => Promise<{ State: string } | undefined>;
+type Find = (context: Context, id: string) => Promise<{ State: string } | undefined>;
 
 export function ready(context: Context, id: string, find: Find, wanted: readonly string[]): Promise<void> {
     return context.waitFor(`EC2 Transit Gateway Attachment (${id})`, wanted[0] ?? "", async () =>

@@ -10,7 +10,7 @@ async function findGateway({ api }: Context, id: string) {
 }
 
 function gatewayOptions(inputs: GatewayArgs) {
-    const given = {
+    const options = {
         AutoAcceptSharedAttachments: inputs.autoAcceptSharedAttachments as Switch | undefined,
         DefaultRouteTableAssociation: inputs.defaultRouteTableAssociation as Switch | undefined,
         DefaultRouteTablePropagation: inputs.defaultRouteTablePropagation as Switch | undefined,
@@ -20,7 +20,7 @@ function gatewayOptions(inputs: GatewayArgs) {
         VpnEcmpSupport: inputs.vpnEcmpSupport as Switch | undefined,
         AmazonSideAsn: inputs.amazonSideAsn === undefined ? undefined : Number(inputs.amazonSideAsn),
     };
-    return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+    return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
 function gatewayReady(context: Context, id: string): Promise<void> {
