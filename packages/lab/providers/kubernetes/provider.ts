@@ -3,10 +3,10 @@ import { KubeConfig } from "@kubernetes/client-node";
 import type { EngineLink, Package, Provider } from "../provider.ts";
 import type { Properties } from "../values.ts";
 import { ApiServer } from "./client.ts";
-import type { HelmOptions } from "./helm.ts";
+import type { HelmOptions } from "./helm/helm.ts";
+import { ReleaseResource } from "./helm/release.ts";
 import type { Context } from "./kind.ts";
 import { objectType } from "./objects.ts";
-import { ReleaseResource } from "./release.ts";
 import { objectResource } from "./resource.ts";
 import { diffProviderConfig } from "./rules.ts";
 

@@ -94,7 +94,7 @@ describe.skipIf(noEngine || !helm)("Helm releases, managed by the real engine in
     });
 
     test("refresh detects values changed with Helm and up reverts them", async () => {
-        const { helm: run } = await import("../../../providers/kubernetes/helm.ts");
+        const { helm: run } = await import("../../../providers/kubernetes/helm/helm.ts");
         const args = ["upgrade", "demo", "./demo", "--namespace", "kube-system", "--values", "-", "--disable-openapi-validation"];
         const options = { kubeconfig: api.kubeconfig, stdin: JSON.stringify({ greeting: "hacked" }), signal: new AbortController().signal };
         await run({ helm: helm ?? "", directory }, args, options);

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { adoptedManagers, asInputs, checkpoint, objectType, prune } from "../../../providers/kubernetes/objects.ts";
 import {
     diffRelease,
     resourceNames,
     uninstallArguments,
     upgradeArguments,
     withDefaults,
-} from "../../../providers/kubernetes/release-rules.ts";
+} from "../../../providers/kubernetes/helm/rules.ts";
+import { adoptedManagers, asInputs, checkpoint, objectType, prune } from "../../../providers/kubernetes/objects.ts";
 import { progress } from "../../../providers/kubernetes/rollout.ts";
 import { diffObject, diffProviderConfig, fieldManager, isAutonamed, named, waitSeconds } from "../../../providers/kubernetes/rules.ts";
 import { type Properties, plain, UNKNOWN } from "../../../providers/values.ts";
@@ -33,7 +33,7 @@ describe("kubernetes objects", () => {
 
     test.each([
         ["data of a mutable Secret", secret({ a: "1" }), secret({ a: "2" }), MUTABLE, []],
-        ["data of an immutable-by-default Secret", secret({ a: "1" }), secret({ a: "2" }), FIXED, ["data.a"]],
+        ["data of a Secret without enableSecretMutable", secret({ a: "1" }), secret({ a: "2" }), FIXED, ["data.a"]],
         ["data of a Secret with immutable: true", secret({ a: "1" }), secret({ a: "2" }, { immutable: true }), MUTABLE, ["data.a"]],
         ["the type of a Secret", secret({}, { type: "Opaque" }), secret({}, { type: "kubernetes.io/tls" }), MUTABLE, ["type"]],
         ["the name of a Secret", secret({}), secret({}, { metadata: { name: "t", namespace: "kube-system" } }), MUTABLE, ["metadata.name"]],

@@ -13,8 +13,8 @@ import {
     type ReadRequest,
     type ResourceType,
     type UpdateRequest,
-} from "../provider.ts";
-import { hasUnknowns, markLike, type Properties, Secret, UNKNOWN } from "../values.ts";
+} from "../../provider.ts";
+import { hasUnknowns, markLike, type Properties, Secret, UNKNOWN } from "../../values.ts";
 import { HelmError, type HelmOptions, helm } from "./helm.ts";
 import {
     chartArguments,
@@ -25,7 +25,7 @@ import {
     uninstallArguments,
     upgradeArguments,
     withDefaults,
-} from "./release-rules.ts";
+} from "./rules.ts";
 
 /** The cluster of a configured provider. */
 interface Cluster {

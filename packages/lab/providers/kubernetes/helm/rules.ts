@@ -1,6 +1,6 @@
 import { parseAllDocuments } from "yaml";
-import { type Change, type Diff, diffInputs } from "../diff.ts";
-import { isProperties, type Properties, type Value } from "../values.ts";
+import { type Change, type Diff, diffInputs } from "../../diff.ts";
+import { isProperties, type Properties, type Value } from "../../values.ts";
 
 /** The output of `helm get metadata -o json`. */
 export interface ReleaseMetadata {
