@@ -8,7 +8,7 @@ const REPOSITORY = resolve(import.meta.dirname, "../../..");
 const REPLACEABLE = ["tls", "kubernetes", "command"];
 
 /** An installed provider plugin. */
-interface RealPlugin {
+export interface RealPlugin {
     name: string;
     /** Its folder in Pulumi's plugin folder, or the executable on the PATH. */
     path: string;
