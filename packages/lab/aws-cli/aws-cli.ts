@@ -5,19 +5,19 @@ import type { SimulatedAws } from "../aws/aws.ts";
 import { AwsError } from "../aws/error.ts";
 import type { Caller } from "../aws/scope.ts";
 
-/** What `packages/lab/aws-cli/bin/aws` hands on: its words, and what the AWS command line reads of the environment. */
-export interface CliRequest {
+/** A request of `packages/lab/aws-cli/bin/aws`: its arguments, and the environment variables that the AWS CLI reads. */
+interface CliRequest {
     args: string[];
     env: { AWS_REGION?: string; AWS_DEFAULT_REGION?: string; AWS_SESSION_TOKEN?: string };
 }
 
-export interface CliAnswer {
+interface CliResponse {
     stdout: string;
     stderr: string;
     code: number;
 }
 
-/** The command line's services: what the simulation calls them, and how their inputs are spelt. */
+/** Services by the CLI's name: the simulation's name, and whether inputs are camelCase instead of PascalCase. */
 const SERVICES: Readonly<Record<string, { name: string; camel?: true }>> = {
     autoscaling: { name: "autoscaling" },
     ec2: { name: "ec2" },
@@ -31,58 +31,54 @@ const SERVICES: Readonly<Record<string, { name: string; camel?: true }>> = {
 };
 
 const READS = /^(describe|list|get|search)-/;
-/** Options of the command line itself that change nothing of an answer in JSON. */
+/** Global options that do not change JSON output. */
 const IGNORED = ["output", "color", "no-cli-pager", "no-paginate"];
-/** The real one's exit codes: an error of the service, of the configuration, of the words. */
-const CODE = { refused: 254, configuration: 253, usage: 252 };
+/** The real AWS CLI's exit codes for an error of the service, a missing configuration, and wrong arguments. */
+const EXIT_CODE = { service: 254, configuration: 253, usage: 252 };
 
 /**
- * Stands for the AWS command line: its commands that read, and `sts assume-role`, answered by the simulated AWS in the command line's own JSON. Without a session that it
- * has handed out, whoever asks is the lab's own account, whatever credentials the shell has. Not kept: `--query`, other outputs, paging, waiters; an option that the simulated
- * action does not know is as if it were not there.
+ * Stands in for the AWS CLI: read-only commands and `sts assume-role`, run against the simulated AWS, with the CLI's own JSON output. Calls without the token of a
+ * session from `assume-role` use the lab's own account, whatever credentials the shell has. Not supported: `--query`, other output formats, paging and waiters. An
+ * option that the simulated action does not know is ignored.
  */
-export function simulatedAwsCli(aws: Pick<SimulatedAws, "in">, account: string): (request: CliRequest) => Promise<CliAnswer> {
+function simulatedAwsCli(aws: Pick<SimulatedAws, "in">, account: string): (request: CliRequest) => Promise<CliResponse> {
     const sessions = new Map<string, Pick<Caller, "account" | "principal">>();
     return async ({ args, env }) => {
         try {
             const { service, operation, input, region = env.AWS_REGION ?? env.AWS_DEFAULT_REGION } = parseCommand(args);
             if (!region)
                 throw new CliError(
-                    CODE.configuration,
+                    EXIT_CODE.configuration,
                     'You must specify a region. You can also configure your region by running "aws configure".',
                 );
-            const who = sessions.get(env.AWS_SESSION_TOKEN ?? "") ?? { account, principal: undefined };
-            const actions = (aws.in({ ...who, region }) as unknown as Record<string, Record<string, (input: object) => Promise<unknown>>>)[
-                service
-            ];
+            const caller = sessions.get(env.AWS_SESSION_TOKEN ?? "") ?? { account, principal: undefined };
+            const actions = (
+                aws.in({ ...caller, region }) as unknown as Record<string, Record<string, (input: object) => Promise<unknown>>>
+            )[service];
             const action = actions?.[uncapital(operation)];
-            if (!action)
-                throw new CliError(
-                    CODE.usage,
-                    `the lab's stand-in for the AWS command line does not know "aws ${args.slice(0, 2).join(" ")}"`,
-                );
-            const answer = await action(input).catch((error: unknown) => {
+            if (!action) throw new CliError(EXIT_CODE.usage, `the lab's AWS CLI does not support "aws ${args.slice(0, 2).join(" ")}"`);
+            const output = await action(input).catch((error: unknown) => {
                 if (!(error instanceof AwsError)) throw error;
                 throw new CliError(
-                    CODE.refused,
+                    EXIT_CODE.service,
                     `An error occurred (${error.code}) when calling the ${operation} operation: ${error.message}`,
                 );
             });
-            if (operation === "AssumeRole") remember(answer as Assumed);
-            return { stdout: `${JSON.stringify(answer ?? {}, dates, 4)}\n`, stderr: "", code: 0 };
+            if (operation === "AssumeRole") remember(output as AssumeRoleOutput);
+            return { stdout: `${JSON.stringify(output ?? {}, pythonDates, 4)}\n`, stderr: "", code: 0 };
         } catch (error) {
             if (!(error instanceof CliError)) throw error;
             return { stdout: "", stderr: `\n${error.message}\n`, code: error.code };
         }
     };
 
-    function remember({ Credentials, AssumedRoleUser }: Assumed): void {
+    function remember({ Credentials, AssumedRoleUser }: AssumeRoleOutput): void {
         const principal = AssumedRoleUser.Arn;
         sessions.set(Credentials.SessionToken, { account: principal.split(":")[4] ?? "", principal });
     }
 }
 
-interface Assumed {
+interface AssumeRoleOutput {
     Credentials: { SessionToken: string };
     AssumedRoleUser: { Arn: string };
 }
@@ -95,7 +91,11 @@ class CliError extends Error {
     }
 }
 
-/** "ec2 describe-vpcs --vpc-ids a b --filters Name=x,Values=y" as the simulation's service, operation and input. @throws CliError */
+/**
+ * Parses a command such as `ec2 describe-vpcs --vpc-ids a b --filters Name=x,Values=y` into the simulation's service, operation and input.
+ *
+ * @throws CliError for a command that is not supported
+ */
 function parseCommand([service = "", command = "", ...rest]: string[]): {
     service: string;
     operation: string;
@@ -104,7 +104,7 @@ function parseCommand([service = "", command = "", ...rest]: string[]): {
 } {
     const { name, camel = false } = SERVICES[service] ?? {};
     if (!name || !(READS.test(command) || command === "assume-role"))
-        throw new CliError(CODE.usage, `the lab's stand-in for the AWS command line only reads: it has no "aws ${service} ${command}"`);
+        throw new CliError(EXIT_CODE.usage, `the lab's AWS CLI is read-only and does not support "aws ${service} ${command}"`);
     const input: Record<string, unknown> = {};
     let region: string | undefined;
     for (const [option, values] of optionsOf(rest)) {
@@ -122,12 +122,12 @@ function optionsOf(words: readonly string[]): Map<string, string[]> {
             values = [];
             options.set(word.slice(2), values);
         } else if (values) values.push(word);
-        else throw new CliError(CODE.usage, `Unknown options: ${word}`);
+        else throw new CliError(EXIT_CODE.usage, `Unknown options: ${word}`);
     }
     return options;
 }
 
-/** Flags, texts, lists (their options are plurals), and structures in JSON or in the short form. */
+/** The value of an option: a flag, a string, a list (options with a plural name), or a structure in JSON or shorthand syntax. */
 function parsedValue(option: string, values: string[]): unknown {
     const [first = ""] = values;
     if (values.length === 0) return !option.startsWith("no-");
@@ -136,10 +136,11 @@ function parsedValue(option: string, values: string[]): unknown {
     return option.endsWith("s") ? values : first;
 }
 
-/** "Name=vpc-id,Values=a,b" */
+/** Parses the CLI's shorthand syntax for filters: `Name=vpc-id,Values=a,b`. */
 function shorthand(text: string): object {
     const { name = "", values = "" } = /^Name=(?<name>[^,]*),Values=(?<values>.*)$/.exec(text)?.groups ?? {};
-    if (!name) throw new CliError(CODE.usage, `Error parsing parameter '--filters': Expected: 'Name=...,Values=...', received: '${text}'`);
+    if (!name)
+        throw new CliError(EXIT_CODE.usage, `Error parsing parameter '--filters': Expected: 'Name=...,Values=...', received: '${text}'`);
     return { Name: name, Values: values.split(",") };
 }
 
@@ -151,22 +152,27 @@ function uncapital(text: string): string {
     return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-/** Times as Python writes them: "2026-11-24T16:33:57.120000+00:00". */
-function dates(_: string, value: unknown): unknown {
-    const [, whole, fraction = "000"] =
+/** JSON replacer that writes times as Python does: `2026-11-24T16:33:57.120000+00:00`. */
+function pythonDates(_: string, value: unknown): unknown {
+    const [, seconds, fraction = "000"] =
         (typeof value === "string" && /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{3}))?Z$/.exec(value)) || [];
-    return whole ? `${whole}${fraction === "000" ? "" : `.${fraction}000`}+00:00` : value;
+    return seconds ? `${seconds}${fraction === "000" ? "" : `.${fraction}000`}+00:00` : value;
 }
 
-/** Serves it to `packages/lab/aws-cli/bin/aws`. @param socket in a folder that is its owner's alone */
+/**
+ * Serves `packages/lab/aws-cli/bin/aws`.
+ *
+ * @param account the caller's account without a session
+ * @param socket path of a Unix socket, in a folder that only its owner can enter
+ */
 export async function serveAwsCli(
     aws: Pick<SimulatedAws, "in">,
     { account, socket }: { account: string; socket: string },
 ): Promise<{ close(): Promise<void> }> {
-    const answer = simulatedAwsCli(aws, account);
+    const runCommand = simulatedAwsCli(aws, account);
     const server = createServer(async (request, response) => {
         try {
-            response.end(JSON.stringify(await answer((await json(request)) as CliRequest)));
+            response.end(JSON.stringify(await runCommand((await json(request)) as CliRequest)));
         } catch (error) {
             response.writeHead(500).end(error instanceof Error ? error.stack : String(error));
         }

@@ -1,9 +1,6 @@
-import "reflect-metadata";
-import { createHash, randomBytes, webcrypto } from "node:crypto";
-import * as x509 from "@peculiar/x509";
+import { createHash, randomBytes } from "node:crypto";
+import { x509 } from "../x509.ts";
 import { type SigningKey, signingKey } from "./keys.ts";
-
-x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
 
 const SUBJECT_ALT_NAME = "2.5.29.17";
 const SUBJECT_KEY_ID = "2.5.29.14";
@@ -38,7 +35,7 @@ export const EXTENDED_USAGES: Record<string, string> = {
     microsoft_kernel_code_signing: "1.3.6.1.4.1.311.61.1.1",
 };
 
-export interface Subject {
+interface Subject {
     commonName?: string;
     organization?: string;
     organizationalUnit?: string;
@@ -66,7 +63,7 @@ interface Terms {
 }
 
 export interface Certificate {
-    /** The serial number, in decimals. */
+    /** The serial number in decimal. */
     id: string;
     pem: string;
     notBefore: Date;
@@ -106,7 +103,7 @@ export async function certificateRequest(inputs: Names & { privateKeyPem: string
 export async function locallySigned(
     inputs: Terms & { certRequestPem: string; caCertPem: string; caPrivateKeyPem: string },
     now: Date,
-): Promise<Certificate & { family: SigningKey["family"]; caIsOne: boolean }> {
+): Promise<Certificate & { family: SigningKey["family"] }> {
     const request = new x509.Pkcs10CertificateRequest(inputs.certRequestPem);
     const ca = new x509.X509Certificate(inputs.caCertPem);
     const signer = await signingKey(inputs.caPrivateKeyPem);
@@ -120,7 +117,7 @@ export async function locallySigned(
         names: request.getExtension(SUBJECT_ALT_NAME) ?? undefined,
         authorityKeyId: ca.getExtension<x509.SubjectKeyIdentifierExtension>(SUBJECT_KEY_ID)?.keyId,
     });
-    return { ...certificate, family: signer.family, caIsOne: ca.getExtension(x509.BasicConstraintsExtension)?.ca === true };
+    return { ...certificate, family: signer.family };
 }
 
 interface Parties {
@@ -138,7 +135,7 @@ async function sign(terms: Terms, now: Date, { signer, names, authorityKeyId, ..
     const ca = terms.isCaCertificate === true;
     if (ca && parties.subject.toJSON().length === 0)
         throw new Error("Must contain at least one Distinguished Name when creating Certificate Authority (CA)");
-    // A limit of 0 is left out: to Go, which the real provider is written in, it is a limit that was not set.
+    // The real provider is written in Go, where a path length of 0 means "not set", so it leaves out a limit of 0.
     const limit = ca && terms.maxPathLength !== undefined && terms.maxPathLength > 0 ? terms.maxPathLength : undefined;
     const certificate = await x509.X509CertificateGenerator.create({
         ...parties,
@@ -184,7 +181,7 @@ function distinguishedName(subject: Subject = {}): x509.Name {
         ["2.5.4.5", subject.serialNumber],
         ["E", subject.emailAddress],
     ];
-    return new x509.Name(parts.flatMap(([type, value]) => [value ?? []].flat().map((one) => ({ [type]: [one] }))));
+    return new x509.Name(parts.flatMap(([type, value]) => [value ?? []].flat().map((part) => ({ [type]: [part] }))));
 }
 
 function altNames({ dnsNames = [], ipAddresses = [], uris = [] }: Names): x509.SubjectAlternativeNameExtension | undefined {
@@ -196,7 +193,7 @@ function altNames({ dnsNames = [], ipAddresses = [], uris = [] }: Names): x509.S
     return names.length > 0 ? new x509.SubjectAlternativeNameExtension(names) : undefined;
 }
 
-/** PEM with the end of line that others write. */
+/** PEM with one trailing newline, as OpenSSL and Go write it. */
 function pem(data: { toString(format: "pem"): string }): string {
     return `${data.toString("pem").trimEnd()}\n`;
 }

@@ -1,27 +1,25 @@
 import { isProperties, type Properties, plain, Secret, same, type Value } from "./values.ts";
 
-/** What became of one property. */
+/** How a property differs. */
 export type Change = "add" | "delete" | "update";
 
-/** What differs between a resource and what the program wants. */
+/** The differences between a resource and the program's inputs. */
 export interface Diff {
     changes: boolean;
     /** By property path, such as `metadata.labels["a.b"]` or `subnets[0]`. */
     detailed: Record<string, Change>;
-    /** The paths among them for which the resource must be made anew. */
+    /** The paths that require a replacement. */
     replaces: string[];
-    /** The old one goes before the new one comes: both cannot be there at once. */
+    /** Delete the old resource before the replacement is created, because both cannot exist at once. */
     deleteBeforeReplace?: boolean;
-    /** Outputs that this change leaves as they are; without it a preview shows all outputs as unknown to dependents of a replaced resource. */
+    /** Outputs that this change keeps. Without it, dependents of a replaced resource see all outputs as unknown in a preview. */
     stables?: string[];
 }
 
-export const NO_DIFF: Diff = { changes: false, detailed: {}, replaces: [] };
+/** Which top-level properties require a replacement: only these, or all but these. */
+type ReplaceRule = { only: readonly string[] } | { allBut: readonly string[] };
 
-/** Which changes replace: the properties (top-level names) that do, or all but some. */
-export type ReplaceRule = { only: readonly string[] } | { allBut: readonly string[] };
-
-/** Compares inputs, as most providers do. Lists that hold the same values differ only where they do. */
+/** Compares inputs by property. Lists are compared element by element. */
 export function diffInputs(olds: Properties, news: Properties, replace: ReplaceRule = { only: [] }, ignore: readonly string[] = []): Diff {
     const detailed: Record<string, Change> = {};
     const replaces: string[] = [];
@@ -36,8 +34,8 @@ export function diffInputs(olds: Properties, news: Properties, replace: ReplaceR
     return { changes: Object.keys(detailed).length > 0, detailed, replaces };
 }
 
-function changesAt(path: string, old: Value | undefined, wanted: Value | undefined): [string, Change][] {
-    const [a, b] = [unmarked(old), unmarked(wanted)];
+function changesAt(path: string, oldValue: Value | undefined, newValue: Value | undefined): [string, Change][] {
+    const [a, b] = [unmarked(oldValue), unmarked(newValue)];
     if (same(a, b)) return [];
     if (a === undefined || a === null) return b === undefined || b === null ? [] : [[path, "add"]];
     if (b === undefined || b === null) return [[path, "delete"]];
@@ -52,7 +50,7 @@ function unmarked(value: Value | undefined): Value | undefined {
     return value instanceof Secret ? plain(value) : value;
 }
 
-/** The path's text, as the engine reads it. */
+/** A property path in the engine's notation. */
 export function propertyPath(path: readonly (string | number)[]): string {
     return path
         .map((part) => (typeof part === "number" ? `[${part}]` : segment(part)))
@@ -61,6 +59,6 @@ export function propertyPath(path: readonly (string | number)[]): string {
 }
 
 function segment(key: string): string {
-    // A dot within a name would be read as two names.
+    // Unquoted, a dot in a key would be read as a separator.
     return /[."[\]]/.test(key) ? `["${key.replaceAll('"', '\\"')}"]` : `.${key}`;
 }

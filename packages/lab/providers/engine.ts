@@ -3,14 +3,12 @@ import engineGrpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import enginePb from "@pulumi/pulumi/proto/engine_pb.js";
 import type { EngineLink } from "./provider.ts";
 
-/** Speaks to the engine that has attached. Its address is known only once it has. */
+/** Client of an attached engine. Before the engine attaches, log messages are dropped. */
 export class EngineConnection implements EngineLink {
-    address = "";
     #client: InstanceType<typeof engineGrpc.EngineClient> | undefined;
 
     attach(address: string): void {
         this.close();
-        this.address = address;
         this.#client = new engineGrpc.EngineClient(address, grpc.credentials.createInsecure());
     }
 
@@ -19,11 +17,11 @@ export class EngineConnection implements EngineLink {
         if (!client) return;
         const request = new enginePb.LogRequest()
             .setSeverity(enginePb.LogSeverity[severity.toUpperCase() as Uppercase<typeof severity>])
-            // The engine refuses invalid UTF-8, and with it the whole update.
+            // Invalid UTF-8 fails the whole update.
             .setMessage(message.toWellFormed())
             .setUrn(urn)
             .setEphemeral(status);
-        // A message that an engine on its way out does not take must not fail the resource.
+        // A shutting down engine rejects messages; that must not fail the resource.
         await new Promise<void>((resolve) => client.log(request, () => resolve()));
     }
 

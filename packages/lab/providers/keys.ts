@@ -2,17 +2,17 @@ import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, typ
 
 type SigningAlgorithm = { name: string; hash?: string };
 
-/** A private key as a certificate library takes it. */
+/** A private key in the form that the certificate library takes. */
 export interface SigningKey {
     keys: webcrypto.CryptoKeyPair;
     algorithm: SigningAlgorithm;
-    /** As the tls provider calls it. */
+    /** The tls provider's name of the algorithm. */
     family: "RSA" | "ECDSA" | "ED25519";
     /** SubjectPublicKeyInfo. */
     spki: Buffer;
 }
 
-/** The curves by the tls provider's names, with OpenSSL's name, the Web's, SSH's, and the hash that goes with it. */
+/** The tls provider's curves, with the names that OpenSSL, Web Crypto and SSH use, and the matching hash. Empty: not supported there. */
 const CURVES = {
     P224: { openssl: "secp224r1", web: "", ssh: "", hash: "SHA-224" },
     P256: { openssl: "prime256v1", web: "P-256", ssh: "nistp256", hash: "SHA-256" },
@@ -20,7 +20,7 @@ const CURVES = {
     P521: { openssl: "secp521r1", web: "P-521", ssh: "nistp521", hash: "SHA-512" },
 } as const;
 
-/** What Go writes a key of a type in, unless it is PKCS #8. */
+/** Key types that Go writes in their own format instead of PKCS #8. */
 const OWN_FORMATS = [
     { type: "ec", format: "sec1" },
     { type: "rsa", format: "pkcs1" },
@@ -43,14 +43,14 @@ export function generate(algorithm: string, options: { curve: Curve; rsaBits: nu
     }
 }
 
-/** The PEM files of a key: in its algorithm's own format, which Ed25519 has none of, and in PKCS #8. */
+/** A private key in PEM: in its algorithm's own format (PKCS #8 for Ed25519, which has none) and in PKCS #8. */
 export function privateKeyFiles(key: KeyObject): { own: string; pkcs8: string } {
     const pkcs8 = key.export({ type: "pkcs8", format: "pem" }).toString();
     const own = OWN_FORMATS.find(({ type }) => type === key.asymmetricKeyType);
     return { own: own ? key.export({ type: own.format, format: "pem" }).toString() : pkcs8, pkcs8 };
 }
 
-/** What is public of a key. SSH knows no P-224: its fields are empty then. */
+/** The public key in all formats. The SSH fields are empty for P-224, which SSH does not support. */
 export function publicKey(key: KeyObject) {
     const own = createPublicKey(key);
     const spki = own.export({ type: "spki", format: "der" });
@@ -68,7 +68,7 @@ export function publicKey(key: KeyObject) {
     };
 }
 
-/** @throws Error for text that is no private key */
+/** @throws Error for text that is not a private key */
 export async function signingKey(pem: string): Promise<SigningKey> {
     const key = createPrivateKey(pem);
     const spki = createPublicKey(key).export({ type: "spki", format: "der" });
@@ -92,13 +92,13 @@ function webAlgorithm(key: KeyObject): { algorithm: SigningAlgorithm; family: Si
             return { algorithm: { name: "Ed25519" }, family: "ED25519" };
         default: {
             const curve = Object.values(CURVES).find(({ openssl }) => openssl === key.asymmetricKeyDetails?.namedCurve);
-            if (!curve?.web) throw new Error("the lab's tls provider signs with P256, P384, P521, RSA and ED25519 keys only");
+            if (!curve?.web) throw new Error("the lab's tls provider signs only with P256, P384, P521, RSA and ED25519 keys");
             return { algorithm: { name: "ECDSA", hash: curve.hash }, family: "ECDSA", namedCurve: curve.web };
         }
     }
 }
 
-/** The key as SSH writes it down (RFC 4253, 5656, 8709). */
+/** A public key in SSH's binary format (RFC 4253, 5656, 8709). */
 function sshBlob(key: KeyObject): Buffer | undefined {
     if (key.asymmetricKeyDetails?.namedCurve === CURVES.P224.openssl) return undefined;
     const jwk = key.export({ format: "jwk" });
@@ -109,7 +109,7 @@ function sshBlob(key: KeyObject): Buffer | undefined {
         length.writeUInt32BE(content.length);
         return Buffer.concat([length, content]);
     };
-    // SSH's integers are signed.
+    // SSH integers are signed: a leading zero byte keeps them positive.
     const integer = (part: string | undefined) => string(Buffer.concat([Buffer.from((bytes(part)[0] ?? 0) > 127 ? [0] : []), bytes(part)]));
     switch (key.asymmetricKeyType) {
         case "ed25519":

@@ -1,78 +1,73 @@
-import type * as wire from "@pulumi/pulumi/proto/provider_pb.js";
 import type { Diff } from "./diff.ts";
 import type { Properties } from "./values.ts";
 
-/** A provider package: what a plugin is to the engine. */
+/** A provider package, in place of a plugin. */
 export interface Package {
     name: string;
-    /** Of the SDK that programs use: the engine warns of an older one. */
+    /** Version of the SDK that programs use. The engine warns if it is older. */
     version: string;
-    /** Called for every provider that an engine loads, explicit ones and the default one: each has a configuration of its own. */
+    /** Called for every provider that an engine loads, default and explicit, each with its own configuration. */
     open(engine: EngineLink): Provider;
 }
 
 /** The engine that a provider belongs to. */
 export interface EngineLink {
-    /** Where its Engine service listens; SDK code in a `construct` needs it. */
-    address: string;
-    /** Shows a message at a resource. A status is shown only while the resource is worked on. */
+    /** Logs a message for a resource. A `status` message is shown only while the operation on the resource runs. */
     log(severity: "debug" | "info" | "warning" | "error", message: string, options?: { urn?: string; status?: boolean }): Promise<void>;
 }
 
-/** One configured provider. What it leaves out, the base answers: inputs pass, a changed configuration is an update. */
+/** A configured provider. Defaults for what it leaves out: every input is valid, and a changed configuration is an update. */
 export interface Provider {
-    checkConfig?(request: CheckRequest): Answer<Checked>;
-    diffConfig?(request: DiffRequest): Answer<Diff>;
-    /** Not called while the configuration holds unknowns: until then every output is unknown. */
-    configure?(config: Properties): Answer<void>;
-    /** The resource type of this token, if there is one. */
+    checkConfig?(request: CheckRequest): Awaitable<Checked>;
+    diffConfig?(request: DiffRequest): Awaitable<Diff>;
+    /** Not called while the configuration contains unknowns. */
+    configure?(config: Properties): Awaitable<void>;
+    /** The resource type of this token; undefined if it does not exist. */
     resource(type: string): ResourceType | undefined;
-    /** The function of this token, if there is one. */
-    invoke?(token: string): ((request: InvokeRequest) => Answer<Invoked>) | undefined;
-    /** Makes a component. Raw: the SDK's serialization belongs to the state of a program that only the component has. */
-    construct?(request: wire.ConstructRequest, signal: AbortSignal): Promise<wire.ConstructResponse>;
-    /** Called once when the engine goes away or gives up, after the signals of all that runs. */
+    /** The function of this token; undefined if it does not exist. */
+    invoke?(token: string): ((request: InvokeRequest) => Awaitable<Invoked>) | undefined;
+    /** Called once when the engine cancels or disconnects, after the signals of all running operations have aborted. */
     cancel?(): void;
 }
 
-export type Answer<T> = T | Promise<T>;
+type Awaitable<T> = T | Promise<T>;
 
-/** A type of resource: how one is checked, compared, made, read, changed and removed. */
+/** A resource type and its operations. */
 export interface ResourceType {
-    /** Outputs that are secret whatever their inputs are. */
+    /** Outputs that are always secret. */
     secretOutputs?: readonly string[];
-    check?(request: CheckRequest): Answer<Checked>;
-    /** Left out: inputs are compared, and each change is an update; without `update`, a replacement. */
-    diff?(request: DiffRequest): Answer<Diff>;
-    create(request: CreateRequest): Answer<Created>;
-    /** Left out: the resource is as the state says. Undefined: it is gone. */
-    read?(request: ReadRequest): Answer<Read | undefined>;
-    update?(request: UpdateRequest): Answer<{ outputs: Properties }>;
-    delete?(request: DeleteRequest): Answer<void>;
+    check?(request: CheckRequest): Awaitable<Checked>;
+    /** Default: compares inputs; a change is an update, or a replacement if the type has no `update`. */
+    diff?(request: DiffRequest): Awaitable<Diff>;
+    create(request: CreateRequest): Awaitable<Created>;
+    /** Returns undefined if the resource does not exist. Default: the resource matches the state. */
+    read?(request: ReadRequest): Awaitable<Read | undefined>;
+    update?(request: UpdateRequest): Awaitable<{ outputs: Properties }>;
+    delete?(request: DeleteRequest): Awaitable<void>;
 }
 
-/** What every request about a resource has. */
+/** Fields of every request for a resource. */
 export interface ResourceRequest {
     urn: string;
     type: string;
     /** The resource's name in the program. */
     name: string;
-    /** Aborted when the engine cancels or goes away. */
+    /** Aborted when the engine cancels or disconnects. */
     signal: AbortSignal;
 }
 
 export interface CheckRequest extends ResourceRequest {
-    /** Inputs as checked last time; undefined for a new resource. */
+    /** Inputs of the previous check; undefined for a new resource. */
     olds: Properties | undefined;
     news: Properties;
-    /** `news` with the secrets marked. */
+    /** `news` with secrets marked. */
     marked: Properties;
-    /** Gives the same name in preview and update. */
+    /** Seed for generated names, equal in preview and update. */
     randomSeed: Uint8Array;
 }
 
 export interface Checked {
-    /** Plain: the base puts the marks back. */
+    /** Without secret marks: the server restores them. */
     inputs: Properties;
     failures?: CheckFailure[];
 }
@@ -84,7 +79,7 @@ export interface CheckFailure {
 
 export interface DiffRequest extends ResourceRequest {
     id: string;
-    /** Outputs, as the state has them. */
+    /** Outputs from the state. */
     olds: Properties;
     oldInputs: Properties;
     news: Properties;
@@ -93,23 +88,23 @@ export interface DiffRequest extends ResourceRequest {
 
 export interface CreateRequest extends ResourceRequest {
     inputs: Properties;
-    /** `inputs` with the secrets marked. */
+    /** `inputs` with secrets marked. */
     marked: Properties;
     preview: boolean;
-    /** Of `customTimeouts`; undefined for none. */
+    /** From `customTimeouts`, in seconds; undefined if the program sets none. */
     timeoutSeconds: number | undefined;
 }
 
 export interface Created {
     /** Empty in a preview. */
     id: string;
-    /** Plain or marked; those named as a secret input are marked by the base. Unknown ones in a preview: `UNKNOWN`. */
+    /** With or without secret marks: the server marks outputs that have the name of a secret input. `UNKNOWN` for values that a preview does not know. */
     outputs: Properties;
 }
 
 export interface ReadRequest extends ResourceRequest {
     id: string;
-    /** Empty for a resource that is read for the first time (`get`, import). */
+    /** Empty on the first read of a resource (`get`, import). */
     olds: Properties;
     oldInputs: Properties;
     marked: Properties;
@@ -118,7 +113,7 @@ export interface ReadRequest extends ResourceRequest {
 export interface Read {
     id: string;
     outputs: Properties;
-    /** What the inputs would have to be for the resource to be as it is. */
+    /** The inputs that would produce the resource's actual state. */
     inputs: Properties;
 }
 
@@ -142,12 +137,12 @@ export interface InvokeRequest {
     signal: AbortSignal;
 }
 
-export interface Invoked {
+interface Invoked {
     result: Properties;
     failures?: CheckFailure[];
 }
 
-/** The resource is there, but not ready: the engine keeps what is known of it, and the next `up` goes on from there. */
+/** The resource exists but is not ready. The engine keeps it in the state, and the next `up` updates it. */
 export class NotReady extends Error {
     readonly id: string;
     readonly outputs: Properties;

@@ -8,19 +8,19 @@ import { hasUnknowns, type Properties, UNKNOWN, Unknown, type Value } from "./va
 const HOUR = 3_600_000;
 const USES = [...Object.keys(KEY_USAGES), ...Object.keys(EXTENDED_USAGES)].toSorted();
 
-interface Kind {
+interface TlsResource {
     required: readonly string[];
     defaults: Properties;
-    /** What an output is until it is made. */
+    /** Outputs that are unknown until the resource is created. */
     computed: readonly string[];
     secrets: readonly string[];
-    make(inputs: Properties, now: Date): Promise<Properties & { id: string }>;
+    create(inputs: Properties, now: Date): Promise<Properties & { id: string }>;
 }
 
 const CERTIFICATE_DEFAULTS = { earlyRenewalHours: 0, isCaCertificate: false, setSubjectKeyId: false };
 const CERTIFICATE_OUTPUTS = ["certPem", "readyForRenewal", "validityStartTime", "validityEndTime"];
 
-const KINDS: Record<string, Kind> = {
+const RESOURCES: Record<string, TlsResource> = {
     "tls:index/privateKey:PrivateKey": {
         required: ["algorithm"],
         defaults: { ecdsaCurve: "P224", rsaBits: 2048 },
@@ -34,7 +34,7 @@ const KINDS: Record<string, Kind> = {
             "publicKeyFingerprintSha256",
         ],
         secrets: ["privateKeyPem", "privateKeyPemPkcs8", "privateKeyOpenssh"],
-        make: async (inputs) => {
+        create: async (inputs) => {
             const key = generate(text(inputs, "algorithm"), {
                 curve: text(inputs, "ecdsaCurve") as Curve,
                 rsaBits: Number(inputs.rsaBits),
@@ -45,7 +45,7 @@ const KINDS: Record<string, Kind> = {
                 id: createHash("sha1").update(spki).digest("hex"),
                 privateKeyPem: own,
                 privateKeyPemPkcs8: pkcs8,
-                // Not made here: OpenSSH's own format is of no use to clusters.
+                // Not implemented: nothing here uses OpenSSH's private key format.
                 privateKeyOpenssh: "",
                 publicKeyPem: pem,
                 publicKeyOpenssh: openssh,
@@ -59,7 +59,7 @@ const KINDS: Record<string, Kind> = {
         defaults: { ...CERTIFICATE_DEFAULTS, setAuthorityKeyId: false },
         computed: [...CERTIFICATE_OUTPUTS, "keyAlgorithm"],
         secrets: ["privateKeyPem"],
-        make: async (inputs, now) => {
+        create: async (inputs, now) => {
             const { family, ...certificate } = await selfSigned(inputs as unknown as Parameters<typeof selfSigned>[0], now);
             return { ...certificateOutputs(certificate), keyAlgorithm: family };
         },
@@ -69,7 +69,7 @@ const KINDS: Record<string, Kind> = {
         defaults: {},
         computed: ["certRequestPem", "keyAlgorithm"],
         secrets: ["privateKeyPem"],
-        make: async (inputs) => {
+        create: async (inputs) => {
             const { id, pem, family } = await certificateRequest(inputs as unknown as Parameters<typeof certificateRequest>[0]);
             return { id, certRequestPem: pem, keyAlgorithm: family };
         },
@@ -79,69 +79,75 @@ const KINDS: Record<string, Kind> = {
         defaults: CERTIFICATE_DEFAULTS,
         computed: [...CERTIFICATE_OUTPUTS, "caKeyAlgorithm"],
         secrets: ["caPrivateKeyPem"],
-        make: async (inputs, now) => {
+        create: async (inputs, now) => {
             const { family, ...certificate } = await locallySigned(inputs as unknown as Parameters<typeof locallySigned>[0], now);
             return { ...certificateOutputs(certificate), caKeyAlgorithm: family };
         },
     },
 };
 
-/** A lab's stand-in for @pulumi/tls 5.6: real keys and certificates, the same rules of what may be asked for and what replaces. */
+/** The lab's stand-in for @pulumi/tls 5.6: real keys and certificates, the same validation and replacement rules. */
 export function tlsPackage(clock: () => Date = () => new Date()): Package {
-    const types = Object.fromEntries(Object.entries(KINDS).map(([token, kind]) => [token, resourceType(kind, clock)]));
+    const types = Object.fromEntries(Object.entries(RESOURCES).map(([token, resource]) => [token, resourceType(resource, clock)]));
     return { name: "tls", version: "5.6.1", open: () => ({ resource: (type) => types[type] }) };
 }
 
-/** Outputs of a resource of this type with these inputs. @throws Error for inputs that the provider refuses */
+/**
+ * Computes the outputs of a resource.
+ *
+ * @param type the resource's token
+ * @throws Error for an unknown type, and for inputs that the provider rejects
+ */
 export async function makeTls(type: string, inputs: Properties, now = new Date()): Promise<Properties & { id: string }> {
-    const kind = KINDS[type];
-    if (!kind) throw new Error(`unknown resource type ${type}`);
-    const [refused] = failures(kind, inputs);
-    if (refused) throw new Error(refused.reason);
-    const known = withDefaults(kind, inputs);
-    return { ...known, ...(await kind.make(known, now)) };
+    const resource = RESOURCES[type];
+    if (!resource) throw new Error(`unknown resource type ${type}`);
+    const [failure] = failures(resource, inputs);
+    if (failure) throw new Error(failure.reason);
+    const allInputs = withDefaults(resource, inputs);
+    return { ...allInputs, ...(await resource.create(allInputs, now)) };
 }
 
-function resourceType(kind: Kind, clock: () => Date): ResourceType {
+function resourceType(resource: TlsResource, clock: () => Date): ResourceType {
     return {
-        secretOutputs: kind.secrets,
-        check: ({ news }) => ({ inputs: news, failures: failures(kind, news) }),
+        secretOutputs: resource.secrets,
+        check: ({ news }) => ({ inputs: news, failures: failures(resource, news) }),
         diff: ({ olds, oldInputs, news, ignoreChanges }) => {
-            const [before, after] = [withDefaults(kind, oldInputs), withDefaults(kind, news)];
+            const [before, after] = [withDefaults(resource, oldInputs), withDefaults(resource, news)];
             const diff = diffInputs(before, after, { allBut: ["earlyRenewalHours"] }, ignoreChanges);
             if (!dueForRenewal({ ...olds, earlyRenewalHours: after.earlyRenewalHours }, clock())) return diff;
             const path = "readyForRenewal";
             return { changes: true, detailed: { ...diff.detailed, [path]: "update" }, replaces: [...diff.replaces, path] };
         },
         create: async ({ inputs, preview }) => {
-            const known = withDefaults(kind, inputs);
-            if (preview) return { id: "", outputs: { ...known, ...Object.fromEntries(kind.computed.map((key) => [key, UNKNOWN])) } };
-            const { id, ...made } = await kind.make(known, clock());
-            return { id, outputs: { ...known, ...made } };
+            const allInputs = withDefaults(resource, inputs);
+            const unknown = Object.fromEntries(resource.computed.map((key) => [key, UNKNOWN]));
+            if (preview) return { id: "", outputs: { ...allInputs, ...unknown } };
+            const { id, ...outputs } = await resource.create(allInputs, clock());
+            return { id, outputs: { ...allInputs, ...outputs } };
         },
-        // Nothing of it is anywhere but in the state; time alone changes it.
+        // The resource exists only in the state; only time changes it.
         read: ({ id, olds, oldInputs }) => ({
             id,
             outputs: dueForRenewal(olds, clock()) ? { ...olds, readyForRenewal: true } : olds,
             inputs: oldInputs,
         }),
-        update: ({ olds, inputs }) => ({ outputs: { ...olds, ...withDefaults(kind, inputs) } }),
+        update: ({ olds, inputs }) => ({ outputs: { ...olds, ...withDefaults(resource, inputs) } }),
     };
 }
 
-function withDefaults(kind: Kind, inputs: Properties): Properties {
-    const given = Object.entries(inputs).filter(([, value]) => value !== undefined && value !== null);
-    return { ...kind.defaults, ...Object.fromEntries(given) };
+function withDefaults(resource: TlsResource, inputs: Properties): Properties {
+    const definedInputs = Object.entries(inputs).filter(([, value]) => value !== undefined && value !== null);
+    return { ...resource.defaults, ...Object.fromEntries(definedInputs) };
 }
 
-function failures(kind: Kind, inputs: Properties): CheckFailure[] {
-    const missing = kind.required
+function failures(resource: TlsResource, inputs: Properties): CheckFailure[] {
+    const missing = resource.required
         .filter((key) => inputs[key] === undefined || inputs[key] === null)
         .map((property) => ({
             property,
             reason: `Missing required argument. The argument "${snake(property)}" is required, but no definition was found.`,
         }));
-    const one = (property: string, value: Value | undefined, allowed: readonly string[]): CheckFailure[] =>
+    const oneOf = (property: string, value: Value | undefined, allowed: readonly string[]): CheckFailure[] =>
         value === undefined || value === null || value instanceof Unknown || allowed.includes(String(value))
             ? []
             : [
@@ -150,19 +156,19 @@ function failures(kind: Kind, inputs: Properties): CheckFailure[] {
                       reason: `Attribute ${snake(property)} value must be one of: [${allowed.map((name) => `"${name}"`).join(" ")}], got: "${value}"`,
                   },
               ];
-    const least = (property: string, limit: number): CheckFailure[] =>
+    const atLeast = (property: string, limit: number): CheckFailure[] =>
         typeof inputs[property] === "number" && inputs[property] < limit
             ? [{ property, reason: `Attribute ${snake(property)} value must be at least ${limit}, got: ${inputs[property]}` }]
             : [];
     const uses = Array.isArray(inputs.allowedUses) ? inputs.allowedUses : [];
     return [
         ...missing,
-        ...one("algorithm", inputs.algorithm, ALGORITHMS),
-        ...one("ecdsaCurve", inputs.ecdsaCurve, CURVE_NAMES),
-        ...uses.flatMap((use, i) => one(`allowedUses[${i}]`, use, USES)),
-        ...least("validityPeriodHours", 0),
-        ...least("earlyRenewalHours", 0),
-        ...least("maxPathLength", -1),
+        ...oneOf("algorithm", inputs.algorithm, ALGORITHMS),
+        ...oneOf("ecdsaCurve", inputs.ecdsaCurve, CURVE_NAMES),
+        ...uses.flatMap((use, i) => oneOf(`allowedUses[${i}]`, use, USES)),
+        ...atLeast("validityPeriodHours", 0),
+        ...atLeast("earlyRenewalHours", 0),
+        ...atLeast("maxPathLength", -1),
     ];
 }
 

@@ -1,4 +1,4 @@
-/** A property value as a provider sees it: plain, save for what is not known yet and what is marked secret. */
+/** A property value: plain JSON, plus unknowns, secrets and resource references. */
 export type Value = null | boolean | number | string | Value[] | Properties | Secret | Unknown | Reference;
 
 /** The properties of a resource, by name. */
@@ -6,15 +6,15 @@ export interface Properties {
     [key: string]: Value | undefined;
 }
 
-/** A value that only the next `up` will know. */
+/** A value that is not known in a preview. */
 export class Unknown {
     readonly unknown = true;
 }
 
-/** The one unknown value: there is nothing that would tell two of them apart. */
+/** The only instance needed, because unknown values cannot be distinguished. */
 export const UNKNOWN = new Unknown();
 
-/** A value that the engine keeps encrypted. */
+/** A value that the engine encrypts in the state. */
 export class Secret {
     readonly value: Value;
     constructor(value: Value) {
@@ -22,7 +22,7 @@ export class Secret {
     }
 }
 
-/** A resource that is passed as a value. */
+/** A resource passed as a value. */
 export class Reference {
     readonly urn: string;
     readonly id: Value;
@@ -39,7 +39,7 @@ const SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270";
 const REFERENCE_SIGNATURE = "5cf8f73096256a8f31e491e813e4eb8e";
 const OUTPUT_SIGNATURE = "d0e6a833031e9bbcd3f4e8bde6ca49a4";
 
-/** What the engine sends instead of an unknown string, boolean, number, array, asset, archive and object. */
+/** The engine's placeholders for an unknown string, boolean, number, array, asset, archive and object, in this order. */
 const UNKNOWNS = new Set([
     "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
     "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
@@ -51,7 +51,7 @@ const UNKNOWNS = new Set([
 ]);
 const [UNKNOWN_STRING] = UNKNOWNS;
 
-/** Reads what a protobuf Struct holds. */
+/** Converts a value from a protobuf Struct. */
 export function fromWire(wire: unknown): Value {
     if (typeof wire === "string") return UNKNOWNS.has(wire) ? UNKNOWN : wire;
     if (Array.isArray(wire)) return wire.map(fromWire);
@@ -69,7 +69,7 @@ export function fromWire(wire: unknown): Value {
             return object.secret === true ? new Secret(value) : value;
         }
         default:
-            // Assets and archives go back as they came.
+            // Assets and archives pass through unchanged.
             return propertiesFromWire(object);
     }
 }
@@ -78,7 +78,7 @@ export function propertiesFromWire(wire: Record<string, unknown>): Properties {
     return Object.fromEntries(Object.entries(wire).map(([key, value]) => [key, fromWire(value)]));
 }
 
-/** What a protobuf Struct takes. Properties that are undefined are left out: it knows no such value. */
+/** Converts a value for a protobuf Struct. Undefined properties are left out, because a Struct has no such value. */
 export function toWire(value: Value): unknown {
     if (value instanceof Unknown) return UNKNOWN_STRING;
     if (value instanceof Secret) return { [SIGNATURE]: SECRET_SIGNATURE, value: toWire(value.value) };
@@ -108,7 +108,7 @@ export function isProperties(value: Value | undefined): value is Properties {
     );
 }
 
-/** The same value without its secret marks. */
+/** The value without secret marks. */
 export function plain(value: Value): Value {
     if (value instanceof Secret) return plain(value.value);
     if (Array.isArray(value)) return value.map(plain);
@@ -127,17 +127,17 @@ export function hasSecrets(value: Value | undefined): boolean {
     return contains(value, (inner) => inner instanceof Secret);
 }
 
-function contains(value: Value | undefined, wanted: (value: Value) => boolean): boolean {
+function contains(value: Value | undefined, matches: (value: Value) => boolean): boolean {
     if (value === undefined) return false;
-    if (wanted(value)) return true;
-    if (value instanceof Secret) return contains(value.value, wanted);
-    if (Array.isArray(value)) return value.some((inner) => contains(inner, wanted));
-    return isProperties(value) && Object.values(value).some((inner) => contains(inner, wanted));
+    if (matches(value)) return true;
+    if (value instanceof Secret) return contains(value.value, matches);
+    if (Array.isArray(value)) return value.some((inner) => contains(inner, matches));
+    return isProperties(value) && Object.values(value).some((inner) => contains(inner, matches));
 }
 
 /**
- * `properties` with the secret marks of `marked`, found by name: objects are walked through, everything else that holds a secret is marked as a whole. So
- * does the engine for providers that know no secrets, and so do those that do: an element of a list may have moved.
+ * `properties` with the secret marks of `marked`, matched by name. Recurses into objects; any other value that contains a secret is marked as a whole, because
+ * list elements may have moved. The engine does the same for providers without secret support, and so do providers with it.
  */
 export function markLike(properties: Properties, marked: Properties | undefined): Properties {
     if (!marked) return properties;
@@ -152,7 +152,7 @@ export function markLike(properties: Properties, marked: Properties | undefined)
     );
 }
 
-/** `properties` with these top-level ones marked. */
+/** `properties` with these top-level properties marked as secret. */
 export function markKeys(properties: Properties, keys: readonly string[]): Properties {
     return Object.fromEntries(
         Object.entries(properties).map(([key, value]) => [
@@ -162,7 +162,7 @@ export function markKeys(properties: Properties, keys: readonly string[]): Prope
     );
 }
 
-/** Whether two values are the same, whatever their marks. An unknown is the same as nothing: it may turn out to be anything. */
+/** Whether two values are equal, ignoring secret marks. An unknown equals nothing, not even another unknown. */
 export function same(a: Value | undefined, b: Value | undefined): boolean {
     if (a instanceof Secret) return same(a.value, b);
     if (b instanceof Secret) return same(a, b.value);

@@ -11,30 +11,30 @@ import { type Properties, propertiesFromWire, propertiesToWire } from "./values.
 
 export type Struct = StructPb.Struct;
 
-/** Keeps the message whole within HTTP/2 headers, which is where gRPC puts it. */
-const LONGEST_MESSAGE = 64 * 1024;
+/** Longest error message, in characters: gRPC puts it into HTTP/2 headers. */
+const MAX_MESSAGE_LENGTH = 64 * 1024;
 
-export function read(struct: Struct | undefined): Properties {
+export function readStruct(struct: Struct | undefined): Properties {
     return struct ? propertiesFromWire(struct.toJavaScript()) : {};
 }
 
-export function write(properties: Properties): Struct {
+export function writeStruct(properties: Properties): Struct {
     return structPb.Struct.fromJavaScript(propertiesToWire(properties) as Parameters<typeof structPb.Struct.fromJavaScript>[0]);
 }
 
-/** The parts of a resource's URN that tell what it is: `urn:pulumi:stack::project::Parent$Type::name`. */
+/** A resource's type and name from its URN, `urn:pulumi:stack::project::Parent$Type::name`. */
 export function parseUrn(urn: string): { type: string; name: string } {
     const [, , types = "", ...name] = urn.split("::");
     return { type: types.split("$").at(-1) ?? "", name: name.join("::") };
 }
 
-/** Seconds, or undefined for none. */
-export function timeout(seconds: number): number | undefined {
+/** A timeout in seconds; undefined for none, which the engine sends as 0. */
+export function timeoutSeconds(seconds: number): number | undefined {
     return seconds > 0 ? seconds : undefined;
 }
 
 export function checkResponse(inputs: Properties, failures: CheckFailure[] = []): Pb.CheckResponse {
-    return new pb.CheckResponse().setInputs(write(inputs)).setFailuresList(failures.map(checkFailure));
+    return new pb.CheckResponse().setInputs(writeStruct(inputs)).setFailuresList(failures.map(checkFailure));
 }
 
 export function checkFailure({ property = "", reason }: CheckFailure): Pb.CheckFailure {
@@ -59,16 +59,15 @@ export function diffResponse(diff: Diff): Pb.DiffResponse {
 
 function kindOf(change: Change, replaces: boolean): Pb.PropertyDiff.Kind {
     const { ADD, ADD_REPLACE, DELETE, DELETE_REPLACE, UPDATE, UPDATE_REPLACE } = pb.PropertyDiff.Kind;
-    const [inPlace, anew] = { add: [ADD, ADD_REPLACE], delete: [DELETE, DELETE_REPLACE], update: [UPDATE, UPDATE_REPLACE] }[change] as [
-        Pb.PropertyDiff.Kind,
-        Pb.PropertyDiff.Kind,
-    ];
-    return replaces ? anew : inPlace;
+    const [inPlace, replacing] = { add: [ADD, ADD_REPLACE], delete: [DELETE, DELETE_REPLACE], update: [UPDATE, UPDATE_REPLACE] }[
+        change
+    ] as [Pb.PropertyDiff.Kind, Pb.PropertyDiff.Kind];
+    return replaces ? replacing : inPlace;
 }
 
-/** What gRPC sends for an error that a provider threw. */
+/** The gRPC status of an error that a provider threw. */
 export function failure(error: unknown): Partial<grpc.StatusObject> {
-    const message = (error instanceof Error ? error.message : String(error)).slice(0, LONGEST_MESSAGE);
+    const message = (error instanceof Error ? error.message : String(error)).slice(0, MAX_MESSAGE_LENGTH);
     if (isNotReady(error)) return { ...initFailure(error, message), details: message };
     const code = (error as { code?: unknown }).code;
     return { code: typeof code === "number" ? code : grpc.status.UNKNOWN, details: message };
@@ -83,13 +82,13 @@ function isNotReady(error: unknown): error is NotReady {
 }
 
 function initFailure({ id, outputs, inputs, reasons }: NotReady, message: string) {
-    const detail = new pb.ErrorResourceInitFailed().setId(id).setProperties(write(outputs)).setReasonsList(reasons);
-    if (inputs) detail.setInputs(write(inputs));
+    const detail = new pb.ErrorResourceInitFailed().setId(id).setProperties(writeStruct(outputs)).setReasonsList(reasons);
+    if (inputs) detail.setInputs(writeStruct(inputs));
     const any = new anyPb.Any();
     any.pack(detail.serializeBinary(), "pulumirpc.ErrorResourceInitFailed");
     const status = new statusPb.Status().setCode(grpc.status.UNKNOWN).setMessage(message).setDetailsList([any]);
     const metadata = new grpc.Metadata();
-    // Where Go's gRPC looks for details; grpc-js has no words for them.
+    // Go's gRPC reads status details from this header; grpc-js has no API for them.
     metadata.add("grpc-status-details-bin", Buffer.from(status.serializeBinary()));
     return { code: grpc.status.UNKNOWN, metadata };
 }

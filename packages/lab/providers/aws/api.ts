@@ -3,25 +3,25 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { SimulatedAws } from "../../aws/aws.ts";
 import { AwsError } from "../../aws/error.ts";
 
-/** The simulated services, as one caller meets them. */
+/** The simulated services with one caller's credentials. */
 export type AwsApi = ReturnType<SimulatedAws["in"]>;
 
-/** How fast the provider asks again. The lab's time runs faster than AWS's, so it asks more often than the real one. */
+/** How often the provider polls and retries. Time in the lab runs faster than at AWS, so it polls more often than the real one. */
 export interface Pace {
-    /** Milliseconds between the first two looks at something that is not ready; later ones are further apart. */
-    poll: number;
-    /** Milliseconds between looks at most. */
-    slowest: number;
-    /** How often a throttled call is made at most. */
-    attempts: number;
-    /** Milliseconds that a delete waits for what still uses the resource to go. */
-    patience: number;
+    /** First polling interval in milliseconds; later intervals grow exponentially. */
+    pollMs: number;
+    /** Longest polling interval in milliseconds. */
+    maxPollMs: number;
+    /** Attempts per throttled call. */
+    maxAttempts: number;
+    /** How long a delete retries while something still uses the resource, in milliseconds. */
+    deleteTimeoutMs: number;
 }
 
-export const LAB_PACE: Pace = { poll: 20, slowest: 500, attempts: 25, patience: 20_000 };
+export const LAB_PACE: Pace = { pollMs: 20, maxPollMs: 500, maxAttempts: 25, deleteTimeoutMs: 20_000 };
 
-/** A refusal as the SDK of the real provider words it. */
-export class ApiError extends Error {
+/** An AWS error, worded as by the real provider's SDK. */
+class ApiError extends Error {
     readonly code: string;
     readonly status: number;
     constructor(service: string, action: string, { code, status, message }: AwsError) {
@@ -55,13 +55,13 @@ const THROTTLED = new Set([
     "SlowDown",
 ]);
 
-/** Whether AWS says that there is no such thing. */
-export function isAbsent(error: unknown): boolean {
+/** Whether AWS reports that the resource does not exist. */
+export function isNotFound(error: unknown): boolean {
     return error instanceof ApiError && /NotFound|NoSuchEntity|UnknownResource/.test(error.code);
 }
 
-/** Whether a call may have done its work although it failed. */
-export function isUncertain(error: unknown): boolean {
+/** Whether a failed call may still have taken effect. */
+export function mayHaveSucceeded(error: unknown): boolean {
     return error instanceof ApiError && (error.status >= 500 || THROTTLED.has(error.code));
 }
 
@@ -69,29 +69,29 @@ export function hasCode(error: unknown, ...codes: readonly string[]): error is A
     return error instanceof ApiError && codes.includes(error.code);
 }
 
-/** Calls that are made again while AWS is throttling or failing, each time later, and whose refusals read as in the real provider. */
-export function patient(api: AwsApi, pace: Pace, signal?: AbortSignal): AwsApi {
+/** Retries calls with exponential backoff while AWS throttles or fails. Other errors become `ApiError`s. */
+export function withRetries(api: AwsApi, pace: Pace, signal?: AbortSignal): AwsApi {
     const calls = (name: string, service: Record<string, (request: unknown) => Promise<unknown>>) =>
         Object.fromEntries(
             Object.entries(service).map(([action, call]) => [
                 action,
-                (request: unknown) => repeated(() => call(request), { name, action, pace, signal }),
+                (request: unknown) => retry(() => call(request), { name, action, pace, signal }),
             ]),
         );
-    // One service is looked up at a time: wrapping the hundreds of actions of all would be the larger part of a short call.
+    // Services are wrapped on first use: wrapping the hundreds of actions of all services would dominate a short call.
     const wrapped = new Map<string, unknown>();
     return new Proxy(api, {
         get: (target, name: string) => {
             const service = (target as unknown as Record<string, Record<string, (request: unknown) => Promise<unknown>>>)[name];
             if (!service) return undefined;
-            const made = wrapped.get(name) ?? calls(name, service);
-            wrapped.set(name, made);
-            return made;
+            const actions = wrapped.get(name) ?? calls(name, service);
+            wrapped.set(name, actions);
+            return actions;
         },
     });
 }
 
-async function repeated(
+async function retry(
     call: () => Promise<unknown>,
     { name, action, pace, signal }: { name: string; action: string; pace: Pace; signal: AbortSignal | undefined },
 ): Promise<unknown> {
@@ -100,17 +100,17 @@ async function repeated(
             return await call();
         } catch (error) {
             if (!(error instanceof AwsError)) throw error;
-            // A create whose answer is lost must not be made again blindly: whoever asked for it looks first.
-            const again = THROTTLED.has(error.code) || (error.status >= 500 && !/^(create|allocate)/.test(action));
-            if (!again || attempt >= pace.attempts) throw new ApiError(name, action, error);
+            // A create whose response was lost must not be retried blindly: `createOrAdopt` searches for the resource first.
+            const isRetryable = THROTTLED.has(error.code) || (error.status >= 500 && !/^(create|allocate)/.test(action));
+            if (!isRetryable || attempt >= pace.maxAttempts) throw new ApiError(name, action, error);
             await sleep(backoff(pace, attempt), undefined, signal ? { signal } : {});
         }
     }
 }
 
-/** Milliseconds before the next try: more each time, and never the same for two that were refused together. */
-export function backoff({ poll, slowest }: Pace, attempt: number): number {
-    return Math.min(slowest, poll * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
+/** Milliseconds before the next attempt: exponential backoff with jitter, so that calls throttled together do not retry together. */
+export function backoff({ pollMs, maxPollMs }: Pace, attempt: number): number {
+    return Math.min(maxPollMs, pollMs * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
 }
 
 function capital(text: string): string {

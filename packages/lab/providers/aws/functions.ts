@@ -1,11 +1,11 @@
 import type * as aws from "@pulumi/aws";
 import type { Properties } from "../values.ts";
 import type { AwsApi } from "./api.ts";
-import type { Plain } from "./kind.ts";
+import type { Plain } from "./definition.ts";
 import type { Session } from "./session.ts";
 
-/** A function of the package: what the program asks of AWS without making anything. */
-export type Lookup = (api: AwsApi, args: Properties, session: Session) => Promise<object>;
+/** A function of the package: a read-only query. */
+type Lookup = (api: AwsApi, args: Properties, session: Session) => Promise<object>;
 
 async function getCallerIdentity(api: AwsApi): Promise<Plain<aws.GetCallerIdentityResult>> {
     const { Account, Arn, UserId } = await api.sts.getCallerIdentity();
@@ -52,12 +52,14 @@ async function getAddonVersion(
 ): Promise<Plain<aws.eks.GetAddonVersionResult>> {
     const { addons } = await api.eks.describeAddonVersions({ addonName, kubernetesVersion });
     const versions = addons[0]?.addonVersions ?? [];
-    const found = mostRecent ? versions[0] : versions.find(({ compatibilities }) => compatibilities.some((one) => one.defaultVersion));
+    const found = mostRecent
+        ? versions[0]
+        : versions.find(({ compatibilities }) => compatibilities.some(({ defaultVersion }) => defaultVersion));
     if (!found) throw new Error(`reading EKS Add-On Version (${addonName}, ${kubernetesVersion}): empty result`);
     return { id: addonName, addonName, kubernetesVersion, mostRecent, region, version: found.addonVersion };
 }
 
-/** By token. */
+/** The functions that the lab simulates, by token. */
 export const FUNCTIONS: Record<string, Lookup> = {
     "aws:index/getCallerIdentity:getCallerIdentity": getCallerIdentity,
     "aws:index/getPartition:getPartition": getPartition,

@@ -1,9 +1,9 @@
 import type * as aws from "@pulumi/aws";
 import { hasCode } from "./api.ts";
-import { tagList, tagMap } from "./ec2/common.ts";
-import type { Context, Kind, Plain } from "./kind.ts";
+import type { Context, Plain, ResourceDefinition } from "./definition.ts";
+import { tagList, tagMap } from "./ec2/tags.ts";
 
-export const role: Kind<Plain<aws.iam.RoleArgs>, Plain<aws.iam.RoleState>> = {
+export const role: ResourceDefinition<Plain<aws.iam.RoleArgs>, Plain<aws.iam.RoleState>> = {
     noun: "IAM Role",
     forceNew: ["name", "namePrefix", "path"],
     defaults: { path: "/", maxSessionDuration: 3600, forceDetachPolicies: false },
@@ -16,12 +16,12 @@ export const role: Kind<Plain<aws.iam.RoleArgs>, Plain<aws.iam.RoleState>> = {
         unset: ({ api }, id, keys) => api.iam.untagRole({ RoleName: id, TagKeys: keys }),
     },
     find: {
-        marked: async ({ api, mark }, { name = "" }) => {
+        byMark: async ({ api, mark }, { name = "" }) => {
             const { Role } = await api.iam.getRole({ RoleName: name });
             return tagMap(Role.Tags)[mark.key] === mark.value ? [name] : [];
         },
     },
-    make: async (context, inputs) => {
+    create: async (context, inputs) => {
         const { Role } = await context.api.iam.createRole({
             RoleName: inputs.name ?? `${inputs.namePrefix ?? ""}${context.unique(26)}`,
             AssumeRolePolicyDocument: String(inputs.assumeRolePolicy),
@@ -32,8 +32,8 @@ export const role: Kind<Plain<aws.iam.RoleArgs>, Plain<aws.iam.RoleState>> = {
         });
         return Role.RoleName;
     },
-    /** Policies that the arguments name themselves: the eks component gives its roles theirs so. */
-    settle: async ({ api }, id, { managedPolicyArns }) => {
+    /** Attaches `managedPolicyArns`, which the eks component uses for its roles. */
+    reconcile: async ({ api }, id, { managedPolicyArns }) => {
         for (const PolicyArn of managedPolicyArns ?? []) await api.iam.attachRolePolicy({ RoleName: id, PolicyArn });
     },
     read: async ({ api }, id) => {
@@ -52,19 +52,19 @@ export const role: Kind<Plain<aws.iam.RoleArgs>, Plain<aws.iam.RoleState>> = {
             tags: tagMap(Role.Tags),
         };
     },
-    update: async ({ api }, id, { inputs, olds, has }) => {
-        if (has("assumeRolePolicy"))
+    update: async ({ api }, id, { inputs, olds, changed }) => {
+        if (changed("assumeRolePolicy"))
             await api.iam.updateAssumeRolePolicy({ RoleName: id, PolicyDocument: String(inputs.assumeRolePolicy) });
-        if (has("description", "maxSessionDuration"))
+        if (changed("description", "maxSessionDuration"))
             await api.iam.updateRole({
                 RoleName: id,
                 Description: inputs.description ?? "",
                 MaxSessionDuration: inputs.maxSessionDuration,
             });
         const unwanted = (olds.managedPolicyArns ?? []).filter((arn) => !inputs.managedPolicyArns?.includes(arn));
-        if (has("managedPolicyArns")) for (const PolicyArn of unwanted) await api.iam.detachRolePolicy({ RoleName: id, PolicyArn });
+        if (changed("managedPolicyArns")) for (const PolicyArn of unwanted) await api.iam.detachRolePolicy({ RoleName: id, PolicyArn });
     },
-    remove: async ({ api }, id, { forceDetachPolicies, managedPolicyArns }) => {
+    delete: async ({ api }, id, { forceDetachPolicies, managedPolicyArns }) => {
         if (forceDetachPolicies || managedPolicyArns?.length) {
             const { AttachedPolicies } = await api.iam.listAttachedRolePolicies({ RoleName: id });
             for (const { PolicyArn } of AttachedPolicies) await api.iam.detachRolePolicy({ RoleName: id, PolicyArn });
@@ -73,15 +73,15 @@ export const role: Kind<Plain<aws.iam.RoleArgs>, Plain<aws.iam.RoleState>> = {
     },
 };
 
-export const rolePolicy: Kind<Plain<aws.iam.RolePolicyArgs>, Plain<aws.iam.RolePolicyState>> = {
+export const rolePolicy: ResourceDefinition<Plain<aws.iam.RolePolicyArgs>, Plain<aws.iam.RolePolicyState>> = {
     noun: "IAM Role Policy",
     forceNew: ["role", "name", "namePrefix"],
     autoName: "name",
     documents: ["policy"],
     computed: [],
-    // Putting it twice is no error: nothing need be found.
-    make: async ({ api }, { role: named, name: PolicyName = "", policy }) => {
-        const RoleName = String(named);
+    // PutRolePolicy is idempotent, so the create needs no search.
+    create: async ({ api }, { role: roleName, name: PolicyName = "", policy }) => {
+        const RoleName = String(roleName);
         await api.iam.putRolePolicy({ RoleName, PolicyName, PolicyDocument: String(policy) });
         return `${RoleName}:${PolicyName}`;
     },
@@ -90,41 +90,41 @@ export const rolePolicy: Kind<Plain<aws.iam.RolePolicyArgs>, Plain<aws.iam.RoleP
         const { PolicyDocument } = await api.iam.getRolePolicy({ RoleName, PolicyName });
         return { role: RoleName, name: PolicyName, policy: decodeURIComponent(PolicyDocument) };
     },
-    update: async ({ api }, _id, { inputs: { role: named, name: PolicyName = "", policy } }) => {
-        await api.iam.putRolePolicy({ RoleName: String(named), PolicyName, PolicyDocument: String(policy) });
+    update: async ({ api }, _id, { inputs: { role: roleName, name: PolicyName = "", policy } }) => {
+        await api.iam.putRolePolicy({ RoleName: String(roleName), PolicyName, PolicyDocument: String(policy) });
     },
-    remove: async ({ api }, id) => {
+    delete: async ({ api }, id) => {
         const [RoleName = "", PolicyName = ""] = id.split(":");
         await api.iam.deleteRolePolicy({ RoleName, PolicyName });
     },
 };
 
-export const rolePolicyAttachment: Kind<Plain<aws.iam.RolePolicyAttachmentArgs>, Plain<aws.iam.RolePolicyAttachmentState>> = {
+export const rolePolicyAttachment: ResourceDefinition<Plain<aws.iam.RolePolicyAttachmentArgs>, Plain<aws.iam.RolePolicyAttachmentState>> = {
     noun: "IAM Role Policy Attachment",
     forceNew: ["role", "policyArn"],
     computed: [],
-    // Attaching twice is no error: nothing need be found.
-    make: async ({ api }, inputs) => {
-        const { RoleName, PolicyArn } = attachment(inputs);
+    // AttachRolePolicy is idempotent, so the create needs no search.
+    create: async ({ api }, inputs) => {
+        const { RoleName, PolicyArn } = attachmentRequest(inputs);
         await api.iam.attachRolePolicy({ RoleName, PolicyArn });
         return `${RoleName}/${PolicyArn}`;
     },
     read: async (context, _id, olds) => {
-        const { RoleName, PolicyArn } = attachment(olds);
-        return (await attached(context, RoleName)).includes(PolicyArn) ? { role: RoleName, policyArn: PolicyArn } : undefined;
+        const { RoleName, PolicyArn } = attachmentRequest(olds);
+        return (await attachedPolicies(context, RoleName)).includes(PolicyArn) ? { role: RoleName, policyArn: PolicyArn } : undefined;
     },
-    remove: async ({ api }, _id, olds) => {
-        await api.iam.detachRolePolicy(attachment(olds)).catch((error: unknown) => {
+    delete: async ({ api }, _id, olds) => {
+        await api.iam.detachRolePolicy(attachmentRequest(olds)).catch((error: unknown) => {
             if (!hasCode(error, "NoSuchEntity")) throw error;
         });
     },
 };
 
-async function attached({ api }: Context, RoleName: string): Promise<string[]> {
+async function attachedPolicies({ api }: Context, RoleName: string): Promise<string[]> {
     return (await api.iam.listAttachedRolePolicies({ RoleName })).AttachedPolicies.map(({ PolicyArn }) => PolicyArn);
 }
 
-/** Where a role may be given as such, it is its name that counts. */
-function attachment({ role: named, policyArn }: { role?: unknown; policyArn?: string }) {
-    return { RoleName: String(named), PolicyArn: policyArn ?? "" };
+/** Programs may pass a role resource as `role`; the provider receives its name. */
+function attachmentRequest({ role, policyArn }: { role?: unknown; policyArn?: string }) {
+    return { RoleName: String(role), PolicyArn: policyArn ?? "" };
 }

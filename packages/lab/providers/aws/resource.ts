@@ -1,221 +1,147 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { type Diff, diffInputs } from "../diff.ts";
-import { NotReady, type ResourceRequest, type ResourceType } from "../provider.ts";
+import {
+    type Checked,
+    type CheckRequest,
+    type Created,
+    type CreateRequest,
+    type DeleteRequest,
+    type DiffRequest,
+    NotReady,
+    type Read,
+    type ReadRequest,
+    type ResourceRequest,
+    type ResourceType,
+    type UpdateRequest,
+} from "../provider.ts";
 import { hasUnknowns, isProperties, type Properties, UNKNOWN, type Value } from "../values.ts";
-import { backoff, hasCode, isAbsent, isUncertain } from "./api.ts";
-import { type Context, Hopeless, type Kind, type Tags } from "./kind.ts";
-import { filled, isWithin, projected } from "./project.ts";
-import { contextFor, know, MARK, type Session, uniqueFor } from "./session.ts";
+import { createOrAdopt } from "./adopt.ts";
+import { type Context, type ResourceDefinition, type Tags, UnexpectedStateError } from "./definition.ts";
+import { defined, LiveResource, tagsOf } from "./live.ts";
+import { fillPath, projectInputs } from "./project.ts";
+import { contextFor, rememberId, type Session, uniqueFor } from "./session.ts";
 
-/** A kind, bound to a session: what the engine talks to. */
-export type Bound = (session: Session) => ResourceType;
+/** Opens a resource type for a configured provider. */
+export type OpenResource = (session: Session) => ResourceType;
 
-/** What AWS says of a resource that something else still uses. */
-const IN_USE = [
-    "DependencyViolation",
-    "InvalidIPAddress.InUse",
-    "ResourceInUse",
-    "ResourceInUseException",
-    "IncorrectState",
-    "DeleteConflict",
-];
-
-/**
- * Makes a resource type of a description.
- *
- * A run that is killed leaves at most what was being made when it died: AWS has it, the state does not. So everything is made with a mark, a tag whose value
- * comes from the URN, and names that the provider chooses come from the URN as well. A create first looks for what has its mark and is not known to the
- * engine: that is adopted if it is as wanted, changed where that is possible, else removed. What cannot have tags (a route, an association) is found under
- * its natural key and adopted only if it is exactly as wanted. The same look decides after a create whose answer was lost.
- */
-export function bound<Args extends object, State extends object>(kind: Kind<Args, State>): Bound {
-    return (session) => {
-        const seconds = (asked: number | undefined) => asked ?? (kind.minutes ?? 10) * 60;
-        const at = (request: ResourceRequest, tags?: Tags, limit?: number) =>
-            contextFor(session, request, { tags, seconds: seconds(limit) });
-
-        async function read(context: Context, id: string, olds: Properties): Promise<Properties | undefined> {
-            try {
-                const state = (await kind.read(context, id, olds as unknown as State & Args)) as Properties | undefined;
-                const told = Object.fromEntries((kind.unreadable ?? []).map((key) => [key, olds[key]]));
-                return state && withTags(defined({ ...told, ...state }));
-            } catch (error) {
-                if (isAbsent(error)) return undefined;
-                throw error;
-            }
-        }
-        function withTags(state: Properties): Properties {
-            if (!kind.tagging) return state;
-            const all = isProperties(state.tags) ? state.tags : {};
-            const tags = Object.fromEntries(Object.entries(all).filter(([key]) => key !== MARK && !key.startsWith("aws:")));
-            return { ...state, tags, tagsAll: tags };
-        }
-        function compare(olds: Properties, news: Properties, ignore: readonly string[] = []): Diff {
-            const diff = diffInputs(olds, news, { only: [] }, ignore);
-            const changesOnly = kind.update ? [] : Object.keys(diff.detailed).filter((path) => !isWithin(path, ["tags", "tagsAll"]));
-            const replaces = Object.keys(diff.detailed).filter((path) => isWithin(path, kind.forceNew) || changesOnly.includes(path));
-            return { ...diff, replaces, ...(kind.deleteBeforeReplace && { deleteBeforeReplace: true }) };
-        }
-        async function change(context: Context, id: string, inputs: Properties, olds: Properties, oldInputs: Properties): Promise<void> {
-            if (kind.tagging) await changeTags(context, id, tagsOf(inputs), olds);
-            const paths = Object.keys(compare(oldInputs, inputs).detailed).filter((path) => !isWithin(path, ["tags", "tagsAll"]));
-            if (paths.length > 0)
-                await kind.update?.(context, id, {
-                    inputs: inputs as unknown as Args,
-                    olds: olds as unknown as State & Args,
-                    has: (...keys) => paths.some((path) => isWithin(path, keys)),
-                });
-        }
-        async function changeTags(context: Context, id: string, wanted: Tags, olds: Properties): Promise<void> {
-            const had = tagsOf(olds);
-            const set = Object.entries(wanted).filter(([key, value]) => had[key] !== value);
-            const unset = Object.keys(had).filter((key) => !(key in wanted));
-            if (set.length > 0) await kind.tagging?.set(context, id, Object.fromEntries(set), olds as { arn?: string });
-            if (unset.length > 0) await kind.tagging?.unset(context, id, unset, olds as { arn?: string });
-        }
-        async function remove(context: Context, id: string, olds: Properties, signal: AbortSignal): Promise<void> {
-            const end = Date.now() + session.pace.patience;
-            for (let turn = 1; ; turn++) {
-                try {
-                    return await kind.remove?.(context, id, olds as unknown as State & Args);
-                } catch (error) {
-                    if (isAbsent(error)) return;
-                    if (!hasCode(error, ...IN_USE) || Date.now() > end) throw error;
-                    await sleep(backoff(session.pace, turn), undefined, { signal });
-                }
-            }
-        }
-
-        /** What AWS has for this resource already, brought to what is wanted. */
-        async function adopted(context: Context, inputs: Properties, { urn, signal }: ResourceRequest): Promise<string | undefined> {
-            const known = session.known.get(urn);
-            // The engine has one of which it has told no id: what is found might be that.
-            if (!kind.find || (known && known.size === 0)) return undefined;
-            const isMarked = "marked" in kind.find;
-            const look = "marked" in kind.find ? kind.find.marked : kind.find.same;
-            for (const id of await present(look(context, inputs as unknown as Args))) {
-                if (known?.has(id)) continue;
-                const state = await read(context, id, inputs);
-                if (!state) continue;
-                const asIs = projected(inputs, state);
-                const diff = compare(asIs, inputs);
-                if (!isMarked && diff.changes) continue;
-                if (diff.replaces.length > 0) {
-                    await remove(context, id, { ...inputs, ...state }, signal);
-                    continue;
-                }
-                await session.engine.log("info", `adopting ${kind.noun} (${id}), which an interrupted run had made`, { urn });
-                if (diff.changes) {
-                    // What is still being made takes no change.
-                    await kind.settle?.(context, id, inputs as unknown as Args);
-                    await change(context, id, inputs, state, asIs);
-                }
-                return id;
-            }
-            return undefined;
-        }
-        async function made(context: Context, inputs: Properties, request: ResourceRequest): Promise<string> {
-            for (let attempt = 1; ; attempt++) {
-                const found = await adopted(context, inputs, request);
-                if (found) return found;
-                try {
-                    return await kind.make(context, inputs as unknown as Args);
-                } catch (error) {
-                    if (!isUncertain(error) || attempt >= session.pace.attempts) throw error;
-                    await sleep(backoff(session.pace, attempt), undefined, { signal: request.signal });
-                }
-            }
-        }
-        /** Says of an error what was being done, as the real provider does. */
-        async function doing<T>(what: string, work: () => Promise<T>): Promise<T> {
-            try {
-                return await work();
-            } catch (error) {
-                if (error instanceof NotReady) throw error;
-                throw new Error(`${what}: ${text(error)}`, { cause: error });
-            }
-        }
-        async function settled(context: Context, id: string, inputs: Properties, request: ResourceRequest): Promise<Properties> {
-            try {
-                await kind.settle?.(context, id, inputs as unknown as Args);
-                const state = await read(context, id, inputs);
-                if (!state) throw new Error("couldn't find resource");
-                return { ...inputs, ...state };
-            } catch (error) {
-                if (error instanceof Hopeless) {
-                    // Kept in the state it would be in the way: the next run would wait for it again.
-                    await remove(context, id, inputs, request.signal).catch(() => undefined);
-                    throw error;
-                }
-                const outputs = { ...inputs, ...(await read(contextAfter(request), id, inputs).catch(() => undefined)) };
-                throw new NotReady({ id, outputs, inputs }, [`waiting for ${kind.noun} (${id}): ${text(error)}`]);
-            }
-        }
-        /** What failed because the engine gave up is still looked at once: its signal would refuse that. */
-        const contextAfter = ({ urn, type, name }: ResourceRequest) => at({ urn, type, name, signal: AbortSignal.timeout(10_000) });
-
-        return {
-            check: ({ urn, name, olds, news }) => {
-                if (olds) know(session, urn);
-                const inputs = { ...(kind.defaults as Properties | undefined), ...defined(news) };
-                for (const key of kind.documents ?? []) inputs[key] = asText(inputs[key]);
-                const { autoName } = kind;
-                const given = autoName && (inputs[autoName] ?? inputs[`${autoName}Prefix`]);
-                if (autoName && given === undefined) inputs[autoName] = olds?.[autoName] ?? `${name}-${uniqueFor(session, urn, 7)}`;
-                const tags = inputs.tags ?? {};
-                if (kind.tagging && isProperties(tags) && Object.keys({ ...session.defaultTags, ...tags }).length > 0)
-                    inputs.tags = { ...session.defaultTags, ...tags };
-                return { inputs: defined(inputs) };
-            },
-            diff: ({ urn, id, oldInputs, news, ignoreChanges }) => {
-                know(session, urn, id);
-                return compare(oldInputs, news, ignoreChanges);
-            },
-            create: async (request) => {
-                const { inputs, preview, timeoutSeconds } = request;
-                if (preview) return { id: "", outputs: kind.computed.reduce((outputs, path) => filled(outputs, path, UNKNOWN), inputs) };
-                const context = at(request, tagsOf(inputs), timeoutSeconds);
-                return doing(`creating ${kind.noun}`, async () => {
-                    const id = await made(context, inputs, request);
-                    return { id, outputs: await settled(context, id, inputs, request) };
-                });
-            },
-            read: async (request) => {
-                const { urn, id, olds, oldInputs } = request;
-                know(session, urn, id);
-                const state = await doing(`reading ${kind.noun} (${id})`, () => read(at(request), id, { ...oldInputs, ...olds }));
-                if (!state) return undefined;
-                const isFirst = Object.keys(oldInputs).length === 0;
-                const all = Object.fromEntries(Object.entries(state).filter(([key]) => !kind.computed.includes(key) && key !== "tagsAll"));
-                // A tag that appears where the program wants none is drift as well.
-                const wanted = Object.keys(tagsOf(state)).length > 0 ? { tags: {}, ...oldInputs } : oldInputs;
-                return { id, outputs: state, inputs: isFirst ? all : projected(wanted, state) };
-            },
-            update: async (request) => {
-                const { urn, id, inputs, olds, oldInputs, preview, timeoutSeconds } = request;
-                know(session, urn, id);
-                if (preview) {
-                    const anew = Object.fromEntries((kind.recomputed ?? []).map((key) => [key, UNKNOWN]));
-                    return { outputs: { ...olds, ...inputs, ...anew } };
-                }
-                const context = at(request, tagsOf(inputs), timeoutSeconds);
-                return doing(`updating ${kind.noun} (${id})`, async () => {
-                    await change(context, id, inputs, { ...oldInputs, ...olds }, oldInputs);
-                    return { outputs: await settled(context, id, inputs, request) };
-                });
-            },
-            delete: async (request) => {
-                const { urn, id, olds, oldInputs, timeoutSeconds, signal } = request;
-                know(session, urn, id);
-                const context = at(request, {}, timeoutSeconds);
-                await doing(`deleting ${kind.noun} (${id})`, () => remove(context, id, { ...oldInputs, ...olds }, signal));
-            },
-        };
-    };
+/** Makes a definition available to the engine. */
+export function awsResource<Args extends object, State extends object>(definition: ResourceDefinition<Args, State>): OpenResource {
+    return (session) => new AwsResource(definition, session);
 }
 
-function tagsOf({ tags }: Properties): Tags {
-    return isProperties(tags) ? (tags as Tags) : {};
+class AwsResource<Args extends object, State extends object> implements ResourceType {
+    readonly #definition: ResourceDefinition<Args, State>;
+    readonly #session: Session;
+    readonly #live: LiveResource<Args, State>;
+
+    constructor(definition: ResourceDefinition<Args, State>, session: Session) {
+        this.#definition = definition;
+        this.#session = session;
+        this.#live = new LiveResource(definition, session);
+    }
+
+    check({ urn, name, olds, news }: CheckRequest): Checked {
+        if (olds) rememberId(this.#session, urn);
+        const { autoName, defaults, documents = [], tagging } = this.#definition;
+        const inputs = { ...(defaults as Properties | undefined), ...defined(news) };
+        for (const key of documents) inputs[key] = asText(inputs[key]);
+        const isNamed = autoName && (inputs[autoName] ?? inputs[`${autoName}Prefix`]) !== undefined;
+        if (autoName && !isNamed) inputs[autoName] = olds?.[autoName] ?? `${name}-${uniqueFor(this.#session, urn, 7)}`;
+        const { defaultTags } = this.#session;
+        const tags = inputs.tags ?? {};
+        if (tagging && isProperties(tags) && Object.keys({ ...defaultTags, ...tags }).length > 0) inputs.tags = { ...defaultTags, ...tags };
+        return { inputs: defined(inputs) };
+    }
+
+    diff({ urn, id, oldInputs, news, ignoreChanges }: DiffRequest) {
+        rememberId(this.#session, urn, id);
+        return this.#live.diff(oldInputs, news, ignoreChanges);
+    }
+
+    async create(request: CreateRequest): Promise<Created> {
+        const { inputs, preview, timeoutSeconds } = request;
+        const { computed, noun } = this.#definition;
+        if (preview) return { id: "", outputs: computed.reduce((outputs, path) => fillPath(outputs, path, UNKNOWN), inputs) };
+        const context = this.#context(request, tagsOf(inputs), timeoutSeconds);
+        return inOperation(`creating ${noun}`, async () => {
+            const target = { definition: this.#definition, live: this.#live, session: this.#session };
+            const id = await createOrAdopt(target, context, inputs, request);
+            return { id, outputs: await this.#reconcile(context, id, inputs, request) };
+        });
+    }
+
+    async read(request: ReadRequest): Promise<Read | undefined> {
+        const { urn, id, olds, oldInputs } = request;
+        const { computed, noun } = this.#definition;
+        rememberId(this.#session, urn, id);
+        const read = () => this.#live.read(this.#context(request), id, { ...oldInputs, ...olds });
+        const state = await inOperation(`reading ${noun} (${id})`, read);
+        if (!state) return undefined;
+        const isImport = Object.keys(oldInputs).length === 0;
+        const allInputs = Object.fromEntries(Object.entries(state).filter(([key]) => !computed.includes(key) && key !== "tagsAll"));
+        // A tag on a resource for which the program sets none is drift too.
+        const expected = Object.keys(tagsOf(state)).length > 0 ? { tags: {}, ...oldInputs } : oldInputs;
+        return { id, outputs: state, inputs: isImport ? allInputs : projectInputs(expected, state) };
+    }
+
+    async update(request: UpdateRequest): Promise<{ outputs: Properties }> {
+        const { urn, id, inputs, olds, oldInputs, preview, timeoutSeconds } = request;
+        const { noun, recomputed = [] } = this.#definition;
+        rememberId(this.#session, urn, id);
+        if (preview) {
+            const unknown = Object.fromEntries(recomputed.map((key) => [key, UNKNOWN]));
+            return { outputs: { ...olds, ...inputs, ...unknown } };
+        }
+        const context = this.#context(request, tagsOf(inputs), timeoutSeconds);
+        return inOperation(`updating ${noun} (${id})`, async () => {
+            await this.#live.update(context, id, inputs, { ...oldInputs, ...olds }, oldInputs);
+            return { outputs: await this.#reconcile(context, id, inputs, request) };
+        });
+    }
+
+    async delete(request: DeleteRequest): Promise<void> {
+        const { urn, id, olds, oldInputs, timeoutSeconds, signal } = request;
+        rememberId(this.#session, urn, id);
+        const context = this.#context(request, {}, timeoutSeconds);
+        const remove = () => this.#live.delete(context, id, { ...oldInputs, ...olds }, signal);
+        await inOperation(`deleting ${this.#definition.noun} (${id})`, remove);
+    }
+
+    /**
+     * Brings the resource to its inputs, waits until it is ready, and reads its outputs.
+     *
+     * @throws NotReady if that fails: the resource exists, so the engine must keep it
+     */
+    async #reconcile(context: Context, id: string, inputs: Properties, request: ResourceRequest): Promise<Properties> {
+        try {
+            await this.#definition.reconcile?.(context, id, inputs as unknown as Args);
+            const state = await this.#live.read(context, id, inputs);
+            if (!state) throw new Error("couldn't find resource");
+            return { ...inputs, ...state };
+        } catch (error) {
+            if (error instanceof UnexpectedStateError) {
+                // Deleted, because the next run would find it in the state and wait for it again.
+                await this.#live.delete(context, id, inputs, request.signal).catch(() => undefined);
+                throw error;
+            }
+            // The request's signal may be aborted already and would refuse this read.
+            const freshContext = this.#context({ ...request, signal: AbortSignal.timeout(10_000) });
+            const outputs = { ...inputs, ...(await this.#live.read(freshContext, id, inputs).catch(() => undefined)) };
+            throw new NotReady({ id, outputs, inputs }, [`waiting for ${this.#definition.noun} (${id}): ${messageOf(error)}`]);
+        }
+    }
+
+    #context(request: ResourceRequest, tags?: Tags, timeoutSeconds = (this.#definition.timeoutMinutes ?? 10) * 60): Context {
+        return contextFor(this.#session, request, { tags, timeoutSeconds });
+    }
+}
+
+/** Puts the operation in front of an error's message, as the real provider does. */
+async function inOperation<T>(operation: string, work: () => Promise<T>): Promise<T> {
+    try {
+        return await work();
+    } catch (error) {
+        if (error instanceof NotReady) throw error;
+        throw new Error(`${operation}: ${messageOf(error)}`, { cause: error });
+    }
 }
 
 function asText(document: Value | undefined): Value | undefined {
@@ -223,19 +149,6 @@ function asText(document: Value | undefined): Value | undefined {
     return hasUnknowns(document) ? UNKNOWN : JSON.stringify(document);
 }
 
-function defined(properties: Properties): Properties {
-    return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined && value !== null));
-}
-
-async function present(ids: Promise<string[]>): Promise<string[]> {
-    try {
-        return await ids;
-    } catch (error) {
-        if (isAbsent(error)) return [];
-        throw error;
-    }
-}
-
-function text(error: unknown): string {
+function messageOf(error: unknown): string {
     return error instanceof Error ? error.message : String(error);
 }

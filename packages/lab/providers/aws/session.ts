@@ -2,13 +2,14 @@ import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SimulatedAws } from "../../aws/aws.ts";
 import type { EngineLink, ResourceRequest } from "../provider.ts";
-import { type AwsApi, backoff, type Pace, patient } from "./api.ts";
-import type { Context, Tags } from "./kind.ts";
+import { isProperties, type Properties } from "../values.ts";
+import { type AwsApi, backoff, type Pace, withRetries } from "./api.ts";
+import type { Context, Tags } from "./definition.ts";
 
-/** Tag of everything that the provider makes, with a value for each URN. Never shown to the program. */
+/** Key of the tag on everything that the provider creates; the value is derived from the URN. Hidden from the program. */
 export const MARK = "clustermesh-lab:resource";
 
-/** Where a configured provider works, and what it has learned of the run. */
+/** A configured provider: its account and region, and what it has learned during this run. */
 export interface Session {
     account: string;
     region: string;
@@ -18,12 +19,48 @@ export interface Session {
     simulation: Pick<SimulatedAws, "in">;
     engine: Pick<EngineLink, "log">;
     pace: Pace;
-    /** By URN: the ids under which the engine knows a resource. What else is found with its mark, the engine does not know. */
+    /** Ids that the engine has in its state, by URN. A resource with the URN's mark and another id is unknown to the engine. */
     known: Map<string, Set<string>>;
 }
 
-/** Remembers that the engine has this resource in its state, be it without an id. */
-export function know({ known }: Session, urn: string, id?: string): void {
+/**
+ * Configures a session. Roles in `assumeRoles` are chained: each is assumed with the credentials of the one before.
+ *
+ * @throws Error without a region, or for a role that cannot be assumed
+ */
+export async function openSession(
+    config: Properties,
+    base: Pick<Session, "simulation" | "account" | "pace" | "engine" | "known">,
+): Promise<Session> {
+    const region = config.region ?? process.env.AWS_REGION;
+    if (typeof region !== "string" || region === "") throw new Error("invalid AWS Region: set aws:region, or region on the provider");
+    const partition = region.startsWith("cn-") ? "aws-cn" : region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
+    const { tags: defaultTags = {} } = (parseNested(config.defaultTags) ?? {}) as { tags?: Tags };
+    let session: Session = { ...base, region, partition, principal: undefined, defaultTags };
+    const roles = parseNested(config.assumeRoles);
+    for (const role of Array.isArray(roles) ? roles : []) {
+        if (!isProperties(role) || typeof role.roleArn !== "string") continue;
+        const { AssumedRoleUser } = await api(session, AbortSignal.timeout(60_000))
+            .sts.assumeRole({
+                RoleArn: role.roleArn,
+                RoleSessionName: String(role.sessionName ?? "pulumi"),
+                ...(typeof role.externalId === "string" && { ExternalId: role.externalId }),
+            })
+            .catch((error: unknown) => {
+                throw new Error(`Cannot assume IAM Role. IAM Role (${role.roleArn}) cannot be assumed: ${String(error)}`, { cause: error });
+            });
+        session = { ...session, account: role.roleArn.split(":")[4] ?? session.account, principal: AssumedRoleUser.Arn };
+    }
+    return session;
+}
+
+/** The engine sends configuration values that are not strings as JSON text. */
+function parseNested(value: Properties[string]): Properties[string] {
+    return typeof value === "string" && value !== "" ? (JSON.parse(value) as Properties[string]) : value;
+}
+
+/** Records that the engine has this resource in its state, with its id if the request carries one. */
+export function rememberId({ known }: Session, urn: string, id?: string): void {
     const ids = known.get(urn) ?? new Set();
     if (id) ids.add(id);
     known.set(urn, ids);
@@ -31,15 +68,15 @@ export function know({ known }: Session, urn: string, id?: string): void {
 
 export function api(session: Session, signal: AbortSignal): AwsApi {
     const { account, region, principal } = session;
-    return patient(session.simulation.in({ account, region, principal }), session.pace, signal);
+    return withRetries(session.simulation.in({ account, region, principal }), session.pace, signal);
 }
 
-/** A value for each URN that any tag may have. */
-export function markOf(urn: string): string {
+/** A value per URN that is valid for every service's tags. */
+function markOf(urn: string): string {
     return createHash("sha256").update(urn).digest("hex").slice(0, 32);
 }
 
-/** Hexadecimal digits that differ for a resource and for the one that replaces it, and for nothing else: a repeated try gets the same ones. */
+/** Hexadecimal digits that differ between a resource and its replacement, and are stable across retries of the same create. */
 export function uniqueFor({ known }: Session, urn: string, digits: number): string {
     const before = known.get(urn);
     return createHash("sha256")
@@ -48,16 +85,17 @@ export function uniqueFor({ known }: Session, urn: string, digits: number): stri
         .slice(0, digits);
 }
 
-/** A time limit, as the real provider writes it: `10m0s`. */
+/** A timeout in the real provider's notation: `10m0s`. */
 function duration(seconds: number): string {
     const whole = Math.round(seconds);
     return whole < 60 ? `${whole}s` : `${Math.floor(whole / 60)}m${whole % 60}s`;
 }
 
+/** @param timeoutSeconds limit of each `waitFor` */
 export function contextFor(
     session: Session,
     { urn, name, signal }: ResourceRequest,
-    { tags = {}, seconds }: { tags?: Tags; seconds: number },
+    { tags = {}, timeoutSeconds }: { tags?: Tags; timeoutSeconds: number },
 ): Context {
     const { account, region, partition, pace, engine } = session;
     const mark = { key: MARK, value: markOf(urn) };
@@ -70,19 +108,19 @@ export function contextFor(
         name,
         tags: { ...tags, [mark.key]: mark.value },
         unique: (digits) => uniqueFor(session, urn, digits),
-        until: async (what, wanted, look) => {
-            const end = Date.now() + seconds * 1000;
-            let shown: string | undefined;
-            for (let turn = 1; ; turn++) {
-                const state = await look();
+        waitFor: async (what, target, fetchState) => {
+            const deadline = Date.now() + timeoutSeconds * 1000;
+            let logged: string | undefined;
+            for (let attempt = 1; ; attempt++) {
+                const state = await fetchState();
                 if (state === undefined) return;
-                if (Date.now() > end)
+                if (Date.now() > deadline)
                     throw new Error(
-                        `timeout while waiting for state to become '${wanted}' (last state: '${state}', timeout: ${duration(seconds)})`,
+                        `timeout while waiting for state to become '${target}' (last state: '${state}', timeout: ${duration(timeoutSeconds)})`,
                     );
-                if (state !== shown) await engine.log("info", `waiting for ${what} to become ${wanted} (${state})`, { urn, status: true });
-                shown = state;
-                await sleep(backoff(pace, turn), undefined, { signal });
+                if (state !== logged) await engine.log("info", `waiting for ${what} to become ${target} (${state})`, { urn, status: true });
+                logged = state;
+                await sleep(backoff(pace, attempt), undefined, { signal });
             }
         },
     };

@@ -4,7 +4,7 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { eksKubeconfig } from "../../../../core/kubeconfig.ts";
 
-/** What this stand-in takes. Any other input of the real component is refused rather than ignored: a program that sets it would not be proven by the lab. */
+/** Supported inputs. Others of the real component are rejected, not ignored, because the lab would not test what they do. */
 export interface ClusterInputs {
     name?: pulumi.Input<string>;
     version?: pulumi.Input<string>;
@@ -77,22 +77,21 @@ const KNOWN_INPUTS: ReadonlySet<string> = new Set<keyof ClusterInputs>([
     "vpcCniOptions",
 ]);
 
-/** Stands for `eks.Cluster` of @pulumi/eks 4.3: the same children under the same names and types, for the inputs that the program uses. */
+/** The lab's stand-in for `eks.Cluster` of @pulumi/eks 4.3: the same children with the same names and types, for the inputs that the program uses. */
 export class SimulatedEksCluster extends pulumi.ComponentResource {
     readonly state: Record<string, pulumi.Input<unknown>>;
 
     constructor(name: string, inputs: ClusterInputs, opts: pulumi.ComponentResourceOptions) {
         super("eks:index:Cluster", name, {}, opts);
-        const parent = this;
-        const unknown = Object.keys(inputs).filter((key) => !KNOWN_INPUTS.has(key));
-        if (unknown.length > 0) throw new Error(`the lab's stand-in for eks.Cluster does not know ${unknown.join(", ")}`);
+        const unsupported = Object.keys(inputs).filter((key) => !KNOWN_INPUTS.has(key));
+        if (unsupported.length > 0) throw new Error(`the lab's stand-in for eks.Cluster does not support ${unsupported.join(", ")}`);
 
-        const role = serviceRole();
-        const cluster = controlPlane(role);
-        const kubeconfig = kubeconfigOf(cluster);
-        new kubernetes.Provider(`${name}-eks-k8s`, { kubeconfig }, { parent });
-        addon("kube-proxy", inputs.kubeProxyAddonOptions.version, undefined, parent);
-        vpcCniAddon(accessEntries());
+        const role = serviceRole(name, this);
+        const cluster = controlPlane(name, inputs, role, this);
+        const kubeconfig = kubeconfigOf(cluster, inputs);
+        new kubernetes.Provider(`${name}-eks-k8s`, { kubeconfig }, { parent: this });
+        addon(name, cluster, { addonName: "kube-proxy", addonVersion: inputs.kubeProxyAddonOptions.version }, this);
+        vpcCniAddon(name, cluster, inputs, { parent: this, dependsOn: accessEntries(name, cluster, inputs, this) });
 
         const securityGroupId = cluster.vpcConfig.clusterSecurityGroupId;
         this.state = {
@@ -103,107 +102,121 @@ export class SimulatedEksCluster extends pulumi.ComponentResource {
             eksCluster: cluster,
         };
         this.registerOutputs(this.state);
-
-        function serviceRole() {
-            const component = new pulumi.ComponentResource("eks:index:ServiceRole", `${name}-eksRole`, {}, { parent });
-            const made = new aws.iam.Role(
-                `${name}-eksRole-role`,
-                {
-                    description: "Allows EKS to manage clusters on your behalf.",
-                    assumeRolePolicy: aws.iam.assumeRolePolicyForPrincipal({ Service: "eks.amazonaws.com" }),
-                },
-                { parent: component },
-            );
-            const partition = aws.getPartitionOutput({}, { parent }).partition;
-            const policy = "AmazonEKSClusterPolicy";
-            const attachment = new aws.iam.RolePolicyAttachment(
-                `${name}-eksRole-${sha1hash(`arn:aws:iam::aws:policy/${policy}`)}`,
-                { policyArn: pulumi.interpolate`arn:${partition}:iam::aws:policy/${policy}`, role: made.name },
-                { parent: component },
-            );
-            return { arn: made.arn, attachment };
-        }
-
-        function controlPlane({ arn, attachment }: ReturnType<typeof serviceRole>) {
-            const subnetIds = pulumi.all([inputs.publicSubnetIds ?? [], inputs.privateSubnetIds ?? []]).apply((ids) => ids.flat());
-            return new aws.eks.Cluster(
-                `${name}-eksCluster`,
-                {
-                    name: inputs.name,
-                    roleArn: arn,
-                    version: inputs.version,
-                    bootstrapSelfManagedAddons: inputs.bootstrapSelfManagedAddons ?? true,
-                    vpcConfig: {
-                        subnetIds,
-                        endpointPrivateAccess: inputs.endpointPrivateAccess,
-                        endpointPublicAccess: inputs.endpointPublicAccess,
-                        publicAccessCidrs: inputs.publicAccessCidrs,
-                    },
-                    kubernetesNetworkConfig: { serviceIpv4Cidr: inputs.kubernetesServiceIpAddressRange, ipFamily: "ipv4" },
-                    enabledClusterLogTypes: inputs.enabledClusterLogTypes,
-                    ...(inputs.encryptionConfigKeyArn && {
-                        encryptionConfig: { provider: { keyArn: inputs.encryptionConfigKeyArn }, resources: ["secrets"] },
-                    }),
-                    accessConfig: { authenticationMode: inputs.authenticationMode, bootstrapClusterCreatorAdminPermissions: true },
-                    upgradePolicy: inputs.upgradePolicy,
-                    tags: { Name: `${name}-eksCluster` },
-                },
-                {
-                    parent,
-                    dependsOn: attachment,
-                    ignoreChanges: ["accessConfig.bootstrapClusterCreatorAdminPermissions", "bootstrapSelfManagedAddons"],
-                },
-            );
-        }
-
-        function kubeconfigOf({ name: clusterName, endpoint, certificateAuthority, arn }: aws.eks.Cluster): pulumi.Output<string> {
-            return pulumi
-                .all([clusterName, endpoint, certificateAuthority, arn, inputs.providerCredentialOpts ?? {}])
-                .apply(([clusterName, endpoint, { data }, arn, { roleArn }]) =>
-                    eksKubeconfig({ clusterName, endpoint, certificateAuthority: data, region: arn.split(":")[3] ?? "", roleArn }),
-                );
-        }
-
-        function accessEntries(): pulumi.Resource[] {
-            return Object.entries(inputs.accessEntries ?? {}).flatMap(([key, { principalArn, type, accessPolicies = {} }]) => {
-                const entry = new aws.eks.AccessEntry(`${name}-${key}`, { clusterName: cluster.name, principalArn, type }, { parent });
-                const associations = Object.entries(accessPolicies).map(
-                    ([policy, { policyArn, accessScope }]) =>
-                        new aws.eks.AccessPolicyAssociation(
-                            `${name}-${key}-${policy}`,
-                            { clusterName: cluster.name, principalArn, policyArn, accessScope },
-                            { parent, dependsOn: entry },
-                        ),
-                );
-                return [entry, ...associations];
-            });
-        }
-
-        function vpcCniAddon(dependsOn: pulumi.Resource[]) {
-            const component = new pulumi.ComponentResource("eks:index:VpcCniAddon", `${name}-vpc-cni`, {}, { parent, dependsOn });
-            addon("vpc-cni", inputs.vpcCniOptions.addonVersion, JSON.stringify(vpcCniConfiguration(inputs.vpcCniOptions)), component);
-        }
-
-        function addon(addonName: string, addonVersion: string, configurationValues: string | undefined, owner: pulumi.Resource) {
-            new aws.eks.Addon(
-                `${name}-${addonName}`,
-                {
-                    clusterName: cluster.name,
-                    addonName,
-                    addonVersion,
-                    configurationValues,
-                    preserve: true,
-                    resolveConflictsOnCreate: "OVERWRITE",
-                    resolveConflictsOnUpdate: "OVERWRITE",
-                },
-                { parent: owner },
-            );
-        }
     }
 }
 
-/** What the component writes for these options (nodejs/eks/addons/cni-addon.ts): its own defaults, the options, and last the user's `env`. */
-export function vpcCniConfiguration({
+interface ServiceRole {
+    arn: pulumi.Output<string>;
+    attachment: pulumi.Resource;
+}
+
+function serviceRole(name: string, parent: pulumi.Resource): ServiceRole {
+    const component = new pulumi.ComponentResource("eks:index:ServiceRole", `${name}-eksRole`, {}, { parent });
+    const role = new aws.iam.Role(
+        `${name}-eksRole-role`,
+        {
+            description: "Allows EKS to manage clusters on your behalf.",
+            assumeRolePolicy: aws.iam.assumeRolePolicyForPrincipal({ Service: "eks.amazonaws.com" }),
+        },
+        { parent: component },
+    );
+    const partition = aws.getPartitionOutput({}, { parent }).partition;
+    const policy = "AmazonEKSClusterPolicy";
+    const attachment = new aws.iam.RolePolicyAttachment(
+        `${name}-eksRole-${sha1hash(`arn:aws:iam::aws:policy/${policy}`)}`,
+        { policyArn: pulumi.interpolate`arn:${partition}:iam::aws:policy/${policy}`, role: role.name },
+        { parent: component },
+    );
+    return { arn: role.arn, attachment };
+}
+
+function controlPlane(name: string, inputs: ClusterInputs, { arn, attachment }: ServiceRole, parent: pulumi.Resource): aws.eks.Cluster {
+    const subnetIds = pulumi.all([inputs.publicSubnetIds ?? [], inputs.privateSubnetIds ?? []]).apply((ids) => ids.flat());
+    return new aws.eks.Cluster(
+        `${name}-eksCluster`,
+        {
+            name: inputs.name,
+            roleArn: arn,
+            version: inputs.version,
+            bootstrapSelfManagedAddons: inputs.bootstrapSelfManagedAddons ?? true,
+            vpcConfig: {
+                subnetIds,
+                endpointPrivateAccess: inputs.endpointPrivateAccess,
+                endpointPublicAccess: inputs.endpointPublicAccess,
+                publicAccessCidrs: inputs.publicAccessCidrs,
+            },
+            kubernetesNetworkConfig: { serviceIpv4Cidr: inputs.kubernetesServiceIpAddressRange, ipFamily: "ipv4" },
+            enabledClusterLogTypes: inputs.enabledClusterLogTypes,
+            ...(inputs.encryptionConfigKeyArn && {
+                encryptionConfig: { provider: { keyArn: inputs.encryptionConfigKeyArn }, resources: ["secrets"] },
+            }),
+            accessConfig: { authenticationMode: inputs.authenticationMode, bootstrapClusterCreatorAdminPermissions: true },
+            upgradePolicy: inputs.upgradePolicy,
+            tags: { Name: `${name}-eksCluster` },
+        },
+        {
+            parent,
+            dependsOn: attachment,
+            ignoreChanges: ["accessConfig.bootstrapClusterCreatorAdminPermissions", "bootstrapSelfManagedAddons"],
+        },
+    );
+}
+
+function kubeconfigOf({ name, endpoint, certificateAuthority, arn }: aws.eks.Cluster, inputs: ClusterInputs): pulumi.Output<string> {
+    return pulumi
+        .all([name, endpoint, certificateAuthority, arn, inputs.providerCredentialOpts ?? {}])
+        .apply(([clusterName, endpoint, { data }, arn, { roleArn }]) =>
+            eksKubeconfig({ clusterName, endpoint, certificateAuthority: data, region: arn.split(":")[3] ?? "", roleArn }),
+        );
+}
+
+function accessEntries(name: string, cluster: aws.eks.Cluster, inputs: ClusterInputs, parent: pulumi.Resource): pulumi.Resource[] {
+    return Object.entries(inputs.accessEntries ?? {}).flatMap(([key, { principalArn, type, accessPolicies = {} }]) => {
+        const entry = new aws.eks.AccessEntry(`${name}-${key}`, { clusterName: cluster.name, principalArn, type }, { parent });
+        const associations = Object.entries(accessPolicies).map(
+            ([policy, { policyArn, accessScope }]) =>
+                new aws.eks.AccessPolicyAssociation(
+                    `${name}-${key}-${policy}`,
+                    { clusterName: cluster.name, principalArn, policyArn, accessScope },
+                    { parent, dependsOn: entry },
+                ),
+        );
+        return [entry, ...associations];
+    });
+}
+
+function vpcCniAddon(
+    name: string,
+    cluster: aws.eks.Cluster,
+    { vpcCniOptions }: ClusterInputs,
+    opts: pulumi.ComponentResourceOptions,
+): void {
+    const component = new pulumi.ComponentResource("eks:index:VpcCniAddon", `${name}-vpc-cni`, {}, opts);
+    const configurationValues = JSON.stringify(vpcCniConfiguration(vpcCniOptions));
+    addon(name, cluster, { addonName: "vpc-cni", addonVersion: vpcCniOptions.addonVersion, configurationValues }, component);
+}
+
+function addon(
+    name: string,
+    cluster: aws.eks.Cluster,
+    args: { addonName: string; addonVersion: string; configurationValues?: string },
+    parent: pulumi.Resource,
+): void {
+    new aws.eks.Addon(
+        `${name}-${args.addonName}`,
+        {
+            clusterName: cluster.name,
+            ...args,
+            preserve: true,
+            resolveConflictsOnCreate: "OVERWRITE",
+            resolveConflictsOnUpdate: "OVERWRITE",
+        },
+        { parent },
+    );
+}
+
+/** The add-on configuration that the component derives (nodejs/eks/addons/cni-addon.ts): its defaults, then the options, then the user's `env`. */
+function vpcCniConfiguration({
     enablePrefixDelegation,
     warmPrefixTarget,
     eniMtu,

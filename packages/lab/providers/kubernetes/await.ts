@@ -6,7 +6,7 @@ import { progress } from "./rollout.ts";
 
 const POLL_MS = 500;
 
-/** The object has not become what was waited for; `live` is how it was last seen. */
+/** A wait failed; `live` is the object's last known state. */
 export class AwaitError extends Error {
     readonly live: KubernetesObject;
     readonly reasons: string[];
@@ -20,37 +20,45 @@ export class AwaitError extends Error {
 interface Wait {
     seconds: number;
     signal: AbortSignal;
-    /** Told when there is something new to tell. */
+    /** Called whenever the status changes. */
     onStatus(message: string): void;
 }
 
-/** Waits until a workload has rolled out. Other objects are ready at once. @throws AwaitError when it does not in time, or will not */
-export async function rolledOut(collection: Collection, made: KubernetesObject, wait: Wait): Promise<KubernetesObject> {
-    const end = Date.now() + wait.seconds * 1000;
-    let live = made;
-    let told = "";
+/**
+ * Waits until a workload has rolled out. Other objects are ready at once.
+ *
+ * @throws AwaitError on a timeout, and for a failed rollout
+ */
+export async function waitForRollout(collection: Collection, created: KubernetesObject, wait: Wait): Promise<KubernetesObject> {
+    const deadline = Date.now() + wait.seconds * 1000;
+    let live = created;
+    let reported = "";
     for (;;) {
         const state = progress(live);
         if (!state) return live;
-        if (state.message !== told) wait.onStatus(state.message);
-        told = state.message;
+        if (state.message !== reported) wait.onStatus(state.message);
+        reported = state.message;
         if (state.done) return live;
         if (state.failed) throw new AwaitError(`'${nameOf(live)}' failed: ${state.message}`, live, [state.message]);
-        if (Date.now() >= end) throw new AwaitError(`'${nameOf(live)}' timed out waiting to be Ready`, live, [state.message]);
+        if (Date.now() >= deadline) throw new AwaitError(`'${nameOf(live)}' timed out waiting to be Ready`, live, [state.message]);
         await pause(live, wait.signal);
-        live = await collection.get(nameOf(made));
+        live = await collection.get(nameOf(created));
     }
 }
 
-/** Waits until an object is gone, with all that depends on it. @throws AwaitError when it is not in time */
-export async function gone(collection: Collection, deleted: KubernetesObject, wait: Wait): Promise<void> {
-    const end = Date.now() + wait.seconds * 1000;
+/**
+ * Waits until an object and its dependents are deleted.
+ *
+ * @throws AwaitError on a timeout
+ */
+export async function waitForDeletion(collection: Collection, deleted: KubernetesObject, wait: Wait): Promise<void> {
+    const deadline = Date.now() + wait.seconds * 1000;
     for (;;) {
         const live = await collection.get(nameOf(deleted)).catch(ignoreMissing);
         const { uid } = metadataOf(deleted);
-        // One that has been made since under the same name is another.
+        // Another uid: a new object with the same name.
         if (!live || (uid && metadataOf(live).uid !== uid)) return;
-        if (Date.now() >= end) throw new AwaitError(`'${nameOf(deleted)}' timed out waiting to be deleted`, live);
+        if (Date.now() >= deadline) throw new AwaitError(`'${nameOf(deleted)}' timed out waiting to be deleted`, live);
         await pause(live, wait.signal);
     }
 }

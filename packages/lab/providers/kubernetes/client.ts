@@ -5,16 +5,16 @@ import type { Properties } from "../values.ts";
 import { isProperties } from "../values.ts";
 import type { KubernetesObject } from "./objects.ts";
 
-/** The API server's refusal. */
+/** An error response of the API server. */
 export class ApiError extends Error {
     readonly status: number;
-    /** Such as AlreadyExists, Conflict, NotFound, Invalid. */
+    /** A status reason such as AlreadyExists, Conflict, NotFound or Invalid. */
     readonly reason: string;
-    /** Fields that the refusal is about. */
+    /** The fields that caused the error. */
     readonly causes: { reason: string; field: string }[];
     constructor(status: number, body: string) {
         const parsed = parse(body);
-        super(typeof parsed.message === "string" ? parsed.message : `the server answered ${status}: ${body.slice(0, 500)}`);
+        super(typeof parsed.message === "string" ? parsed.message : `the server responded with ${status}: ${body.slice(0, 500)}`);
         this.status = status;
         this.reason = String(parsed.reason ?? "");
         const details = isProperties(parsed.details) && Array.isArray(parsed.details.causes) ? parsed.details.causes : [];
@@ -24,23 +24,22 @@ export class ApiError extends Error {
     }
 }
 
-/** There is no API server where the kubeconfig says, or it does not let us in. */
+/** The kubeconfig's API server does not respond, or rejects its credentials. */
 export class Unreachable extends Error {}
 
-/** Where the objects of a kind are. */
-export interface Location {
+/** The API path of a kind. */
+interface Location {
     /** `/apis/apps/v1`. */
     root: string;
     plural: string;
     namespaced: boolean;
 }
 
-export type Verb = { dryRun?: boolean; signal?: AbortSignal };
-export type Query = Record<string, string | undefined>;
+type Query = Record<string, string | undefined>;
 
 /**
- * An API server. Speaks plain HTTP with what a kubeconfig says, as @kubernetes/client-node reads it: that library's own objects drop the fields which it does
- * not know.
+ * Client of an API server. Uses @kubernetes/client-node only to read the kubeconfig, and plain HTTP for requests, because that library's typed objects drop
+ * unknown fields.
  */
 export class ApiServer {
     readonly #config: KubeConfig;
@@ -50,13 +49,13 @@ export class ApiServer {
         this.#config = config;
     }
 
-    /** Where a kind is; undefined: the server has none of the kind (yet). */
+    /** The location of a kind; undefined if the server does not know it (yet). */
     async locate(apiVersion: string, kind: string, signal?: AbortSignal): Promise<Location | undefined> {
         const root = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
         const known = this.#locations.get(root) ?? this.#discover(root, signal);
         this.#locations.set(root, known);
         const found = (await known.catch(() => [])).find((resource) => resource.kind === kind && !String(resource.name).includes("/"));
-        // A definition that is made later has to be found then.
+        // Not cached, because the kind's CRD may be created later.
         if (!found) this.#locations.delete(root);
         await known;
         return found && { root, plural: String(found.name), namespaced: found.namespaced === true };
@@ -92,7 +91,7 @@ export class ApiServer {
         } catch (error) {
             throw new Unreachable(`no credentials: ${(error as Error).message}`);
         }
-        const headers = { ...settings.headers, accept: "application/json", ...(body !== undefined && framed(body, type)) };
+        const headers = { ...settings.headers, accept: "application/json", ...(body !== undefined && bodyHeaders(body, type)) };
         return new Promise<{ status: number; text: string }>((resolve, reject) => {
             const send = url.protocol === "http:" ? http.request : https.request;
             const request = send(url, { ...settings, method, headers: headers as http.OutgoingHttpHeaders, signal }, (response) => {
@@ -107,8 +106,8 @@ export class ApiServer {
     }
 }
 
-/** Node announces no body of a DELETE by itself: the server would take it for the next request. */
-function framed(body: string, type: string) {
+/** Node sets no length for the body of a DELETE, which the server would then parse as the next request. */
+function bodyHeaders(body: string, type: string) {
     return { "content-type": type, "content-length": String(Buffer.byteLength(body)) };
 }
 

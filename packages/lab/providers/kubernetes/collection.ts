@@ -12,35 +12,37 @@ export interface Collection {
     delete(name: string, propagation: string): Promise<void>;
 }
 
-/** The collection that an object is in, or undefined where the server knows no such kind. A namespace that nobody names is `fallback`. */
+/** The collection of an object; undefined if the server does not know the kind. An object without a namespace is in `defaultNamespace`. */
 export async function collectionOf(
     server: ApiServer | undefined,
     object: KubernetesObject,
-    fallback: string,
+    defaultNamespace: string,
     signal: AbortSignal,
 ): Promise<Collection | undefined> {
     if (!server) throw new Unreachable("the provider has no kubeconfig");
     const location = await server.locate(String(object.apiVersion), String(object.kind), signal);
     if (!location) return undefined;
     const { root, plural, namespaced } = location;
-    const path = namespaced ? `${root}/namespaces/${encodeURIComponent(namespaceOf(object) || fallback)}/${plural}` : `${root}/${plural}`;
-    const at = (name: string) => `${path}/${encodeURIComponent(name)}`;
-    const dry = (dryRun: boolean | undefined) => (dryRun ? "All" : undefined);
+    const path = namespaced
+        ? `${root}/namespaces/${encodeURIComponent(namespaceOf(object) || defaultNamespace)}/${plural}`
+        : `${root}/${plural}`;
+    const pathOf = (name: string) => `${path}/${encodeURIComponent(name)}`;
+    const dryRunOf = (dryRun: boolean | undefined) => (dryRun ? "All" : undefined);
     return {
         namespaced,
-        get: (name) => server.request("GET", at(name), { signal }),
+        get: (name) => server.request("GET", pathOf(name), { signal }),
         create: (body, { manager, dryRun }) =>
-            server.request("POST", path, { query: { fieldManager: manager, dryRun: dry(dryRun) }, body, signal }),
+            server.request("POST", path, { query: { fieldManager: manager, dryRun: dryRunOf(dryRun) }, body, signal }),
         apply: (body, { manager, force = false, dryRun }) =>
-            server.request("PATCH", at(nameOf(body)), {
-                query: { fieldManager: manager, force: String(force), dryRun: dry(dryRun), fieldValidation: "Warn" },
+            server.request("PATCH", pathOf(nameOf(body)), {
+                query: { fieldManager: manager, force: String(force), dryRun: dryRunOf(dryRun), fieldValidation: "Warn" },
                 body,
                 type: "application/apply-patch+yaml",
                 signal,
             }),
-        patch: (name, body) => server.request("PATCH", at(name), { body, type: "application/json-patch+json", signal }),
+        patch: (name, body) => server.request("PATCH", pathOf(name), { body, type: "application/json-patch+json", signal }),
         delete: async (name, propagationPolicy) => {
-            await server.request("DELETE", at(name), { body: { apiVersion: "v1", kind: "DeleteOptions", propagationPolicy }, signal });
+            await server.request("DELETE", pathOf(name), { body: { apiVersion: "v1", kind: "DeleteOptions", propagationPolicy }, signal });
         },
     };
 }

@@ -1,13 +1,13 @@
 import { isProperties, markLike, type Properties, Secret, type Value } from "../values.ts";
 
-/** A Kubernetes object, as JSON has it. */
+/** A Kubernetes object in JSON form. */
 export type KubernetesObject = Properties;
 
-/** What a type token names: `kubernetes:apps/v1:DaemonSetPatch`. */
+/** The object type of a token such as `kubernetes:apps/v1:DaemonSetPatch`. */
 export interface ObjectType {
     apiVersion: string;
     kind: string;
-    /** Changes fields of an object that is somebody else's. */
+    /** Whether the resource patches fields of an object that it does not own. */
     patch: boolean;
 }
 
@@ -37,7 +37,7 @@ export function annotation(object: KubernetesObject, key: string): string | unde
     return typeof value === "string" ? value : undefined;
 }
 
-/** The engine's name of an object. */
+/** The resource id of an object: `namespace/name`, or `name` without a namespace. */
 export function idOf(object: KubernetesObject): string {
     const [namespace, name] = [namespaceOf(object), nameOf(object)];
     return namespace ? `${namespace}/${name}` : name;
@@ -48,7 +48,7 @@ export function parseId(id: string): { namespace: string; name: string } {
     return second === undefined ? { namespace: "", name: first } : { namespace: first, name: second };
 }
 
-/** `live` in the shape of `shape`: what others have added is left out. Lists are matched by index. */
+/** `live` reduced to the fields of `shape`, without what others added. Lists are matched by index. */
 export function prune(live: Properties, shape: Properties): Properties {
     return Object.fromEntries(
         Object.entries(live).flatMap(([key, value]) =>
@@ -59,11 +59,11 @@ export function prune(live: Properties, shape: Properties): Properties {
 
 function pruneValue(value: Value, shape: Value | undefined): Value {
     if (isProperties(value) && isProperties(shape)) return prune(value, shape);
-    if (Array.isArray(value) && Array.isArray(shape)) return value.slice(0, shape.length).map((one, i) => pruneValue(one, shape[i]));
+    if (Array.isArray(value) && Array.isArray(shape)) return value.slice(0, shape.length).map((item, i) => pruneValue(item, shape[i]));
     return value;
 }
 
-/** Inputs as the API server will have them: a Secret's `stringData` as `data`, nothing that only a server sets. Quantities stay as they are written. */
+/** Inputs in the API server's form: a Secret's `stringData` becomes `data`, and server-set metadata is removed. Quantities are not normalized. */
 export function normalized(inputs: KubernetesObject): KubernetesObject {
     const { stringData, ...rest } = inputs;
     const object =
@@ -84,7 +84,7 @@ const SERVER_SET = [
     "uid",
 ];
 
-/** What a program would write to have a live object: everything that no server sets. */
+/** The inputs that would create a live object: everything except what only the server sets. */
 export function asInputs(live: KubernetesObject): KubernetesObject {
     const { status: _, ...rest } = live;
     return { ...rest, metadata: without(metadataOf(live), SERVER_SET) };
@@ -104,7 +104,7 @@ function without(properties: Properties, keys: readonly string[]): Properties {
     return Object.fromEntries(Object.entries(properties).filter(([key]) => !keys.includes(key)));
 }
 
-/** A Secret's data is secret, whether the program has said so or not. */
+/** Marks a Secret's data as secret, whether or not the program does. */
 export function markSecretData(object: KubernetesObject): KubernetesObject {
     if (object.kind !== "Secret") return object;
     const mark = (value: Value | undefined) => (value === undefined || value instanceof Secret ? value : new Secret(value));
@@ -115,7 +115,7 @@ export function markSecretData(object: KubernetesObject): KubernetesObject {
     };
 }
 
-/** What the state holds of an object: all that is live, with the inputs that made it so, and who applied them. */
+/** The state of an object: the live object, the inputs that produced it, and the field manager that applied them. */
 export function checkpoint(inputs: KubernetesObject, live: KubernetesObject, fieldManager: string, marked: Properties) {
     return {
         ...markSecretData(live),
@@ -130,38 +130,38 @@ export function parseCheckpoint(state: Properties): { inputs: KubernetesObject; 
     return { inputs: isProperties(__inputs) ? __inputs : {}, live };
 }
 
-/** Entries of managedFields that the first server-side apply takes over, so that what is no longer applied is removed: those of the create before it. */
+/** Field managers of a create. The first server-side apply takes over their fields, so that a later apply can remove them. */
 const CREATORS = ["pulumi-kubernetes", "pulumi-resource-kubernetes", "before-first-apply"];
 
 /**
- * `managedFields` after the fields that `Create` set have passed to the manager that applies from now on; undefined if there are none. Without it a field that
- * leaves the program would stay in the object: its creator would still own it.
+ * `managedFields` with the fields of the create moved to `fieldManager`; undefined if there are none. Without the move, a field that the program removes would
+ * stay in the object, because the create's manager would still own it.
  */
 export function adoptedManagers(live: KubernetesObject, fieldManager: string): Value[] | undefined {
     const { managedFields } = metadataOf(live);
     if (!Array.isArray(managedFields)) return undefined;
-    const created = (entry: Value) =>
+    const isCreate = (entry: Value) =>
         isProperties(entry) && entry.operation === "Update" && !entry.subresource && CREATORS.includes(String(entry.manager));
-    const taken = managedFields.filter(created);
+    const taken = managedFields.filter(isCreate);
     if (taken.length === 0) return undefined;
-    const own = (entry: Value) =>
+    const isOwn = (entry: Value) =>
         isProperties(entry) && entry.operation === "Apply" && entry.manager === fieldManager && !entry.subresource;
-    const parts = [...taken, ...managedFields.filter(own)].filter(isProperties);
+    const parts = [...taken, ...managedFields.filter(isOwn)].filter(isProperties);
     const merged = parts.reduce<Properties>((all, { fieldsV1 }) => union(all, asProperties(fieldsV1)), {});
     const adopted = { ...parts[0], manager: fieldManager, operation: "Apply", fieldsV1: merged };
-    return [...managedFields.filter((entry) => !created(entry) && !own(entry)), adopted];
+    return [...managedFields.filter((entry) => !isCreate(entry) && !isOwn(entry)), adopted];
 }
 
 function union(a: Properties, b: Properties): Properties {
     const merged = { ...a };
     for (const [key, value] of Object.entries(b)) {
-        const mine = merged[key];
-        merged[key] = isProperties(mine) && isProperties(value) ? union(mine, value) : value;
+        const current = merged[key];
+        merged[key] = isProperties(current) && isProperties(value) ? union(current, value) : value;
     }
     return merged;
 }
 
-/** The object without anything: applied by a manager, it gives up all that this one had. */
+/** The object without any field. Applying it releases all fields of the manager. */
 export function identity(object: KubernetesObject): KubernetesObject {
     const namespace = namespaceOf(object);
     return { apiVersion: object.apiVersion, kind: object.kind, metadata: { name: nameOf(object), ...(namespace && { namespace }) } };

@@ -3,15 +3,17 @@ import { KubeConfig } from "@kubernetes/client-node";
 import type { EngineLink, Package, Provider } from "../provider.ts";
 import type { Properties } from "../values.ts";
 import { ApiServer } from "./client.ts";
+import type { HelmOptions } from "./helm/helm.ts";
+import { ReleaseResource } from "./helm/release.ts";
+import type { Context } from "./kind.ts";
 import { objectType } from "./objects.ts";
-import { type HelmOptions, releaseResource } from "./release.ts";
-import { type Context, objectResource } from "./resource.ts";
+import { objectResource } from "./resource.ts";
 import { diffProviderConfig } from "./rules.ts";
 
-export interface KubernetesOptions extends HelmOptions {
+interface KubernetesOptions extends HelmOptions {
     /**
-     * Changes a kubeconfig before it is used, by this process and by Helm alike: the lab's clusters have no `aws` to get a token from. What the state holds is
-     * what the program said.
+     * Rewrites a kubeconfig before this process and Helm use it, because the lab's clusters have no `aws` to get a token from. The state keeps the program's
+     * kubeconfig.
      */
     rewriteKubeconfig?(kubeconfig: string): string;
 }
@@ -19,8 +21,8 @@ export interface KubernetesOptions extends HelmOptions {
 const RELEASE = "kubernetes:helm.sh/v3:Release";
 
 /**
- * A lab's stand-in for @pulumi/kubernetes 4.34: real requests to a real API server, real Helm. Left out: charts, YAML and Kustomize components, client-side
- * apply, rendering to files, schema validation before the server's own, waiting for other things than rollouts and deletions.
+ * The lab's stand-in for @pulumi/kubernetes 4.34: real requests to a real API server, and the real Helm. Not supported: charts, YAML and Kustomize components,
+ * client-side apply, rendering to files, schema validation before the server's own, and waiting for anything except rollouts and deletions.
  */
 export function kubernetesPackage(options: KubernetesOptions): Package {
     return { name: "kubernetes", version: "4.34.2", open: (engine) => provider(engine, options) };
@@ -49,7 +51,7 @@ function provider(engine: EngineLink, options: KubernetesOptions): Provider {
         },
         resource: (type) => {
             if (type === RELEASE)
-                return releaseResource(options, { engine, namespace: () => context.namespace, kubeconfig: () => kubeconfig });
+                return new ReleaseResource(options, { engine, namespace: () => context.namespace, kubeconfig: () => kubeconfig });
             const object = objectType(type);
             return object && objectResource(object, context);
         },
@@ -58,17 +60,17 @@ function provider(engine: EngineLink, options: KubernetesOptions): Provider {
 
 function load({ kubeconfig, context, cluster }: Properties, rewrite: (text: string) => string = (text) => text): KubeConfig {
     const config = new KubeConfig();
-    const given = string(kubeconfig);
-    if (!given) config.loadFromDefault();
-    else if (!given.includes("\n") && existsSync(given)) config.loadFromFile(given);
-    else config.loadFromString(rewrite(given));
+    const text = string(kubeconfig);
+    if (!text) config.loadFromDefault();
+    else if (!text.includes("\n") && existsSync(text)) config.loadFromFile(text);
+    else config.loadFromString(rewrite(text));
     if (string(context)) config.setCurrentContext(string(context));
     const current = config.getContextObject(config.currentContext);
     if (current && string(cluster)) Object.assign(current, { cluster: string(cluster) });
     return config;
 }
 
-/** What a kubeconfig reaches; undefined where that is not known. */
+/** The cluster that a kubeconfig points to; undefined if that is not known. */
 function activeCluster(config: Properties): unknown {
     try {
         return typeof config.kubeconfig === "string" ? load(config).getCurrentCluster() : undefined;
@@ -77,7 +79,7 @@ function activeCluster(config: Properties): unknown {
     }
 }
 
-/** The engine hands booleans over as text. */
+/** The engine sends booleans as text. */
 function flag(value: unknown): boolean {
     return value === true || value === "true";
 }

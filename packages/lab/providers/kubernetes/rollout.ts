@@ -1,22 +1,22 @@
 import { isProperties, type Properties } from "../values.ts";
 import type { KubernetesObject } from "./objects.ts";
 
-/** How far a workload is, as kstatus (which the real provider asks) sees it. */
-export interface Progress {
+/** The state of a rollout, by the rules of kstatus, which the real provider uses. */
+interface Progress {
     done: boolean;
-    /** It will not get any further by itself. */
+    /** The rollout cannot succeed without a change. */
     failed?: boolean;
     message: string;
 }
 
-/** Kinds whose rollout is waited for. Others are ready when the API server has them: jobs, load balancers and claims, which the real one waits for, too. */
+/** Kinds with a rollout. Others are ready once the API server has them, also jobs, load balancers and claims, for which the real provider waits. */
 const ROLLOUTS: Record<string, (spec: Properties, status: Properties) => Progress> = {
     DaemonSet: daemonSet,
     Deployment: deployment,
     StatefulSet: statefulSet,
 };
 
-/** The progress of an object, or undefined for one that needs none. */
+/** The progress of an object; undefined for kinds without a rollout. */
 export function progress(object: KubernetesObject): Progress | undefined {
     const rollout = ROLLOUTS[String(object.kind)];
     if (!rollout) return undefined;
@@ -44,7 +44,7 @@ function daemonSet(_: Properties, status: Properties): Progress {
 function deployment(spec: Properties, status: Properties): Progress {
     const desired = number(spec.replicas, 1);
     const conditions = (Array.isArray(status.conditions) ? status.conditions : []).filter(isProperties);
-    const condition = (type: string) => conditions.find((one) => one.type === type);
+    const condition = (type: string) => conditions.find((candidate) => candidate.type === type);
     const progressing = condition("Progressing");
     if (progressing?.reason === "ProgressDeadlineExceeded")
         return { done: false, failed: true, message: String(progressing.message ?? "Progress deadline exceeded") };

@@ -2,7 +2,7 @@ import { type Diff, diffInputs } from "../diff.ts";
 import { isProperties, type Properties, same } from "../values.ts";
 import { annotation, type KubernetesObject, metadataOf, nameOf, namespaceOf, normalized, parseCheckpoint, prune } from "./objects.ts";
 
-/** What a provider's configuration lets change in place. */
+/** Which data the provider's configuration allows to change in place. */
 export interface Mutability {
     secrets: boolean;
     configMaps: boolean;
@@ -10,7 +10,7 @@ export interface Mutability {
 
 const SELECTOR = ["spec.selector"];
 
-/** Fields, by kind, whose change means another object, beside name and namespace. `forceNew` of the real provider, for the kinds that people have. */
+/** Fields whose change replaces the object, besides name and namespace: the real provider's `forceNew`, for common kinds. */
 const REPLACING: Record<string, readonly string[]> = {
     DaemonSet: SELECTOR,
     Deployment: SELECTOR,
@@ -40,8 +40,8 @@ function replacingFields(object: KubernetesObject, mutable: Mutability): string[
 }
 
 /**
- * What differs between the object as it was last seen and what the program wants. What others have put into it does not count: the live object is compared in the
- * shape of the inputs that made it.
+ * The differences between an object's last known state and the program's inputs. The live object is reduced to the fields of its previous inputs, so that fields
+ * which others added do not count.
  */
 export function diffObject(
     state: Properties,
@@ -65,7 +65,7 @@ export function diffObject(
     };
 }
 
-/** A namespace that nobody says is `default`; an object that is in none has none, whatever is said. */
+/** Adds the namespace `default` if none is set. A cluster-scoped object gets none, even if the inputs set one. */
 function withNamespace(object: KubernetesObject, live: KubernetesObject): KubernetesObject {
     const { namespace = "default", ...metadata } = metadataOf(object);
     return { ...object, metadata: { ...metadata, ...(namespaceOf(live) && { namespace }) } };
@@ -75,13 +75,13 @@ function within(path: string, field: string): boolean {
     return path === field || path.startsWith(`${field}.`) || path.startsWith(`${field}[`);
 }
 
-export const AUTONAMED = "pulumi.com/autonamed";
+const AUTONAMED = "pulumi.com/autonamed";
 
 export function isAutonamed(object: KubernetesObject): boolean {
     return annotation(object, AUTONAMED) === "true";
 }
 
-/** The inputs with a name: the one that the program gives, the one that was made up last time, or `fresh`. */
+/** The inputs with a name: the program's, else the previously generated one, else `fresh`. */
 export function named(news: KubernetesObject, olds: KubernetesObject | undefined, fresh: string): KubernetesObject {
     const metadata = metadataOf(news);
     if (metadata.name) return news;
@@ -90,28 +90,31 @@ export function named(news: KubernetesObject, olds: KubernetesObject | undefined
     return { ...news, metadata: { ...metadata, name, annotations: { ...annotations, [AUTONAMED]: "true" } } };
 }
 
-/** Who applies: the annotation's word, then the one from the state, then a new name. */
+/** The field manager: from the annotation, else from the state, else `fresh`. */
 export function fieldManager(inputs: KubernetesObject, state: Properties, fresh: string): string {
-    const known = state.__fieldManager;
-    return annotation(inputs, "pulumi.com/patchFieldManager") || (typeof known === "string" ? known : fresh);
+    const previous = state.__fieldManager;
+    return annotation(inputs, "pulumi.com/patchFieldManager") || (typeof previous === "string" ? previous : fresh);
 }
 
-/** Whether fields are taken from whoever has them. */
+/** Whether to take fields from their current managers. */
 export function forces(inputs: KubernetesObject, enablePatchForce: boolean): boolean {
     return enablePatchForce || annotation(inputs, "pulumi.com/patchForce") === "true";
 }
 
-/** Seconds that a resource is given to get ready: customTimeouts, then the annotation, then ten minutes. */
+/** How long to wait for readiness, in seconds: from customTimeouts, else from the annotation, else 600. */
 export function waitSeconds(inputs: KubernetesObject, timeoutSeconds: number | undefined): number {
-    const said = Number.parseInt(annotation(inputs, "pulumi.com/timeoutSeconds") ?? "", 10);
-    return timeoutSeconds ?? (Number.isNaN(said) ? 600 : said);
+    const annotated = Number.parseInt(annotation(inputs, "pulumi.com/timeoutSeconds") ?? "", 10);
+    return timeoutSeconds ?? (Number.isNaN(annotated) ? 600 : annotated);
 }
 
 export function skipsAwait(inputs: KubernetesObject): boolean {
     return annotation(inputs, "pulumi.com/skipAwait") === "true";
 }
 
-/** Whether a changed provider is another cluster. An unchanged `clusterIdentifier` says that it is not, whatever the kubeconfig is. */
+/**
+ * The differences between two provider configurations. Another cluster replaces the provider; an unchanged `clusterIdentifier` means the same cluster, whatever
+ * the kubeconfig.
+ */
 export function diffProviderConfig(olds: Properties, news: Properties, activeCluster: (config: Properties) => unknown): Diff {
     const diff = diffInputs(olds, news, { only: ["renderYamlToDirectory"] }, ["version"]);
     if (!diff.changes) return diff;
@@ -119,9 +122,12 @@ export function diffProviderConfig(olds: Properties, news: Properties, activeClu
     if (before !== undefined && after !== undefined) {
         return same(before, after) ? { ...diff, replaces: [] } : { ...diff, replaces: [...diff.replaces, "clusterIdentifier"] };
     }
-    const places = ["kubeconfig", "context", "cluster"].filter((key) => Object.keys(diff.detailed).some((path) => within(path, key)));
-    const [was, is] = [activeCluster(olds), activeCluster(news)];
-    // One that is not known yet may be another: the safe answer.
-    const other = is === undefined ? places.length > 0 : was !== undefined && JSON.stringify(was) !== JSON.stringify(is);
-    return other ? { ...diff, replaces: [...diff.replaces, ...places] } : diff;
+    const changedPointers = ["kubeconfig", "context", "cluster"].filter((key) =>
+        Object.keys(diff.detailed).some((path) => within(path, key)),
+    );
+    const [previous, current] = [activeCluster(olds), activeCluster(news)];
+    // A cluster that is not known yet may be another one; replacing is the safe answer.
+    const isOther =
+        current === undefined ? changedPointers.length > 0 : previous !== undefined && JSON.stringify(previous) !== JSON.stringify(current);
+    return isOther ? { ...diff, replaces: [...diff.replaces, ...changedPointers] } : diff;
 }

@@ -64,7 +64,7 @@ describe("the replacement for the AWS CLI", () => {
         });
         expect(await run("ec2 describe-vpcs")).toMatchObject({ code: 253, stderr: expect.stringContaining("You must specify a region") });
         expect(await run(`ec2 describe-dreams ${here}`)).toMatchObject({ code: 252, stderr: expect.stringContaining("describe-dreams") });
-        expect(await run(`s3 ls ${here}`)).toMatchObject({ code: 252, stderr: expect.stringContaining("only reads") });
+        expect(await run(`s3 ls ${here}`)).toMatchObject({ code: 252, stderr: expect.stringContaining("read-only") });
         // It changes nothing.
         expect(await run(`ec2 delete-vpc --vpc-id ${vpcs[2]} ${here}`)).toMatchObject({ code: 252 });
         expect((await run(`ec2 describe-vpcs ${here}`)).answer.Vpcs).toHaveLength(3);
@@ -91,7 +91,7 @@ describe("the replacement for the AWS CLI", () => {
     test("reports that the lab does not answer", async () => {
         expect(await run(`ec2 describe-vpcs ${here}`, { CLUSTERMESH_LAB_AWS: join(folder, "none") })).toMatchObject({
             code: 255,
-            stderr: expect.stringContaining("the lab does not answer"),
+            stderr: expect.stringContaining("the lab does not respond"),
         });
     });
 });

@@ -15,7 +15,7 @@ const args: command.local.CommandArgs = {
     delete: 'echo "delete, was $PULUMI_COMMAND_STDOUT" >> ran',
 };
 
-describe.skipIf(noEngine)("command on the real engine", () => {
+describe.skipIf(noEngine)("commands run by the real engine", () => {
     const directory = mkdtempSync(join(tmpdir(), "clustermesh-command-"));
     const ran = () => readFileSync(join(directory, "ran"), "utf8").trim().split("\n");
     let served: Served;
@@ -33,13 +33,13 @@ describe.skipIf(noEngine)("command on the real engine", () => {
         rmSync(directory, { recursive: true });
     });
 
-    test("a preview runs nothing", async () => {
+    test("preview runs no command", async () => {
         runs({ ...args, environment: { WHAT: "one" } });
         expect(changes((await lab.stack.preview()).changeSummary)).toEqual({ create: 2 });
         expect(existsSync(join(directory, "ran"))).toBe(false);
     });
 
-    test("up runs create in the project's folder, and shows each line as it comes", async () => {
+    test("up runs create in the project's folder and shows its output", async () => {
         const { outputs, stdout } = await lab.stack.up();
         expect(outputs.out).toEqual({ value: "create one", secret: false });
         expect(stdout).toContain("create one");
@@ -47,7 +47,7 @@ describe.skipIf(noEngine)("command on the real engine", () => {
         expect(ran()).toEqual(["create"]);
     });
 
-    test("a changed environment runs update, with what was printed before; a secret makes the output one", async () => {
+    test("a changed environment runs update with the previous output; a secret input makes the output secret", async () => {
         runs({ ...args, environment: { WHAT: pulumi.secret("hidden") } });
         const { outputs, summary } = await lab.stack.up();
         expect(changes(summary.resourceChanges)).toEqual({ update: 1 });
@@ -55,27 +55,27 @@ describe.skipIf(noEngine)("command on the real engine", () => {
         expect(lab.state()).not.toContain("hidden");
     });
 
-    test("other triggers replace: create anew, then delete the old", async () => {
+    test("changed triggers replace: create runs first, then the old delete", async () => {
         runs({ ...args, environment: { WHAT: "three" }, triggers: [1] });
         expect(changes((await lab.stack.up()).summary.resourceChanges)).toEqual({ replace: 1 });
         expect(ran().slice(2)).toEqual(["create", "delete, was update hidden, was create one"]);
     });
 
-    test("a failure tells the status, the command and what it printed", async () => {
+    test("a failure reports the exit status, the command and its output", async () => {
         runs({ create: "echo to-stdout; echo to-stderr >&2; exit 3", triggers: [2] });
         await expect(lab.stack.up()).rejects.toThrow(
             /exit status 3: running "echo to-stdout; echo to-stderr >&2; exit 3":\n\s*to-stdout\n\s*to-stderr/,
         );
     });
 
-    test("when its time is up, it ends with all that it has started", async () => {
+    test("a timeout kills the command and its children", async () => {
         runs({ create: "sh -c 'sleep 4; touch late' & wait", triggers: [3] }, { customTimeouts: { create: "1s" } });
         await expect(lab.stack.up()).rejects.toThrow(/signal: killed: running/);
         await sleep(4000);
         expect(existsSync(join(directory, "late"))).toBe(false);
     });
 
-    test("so it does when the engine is told to stop", async () => {
+    test("cancelling the engine kills the command", async () => {
         runs({ create: "echo begun > begun; sleep 6; touch late", triggers: [4] });
         const abort = new AbortController();
         const up = lab.stack.up({ signal: abort.signal }).then(

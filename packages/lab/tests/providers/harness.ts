@@ -8,44 +8,44 @@ import { debugProviders, type Served } from "../../providers/server.ts";
 import { ensureTools } from "../../tools/tools.ts";
 import { whyNoGo } from "../harness.ts";
 
-// Each operation of the engine takes seconds, and many more while other tests load the machine.
+// Each engine operation takes seconds, and much longer while other tests run.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 });
 
-/** Folders in which programs of the lab may be: those that it has built, if it can build any, and the PATH. */
-const folders = async (): Promise<string[]> => {
+/** Folders to search for programs: those of the lab's own builds, if this machine can build, and the PATH. */
+const programFolders = async (): Promise<string[]> => {
     const path = (process.env.PATH ?? "").split(delimiter);
     if (await whyNoGo()) return path;
     const built = await ensureTools(["pulumi", "pulumi-language-nodejs", "helm"], { log: (line) => console.log(line) });
     return [...new Set(Object.values(built).map((file) => dirname(file))), ...path];
 };
-const FOLDERS = await folders();
-// The SDK looks for the engine on its own PATH, not on the one that it is given for the stack.
+const FOLDERS = await programFolders();
+// The SDK looks for the engine on this process's PATH, not on the stack's.
 process.env.PATH = FOLDERS.join(delimiter);
 
-/** Where a program is, if it is anywhere. */
+/** The path of a program; undefined if it is not found. */
 export function program(name: string): string | undefined {
     return FOLDERS.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
-/** Why tests with the real engine are left out, or false. */
-export const noEngine = program("pulumi") ? false : "no pulumi on the PATH, and no Go to build one";
+/** Why to skip tests that need the real engine; false to run them. */
+export const noEngine = program("pulumi") ? false : "pulumi is not on the PATH, and Go is missing to build it";
 
-/** A stack of the real engine with a file backend, whose providers are served ones. */
+/** A stack with the real engine, a file backend and served providers. */
 export interface Lab {
     stack: automation.Stack;
-    /** Runs another program from now on. */
+    /** Sets the program of the next operations. */
     run(program: automation.PulumiFn): void;
     refresh(): Promise<automation.RefreshResult>;
     destroy(): Promise<automation.DestroyResult>;
-    /** The state's file, as it lies in the backend. */
+    /** Text of the state file. */
     state(): string;
-    /** Everything that the engine printed, when it was given `onOutput`. */
+    /** Engine output of all operations that got `onOutput`. */
     printed(): string;
     onOutput(text: string): void;
     close(): Promise<void>;
 }
 
-/** An engine that is built without its linker flags tells no version, without which the SDK does nothing. */
+/** The engine, with a version. An engine built without linker flags reports none, and the SDK refuses to run it. */
 async function engine(): Promise<automation.PulumiCommand> {
     const found = await automation.PulumiCommand.get({ skipVersionCheck: true });
     const command = program("pulumi") ?? "pulumi";
@@ -75,7 +75,7 @@ export async function openLab(served: readonly Served[], first: automation.Pulum
     );
     const printed: string[] = [];
     const onOutput = (text: string) => printed.push(text);
-    // The SDK would hand its inline program to a command line that takes none before 3.181.
+    // For these operations the SDK would pass its inline program to the CLI, which supports that only from 3.181 on.
     const withoutProgram = async <T>(operation: (options: { onOutput(text: string): void }) => Promise<T>): Promise<T> => {
         const { program } = stack.workspace;
         stack.workspace.program = undefined;
@@ -101,12 +101,12 @@ export async function openLab(served: readonly Served[], first: automation.Pulum
     };
 }
 
-/** What an operation did, without what stayed the same: { create: 2 }. */
+/** Number of changes by operation, such as `{ create: 2 }`, without `same`. */
 export function changes(summary: Record<string, number | undefined> | undefined): Record<string, number> {
     return Object.fromEntries(Object.entries(summary ?? {}).filter(([op, count]) => op !== "same" && count)) as Record<string, number>;
 }
 
-/** The resources in the state, by type and name. */
+/** The resources in the state, keyed by `type name`. */
 export async function resources(stack: automation.Stack) {
     const { deployment } = await stack.exportStack();
     const all = (deployment.resources ?? []) as {

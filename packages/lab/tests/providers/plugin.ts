@@ -1,5 +1,5 @@
-// A provider plugin as the engine starts one: `plugin.ts <package> <address of the engine>` prints its port on the loopback address. Serves the lab's stand-in of the
-// package, through a proxy, since a stand-in knows engines that attach to it and a plugin is started by its only one.
+// A provider plugin that the engine starts: `plugin.ts <package> <address of the engine>` prints its loopback port. Serves the lab's stand-in through a proxy, because
+// engines attach to a stand-in, while an engine that starts a plugin never attaches.
 import grpc from "@grpc/grpc-js";
 import pluginPb from "@pulumi/pulumi/proto/plugin_pb.js";
 import providerGrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
@@ -7,8 +7,8 @@ import { commandPackage } from "../../providers/command.ts";
 import { serve } from "../../providers/server.ts";
 import { tlsPackage } from "../../providers/tls.ts";
 
-type Answer = grpc.requestCallback<unknown>;
-type Calls = Record<string, (request: unknown, answer: Answer) => void>;
+type Callback = grpc.requestCallback<unknown>;
+type Calls = Record<string, (request: unknown, callback: Callback) => void>;
 
 const [name, engine = ""] = process.argv.slice(2);
 const { port } = await serve(name === "tls" ? tlsPackage() : commandPackage({ directory: process.cwd() }));
@@ -23,7 +23,7 @@ server.addService(
     Object.fromEntries(
         Object.keys(methods).map((method) => [
             method,
-            ({ request }: grpc.ServerUnaryCall<unknown, unknown>, answer: Answer) => calls[method]?.(request, answer),
+            ({ request }: grpc.ServerUnaryCall<unknown, unknown>, callback: Callback) => calls[method]?.(request, callback),
         ]),
     ),
 );

@@ -13,7 +13,7 @@ import { changes, noEngine } from "./harness.ts";
 const { dependencies } = JSON.parse(readFileSync("package.json", "utf8")) as { dependencies: Record<string, string> };
 const version = (name: string) => dependencies[`@pulumi/${name}`] ?? "";
 
-describe("the plugins that the lab takes instead of its stand-ins", () => {
+describe("real plugins in place of the lab's stand-ins", () => {
     let home: string;
     let env: { PULUMI_HOME: string; PATH: string };
     beforeEach(() => {
@@ -25,9 +25,9 @@ describe("the plugins that the lab takes instead of its stand-ins", () => {
         rmSync(home, { recursive: true });
     });
 
-    /** Installs a plugin, as `pulumi plugin install` lays it. It writes into the file `started` when it is. */
-    function install(name: string, of = version(name)): string {
-        const folder = join(home, "plugins", `resource-${name}-v${of}`);
+    /** Installs a plugin in the layout of `pulumi plugin install`. When it starts, it appends its name to the file `started`. */
+    function install(name: string, pluginVersion = version(name)): string {
+        const folder = join(home, "plugins", `resource-${name}-v${pluginVersion}`);
         program(folder, name);
         return folder;
     }
@@ -40,7 +40,7 @@ describe("the plugins that the lab takes instead of its stand-ins", () => {
         });
     }
 
-    test("are all that are installed, in the version that the program asks for", () => {
+    test("are all installed plugins of the SDK's version", () => {
         expect(realPlugins(undefined, env)).toEqual([]);
         const tls = install("tls");
         install("command", "0.0.1");
@@ -49,7 +49,7 @@ describe("the plugins that the lab takes instead of its stand-ins", () => {
         expect(realPlugins([], env)).toEqual([]);
     });
 
-    test("are first those on the PATH, as for the engine", () => {
+    test("are taken from the PATH first, as by the engine", () => {
         install("tls");
         program(join(home, "bin"), "tls");
         expect(realPlugins(["tls"], { ...env, PATH: `/nowhere:${join(home, "bin")}` })).toEqual([
@@ -57,31 +57,31 @@ describe("the plugins that the lab takes instead of its stand-ins", () => {
         ]);
     });
 
-    test("are not those whose download was cut off", () => {
+    test("are not taken from an incomplete download", () => {
         writeFileSync(`${install("tls")}.partial`, "");
         expect(realPlugins(undefined, env)).toEqual([]);
     });
 
-    test("asked for and not installed: the command that installs it", () => {
+    test("must be installed if requested: the error shows the command", () => {
         install("tls", "0.0.1");
         expect(() => realPlugins(["tls"], env)).toThrow(
-            `the plugin of tls ${version("tls")} is not installed: pulumi plugin install resource tls ${version("tls")} installs it`,
+            `the tls plugin ${version("tls")} is not installed; run: pulumi plugin install resource tls ${version("tls")}`,
         );
     });
 
-    test.each(["aws", "eks", "docker"])("asked for %s: refused", (name) => {
-        expect(() => realPlugins(["tls", name], env)).toThrow(`--real takes tls, kubernetes, command, not ${name}: the lab has no AWS`);
+    test.each(["aws", "eks", "docker"])("cannot be requested for %s", (name) => {
+        expect(() => realPlugins(["tls", name], env)).toThrow(`--real accepts tls, kubernetes, command, not ${name}: the lab has no AWS`);
     });
 
-    test.skipIf(noEngine)("are started by the engine, which finds them in the lab's own folder", async () => {
+    test.skipIf(noEngine)("are started by the engine from the lab's own folder", async () => {
         install("tls");
         program(join(home, "bin"), "command");
         vi.stubEnv("PULUMI_HOME", home);
         vi.stubEnv("PATH", `${process.env.PATH}:${join(home, "bin")}`);
-        const told: string[] = [];
-        const lab = await startLab({ folder: join(home, "lab"), stacks: {}, simulatedNodes: true, log: (line) => told.push(line) });
+        const logged: string[] = [];
+        const lab = await startLab({ folder: join(home, "lab"), stacks: {}, simulatedNodes: true, log: (line) => logged.push(line) });
         try {
-            expect(told.filter((line) => line.includes("the real plugin"))).toHaveLength(2);
+            expect(logged.filter((line) => line.includes("the real plugin"))).toHaveLength(2);
             expect(lab.env.PULUMI_DEBUG_PROVIDERS).not.toMatch(/tls|command/);
             const stack = await automation.LocalWorkspace.createStack(
                 {
@@ -89,15 +89,15 @@ describe("the plugins that the lab takes instead of its stand-ins", () => {
                     projectName: "real",
                     program: async () => {
                         const key = new tls.PrivateKey("key", { algorithm: "ED25519" });
-                        const said = new command.local.Command("said", { create: "echo made" });
-                        return { key: key.publicKeyPem, said: said.stdout };
+                        const echo = new command.local.Command("echo", { create: "echo made" });
+                        return { key: key.publicKeyPem, stdout: echo.stdout };
                     },
                 },
                 { envVars: lab.env, pulumiCommand: await engine(lab.env) },
             );
             const { outputs } = await stack.up();
             expect(outputs.key?.value).toContain("BEGIN PUBLIC KEY");
-            expect(outputs.said?.value).toBe("made");
+            expect(outputs.stdout?.value).toBe("made");
             expect(changes((await stack.preview()).changeSummary)).toEqual({});
             expect(new Set(readFileSync(join(home, "started"), "utf8").trim().split("\n"))).toEqual(new Set(["tls", "command"]));
         } finally {

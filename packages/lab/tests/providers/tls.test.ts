@@ -7,7 +7,7 @@ import { changes, type Lab, noEngine, openLab, resources } from "./harness.ts";
 
 const DAY = 24 * 3_600_000;
 
-describe.skipIf(noEngine)("tls on the real engine", () => {
+describe.skipIf(noEngine)("tls resources, managed by the real engine", () => {
     let now = new Date();
     let commonName = "server";
     let earlyRenewalHours = 24;
@@ -50,12 +50,12 @@ describe.skipIf(noEngine)("tls on the real engine", () => {
         await served.close();
     });
 
-    test("a first preview knows no key, and makes none", async () => {
+    test("preview creates nothing", async () => {
         const { changeSummary } = await lab.stack.preview({ onOutput: lab.onOutput });
         expect(changeSummary).toEqual({ create: 6 });
     });
 
-    test("up makes certificates that verify, with secret keys", async () => {
+    test("up issues certificates that verify, and private keys are secret", async () => {
         const { outputs } = await lab.stack.up({ onOutput: lab.onOutput });
         const [ca, cert] = [new X509Certificate(outputs.ca?.value), new X509Certificate(outputs.cert?.value)];
         expect(cert.verify(ca.publicKey)).toBe(true);
@@ -66,30 +66,30 @@ describe.skipIf(noEngine)("tls on the real engine", () => {
         expect(outputs.cert?.secret).toBe(false);
     });
 
-    test("then there is nothing to do, after a refresh too", async () => {
+    test("preview, up and refresh then change nothing", async () => {
         expect((await lab.stack.preview()).changeSummary).toEqual({ same: 6 });
         expect(changes((await lab.stack.up()).summary.resourceChanges)).toEqual({});
         expect(changes((await lab.refresh()).summary.resourceChanges)).toEqual({});
     });
 
-    test("the state holds no key that is not encrypted", () => {
+    test("the state contains no unencrypted private key", () => {
         const state = lab.state();
         expect(state).not.toMatch(/PRIVATE KEY/);
         expect(state).toMatch(/BEGIN CERTIFICATE/);
     });
 
-    test("other inputs replace what they are of, and what follows from it", async () => {
+    test("changed inputs replace the resource and its dependents", async () => {
         commonName = "other";
         expect(changes((await lab.stack.preview()).changeSummary)).toEqual({ replace: 2 });
         expect(changes((await lab.stack.up()).summary.resourceChanges)).toEqual({ replace: 2 });
     });
 
-    test("earlier renewal alone is an update", async () => {
+    test("a change of earlyRenewalHours alone is an update", async () => {
         earlyRenewalHours = 48;
         expect(changes((await lab.stack.up()).summary.resourceChanges)).toEqual({ update: 1 });
     });
 
-    test("within the time of renewal a certificate is made anew, and before it is not", async () => {
+    test("replaces a certificate within its early renewal period, not before", async () => {
         now = new Date(now.getTime() + 87 * DAY);
         expect(changes((await lab.stack.up()).summary.resourceChanges)).toEqual({});
         now = new Date(now.getTime() + 2 * DAY);
@@ -100,14 +100,14 @@ describe.skipIf(noEngine)("tls on the real engine", () => {
         expect(Date.parse(outputs.end?.value)).toBeGreaterThan(now.getTime() + 89 * DAY);
     });
 
-    test("a use that the provider does not know is refused before anything is made", async () => {
+    test("rejects an unknown allowed use before creating anything", async () => {
         lab.run(async () => {
             new tls.SelfSignedCert("bad", { privateKeyPem: "x", allowedUses: ["certSigning"], validityPeriodHours: 1 });
         });
         await expect(lab.stack.preview()).rejects.toThrow(/allowedUses\[0\].*value must be one of.*got: "certSigning"/);
     });
 
-    test("destroy leaves nothing", async () => {
+    test("destroy leaves no resource in the state", async () => {
         await lab.destroy();
         expect((await resources(lab.stack)).size).toBe(0);
     });
@@ -126,7 +126,7 @@ describe("tls", () => {
         expect(createPublicKey(String(key.privateKeyPem)).equals(createPublicKey(String(key.publicKeyPem)))).toBe(true);
     });
 
-    test("a CA's key that is not of its certificate is refused", async () => {
+    test("rejects a CA key that does not match the CA certificate", async () => {
         const key = async () =>
             String((await makeTls("tls:index/privateKey:PrivateKey", { algorithm: "ECDSA", ecdsaCurve: "P256" })).privateKeyPem);
         const [privateKeyPem, other] = [await key(), await key()];

@@ -1,23 +1,23 @@
 import type * as aws from "@pulumi/aws";
-import { awaited, type Kind, type Plain, untilGone } from "../kind.ts";
-import { byMark, ec2Arn, ec2Tagging, tagged, tagMap } from "./common.ts";
+import { type Plain, pendingState, type ResourceDefinition, waitForDeletion } from "../definition.ts";
+import { ec2Arn, ec2Tagging, markFilter, tagMap, tagSpecifications } from "./tags.ts";
 
-export const internetGateway: Kind<Plain<aws.ec2.InternetGatewayArgs>, Plain<aws.ec2.InternetGatewayState>> = {
+export const internetGateway: ResourceDefinition<Plain<aws.ec2.InternetGatewayArgs>, Plain<aws.ec2.InternetGatewayState>> = {
     noun: "EC2 Internet Gateway",
     forceNew: [],
     computed: ["arn", "ownerId", "vpcId"],
     tagging: ec2Tagging,
     find: {
-        marked: async (context) =>
-            (await context.api.ec2.describeInternetGateways({ Filters: byMark(context) })).InternetGateways.map(
-                (one) => one.InternetGatewayId,
+        byMark: async (context) =>
+            (await context.api.ec2.describeInternetGateways({ Filters: markFilter(context) })).InternetGateways.map(
+                ({ InternetGatewayId }) => InternetGatewayId,
             ),
     },
-    make: async (context) => {
-        const { InternetGateway } = await context.api.ec2.createInternetGateway(tagged(context, "internet-gateway"));
+    create: async (context) => {
+        const { InternetGateway } = await context.api.ec2.createInternetGateway(tagSpecifications(context, "internet-gateway"));
         return InternetGateway.InternetGatewayId;
     },
-    settle: async ({ api }, id, { vpcId }) => {
+    reconcile: async ({ api }, id, { vpcId }) => {
         const { InternetGateways } = await api.ec2.describeInternetGateways({ InternetGatewayIds: [id] });
         const attached = InternetGateways[0]?.Attachments[0]?.VpcId;
         if (attached === vpcId) return;
@@ -36,9 +36,9 @@ export const internetGateway: Kind<Plain<aws.ec2.InternetGatewayArgs>, Plain<aws
             }
         );
     },
-    // It moves to another VPC in `settle`.
+    // `reconcile` attaches it to another VPC.
     update: async () => undefined,
-    remove: async ({ api }, id) => {
+    delete: async ({ api }, id) => {
         const { InternetGateways } = await api.ec2.describeInternetGateways({ InternetGatewayIds: [id] });
         for (const { VpcId } of InternetGateways[0]?.Attachments ?? [])
             await api.ec2.detachInternetGateway({ InternetGatewayId: id, VpcId });
@@ -46,7 +46,7 @@ export const internetGateway: Kind<Plain<aws.ec2.InternetGatewayArgs>, Plain<aws
     },
 };
 
-export const eip: Kind<Plain<aws.ec2.EipArgs>, Plain<aws.ec2.EipState>> = {
+export const eip: ResourceDefinition<Plain<aws.ec2.EipArgs>, Plain<aws.ec2.EipState>> = {
     noun: "EC2 EIP",
     forceNew: ["domain", "publicIpv4Pool", "networkBorderGroup"],
     computed: [
@@ -63,10 +63,11 @@ export const eip: Kind<Plain<aws.ec2.EipArgs>, Plain<aws.ec2.EipState>> = {
     ],
     tagging: ec2Tagging,
     find: {
-        marked: async (context) =>
-            (await context.api.ec2.describeAddresses({ Filters: byMark(context) })).Addresses.map(({ AllocationId }) => AllocationId),
+        byMark: async (context) =>
+            (await context.api.ec2.describeAddresses({ Filters: markFilter(context) })).Addresses.map(({ AllocationId }) => AllocationId),
     },
-    make: async (context) => (await context.api.ec2.allocateAddress({ Domain: "vpc", ...tagged(context, "elastic-ip") })).AllocationId,
+    create: async (context) =>
+        (await context.api.ec2.allocateAddress({ Domain: "vpc", ...tagSpecifications(context, "elastic-ip") })).AllocationId,
     read: async (context, id) => {
         const { Addresses } = await context.api.ec2.describeAddresses({ AllocationIds: [id] });
         const [found] = Addresses;
@@ -86,43 +87,43 @@ export const eip: Kind<Plain<aws.ec2.EipArgs>, Plain<aws.ec2.EipState>> = {
             }
         );
     },
-    remove: ({ api }, id) => api.ec2.releaseAddress({ AllocationId: id }),
+    delete: ({ api }, id) => api.ec2.releaseAddress({ AllocationId: id }),
 };
 
-export const natGateway: Kind<Plain<aws.ec2.NatGatewayArgs>, Plain<aws.ec2.NatGatewayState>> = {
+export const natGateway: ResourceDefinition<Plain<aws.ec2.NatGatewayArgs>, Plain<aws.ec2.NatGatewayState>> = {
     noun: "EC2 NAT Gateway",
     forceNew: ["subnetId", "allocationId", "connectivityType", "privateIp"],
     defaults: { connectivityType: "public" },
     computed: ["associationId", "networkInterfaceId", "privateIp", "publicIp", "vpcId"],
     tagging: ec2Tagging,
-    minutes: 10,
+    timeoutMinutes: 10,
     find: {
-        marked: async (context) => {
+        byMark: async (context) => {
             const states = { Name: "state", Values: ["pending", "available"] };
-            const { NatGateways } = await context.api.ec2.describeNatGateways({ Filter: [...byMark(context), states] });
+            const { NatGateways } = await context.api.ec2.describeNatGateways({ Filter: [...markFilter(context), states] });
             return NatGateways.map(({ NatGatewayId }) => NatGatewayId);
         },
     },
-    make: async (context, { subnetId = "", allocationId, connectivityType, privateIp }) => {
+    create: async (context, { subnetId = "", allocationId, connectivityType, privateIp }) => {
         const { NatGateway } = await context.api.ec2.createNatGateway({
             SubnetId: subnetId,
             AllocationId: allocationId,
             ConnectivityType: connectivityType as "public" | "private",
             PrivateIpAddress: privateIp,
-            ...tagged(context, "natgateway"),
+            ...tagSpecifications(context, "natgateway"),
         });
         return NatGateway.NatGatewayId;
     },
-    settle: ({ api, until }, id) =>
-        until(`EC2 NAT Gateway (${id})`, "available", async () => {
+    reconcile: ({ api, waitFor }, id) =>
+        waitFor(`EC2 NAT Gateway (${id})`, "available", async () => {
             const { NatGateways } = await api.ec2.describeNatGateways({ NatGatewayIds: [id] });
             const [found] = NatGateways;
-            return awaited(found?.State, ["available"], ["pending"], `${found?.FailureCode}: ${found?.FailureMessage}`);
+            return pendingState(found?.State, ["available"], ["pending"], `${found?.FailureCode}: ${found?.FailureMessage}`);
         }),
     read: async ({ api }, id) => {
         const { NatGateways } = await api.ec2.describeNatGateways({ NatGatewayIds: [id] });
         const [found] = NatGateways;
-        // AWS tells of it for an hour after its end.
+        // AWS keeps listing a deleted gateway for an hour.
         if (!found || ["deleting", "deleted", "failed"].includes(found.State)) return undefined;
         const [address] = found.NatGatewayAddresses;
         return {
@@ -137,9 +138,9 @@ export const natGateway: Kind<Plain<aws.ec2.NatGatewayArgs>, Plain<aws.ec2.NatGa
             tags: tagMap(found.Tags),
         };
     },
-    remove: async (context, id) => {
+    delete: async (context, id) => {
         await context.api.ec2.deleteNatGateway({ NatGatewayId: id });
-        await untilGone(context, `EC2 NAT Gateway (${id})`, ["deleted", "failed"], async () => {
+        await waitForDeletion(context, `EC2 NAT Gateway (${id})`, ["deleted", "failed"], async () => {
             const { NatGateways } = await context.api.ec2.describeNatGateways({ NatGatewayIds: [id] });
             return NatGateways[0]?.State;
         });

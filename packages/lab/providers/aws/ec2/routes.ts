@@ -1,20 +1,22 @@
 import { createHash } from "node:crypto";
 import type * as aws from "@pulumi/aws";
-import type { Context, Kind, Plain } from "../kind.ts";
-import { byMark, ec2Arn, ec2Tagging, tagged, tagMap } from "./common.ts";
+import type { Context, Plain, ResourceDefinition } from "../definition.ts";
+import { ec2Arn, ec2Tagging, markFilter, tagMap, tagSpecifications } from "./tags.ts";
 
-/** Its routes are resources of their own: inline ones are told, never changed. */
-export const routeTable: Kind<Plain<aws.ec2.RouteTableArgs>, Plain<aws.ec2.RouteTableState>> = {
+/** Routes are separate resources: inline routes are read but never changed. */
+export const routeTable: ResourceDefinition<Plain<aws.ec2.RouteTableArgs>, Plain<aws.ec2.RouteTableState>> = {
     noun: "EC2 Route Table",
     forceNew: ["vpcId"],
     computed: ["arn", "ownerId", "propagatingVgws", "routes"],
     tagging: ec2Tagging,
     find: {
-        marked: async (context) =>
-            (await context.api.ec2.describeRouteTables({ Filters: byMark(context) })).RouteTables.map(({ RouteTableId }) => RouteTableId),
+        byMark: async (context) =>
+            (await context.api.ec2.describeRouteTables({ Filters: markFilter(context) })).RouteTables.map(
+                ({ RouteTableId }) => RouteTableId,
+            ),
     },
-    make: async (context, { vpcId }) => {
-        const { RouteTable } = await context.api.ec2.createRouteTable({ VpcId: vpcId, ...tagged(context, "route-table") });
+    create: async (context, { vpcId }) => {
+        const { RouteTable } = await context.api.ec2.createRouteTable({ VpcId: vpcId, ...tagSpecifications(context, "route-table") });
         return RouteTable.RouteTableId;
     },
     read: async (context, id) => {
@@ -38,19 +40,19 @@ export const routeTable: Kind<Plain<aws.ec2.RouteTableArgs>, Plain<aws.ec2.Route
             }
         );
     },
-    remove: ({ api }, id) => api.ec2.deleteRouteTable({ RouteTableId: id }),
+    delete: ({ api }, id) => api.ec2.deleteRouteTable({ RouteTableId: id }),
 };
 
 type RouteArgs = Plain<aws.ec2.RouteArgs>;
 
-export const route: Kind<RouteArgs, Plain<aws.ec2.RouteState>> = {
+export const route: ResourceDefinition<RouteArgs, Plain<aws.ec2.RouteState>> = {
     noun: "Route",
     forceNew: ["routeTableId", "destinationCidrBlock", "destinationIpv6CidrBlock", "destinationPrefixListId"],
     computed: ["instanceId", "instanceOwnerId", "origin", "state"],
     find: {
-        same: async (context, inputs) => ((await findRoute(context, inputs)) ? [routeId(inputs)] : []),
+        byKey: async (context, inputs) => ((await findRoute(context, inputs)) ? [routeId(inputs)] : []),
     },
-    make: async ({ api }, inputs) => {
+    create: async ({ api }, inputs) => {
         await api.ec2.createRoute({ ...destination(inputs), ...target(inputs) });
         return routeId(inputs);
     },
@@ -71,7 +73,7 @@ export const route: Kind<RouteArgs, Plain<aws.ec2.RouteState>> = {
         );
     },
     update: ({ api }, _id, { inputs }) => api.ec2.replaceRoute({ ...destination(inputs), ...target(inputs) }),
-    remove: ({ api }, _id, olds) => api.ec2.deleteRoute(destination(olds)),
+    delete: ({ api }, _id, olds) => api.ec2.deleteRoute(destination(olds)),
 };
 
 type Destination = Pick<Plain<aws.ec2.RouteState>, "routeTableId" | "destinationCidrBlock">;
@@ -92,41 +94,44 @@ function target({ gatewayId, natGatewayId, vpcPeeringConnectionId, transitGatewa
 
 async function findRoute({ api }: Context, { routeTableId = "", destinationCidrBlock }: Destination) {
     const { RouteTables } = await api.ec2.describeRouteTables({ RouteTableIds: [routeTableId] });
-    return RouteTables[0]?.Routes.find((one) => one.DestinationCidrBlock === destinationCidrBlock && one.Origin === "CreateRoute");
+    return RouteTables[0]?.Routes.find((route) => route.DestinationCidrBlock === destinationCidrBlock && route.Origin === "CreateRoute");
 }
 
-/** The real one has Terraform's hash of the destination in it; any will do. */
+/** The real provider uses Terraform's hash of the destination; any hash works here. */
 function routeId({ routeTableId = "", destinationCidrBlock = "" }: Destination): string {
     const hash = createHash("sha256").update(destinationCidrBlock).digest().readUInt32BE(0);
     return `r-${routeTableId}${hash}`;
 }
 
-export const routeTableAssociation: Kind<Plain<aws.ec2.RouteTableAssociationArgs>, Plain<aws.ec2.RouteTableAssociationState>> = {
+export const routeTableAssociation: ResourceDefinition<
+    Plain<aws.ec2.RouteTableAssociationArgs>,
+    Plain<aws.ec2.RouteTableAssociationState>
+> = {
     noun: "EC2 Route Table Association",
     forceNew: ["subnetId", "gatewayId", "routeTableId"],
-    // A subnet has one at most.
+    // A subnet has at most one route table association.
     deleteBeforeReplace: true,
     computed: [],
     find: {
-        same: async (context, { subnetId = "", routeTableId }) =>
+        byKey: async (context, { subnetId = "", routeTableId }) =>
             (await associations(context, "association.subnet-id", subnetId))
-                .filter((one) => one.RouteTableId === routeTableId)
-                .map((one) => one.RouteTableAssociationId),
+                .filter((association) => association.RouteTableId === routeTableId)
+                .map(({ RouteTableAssociationId }) => RouteTableAssociationId),
     },
-    make: async ({ api }, { subnetId = "", routeTableId }) =>
+    create: async ({ api }, { subnetId = "", routeTableId }) =>
         (await api.ec2.associateRouteTable({ SubnetId: subnetId, RouteTableId: routeTableId })).AssociationId,
     read: async (context, id) => {
         const [found] = (await associations(context, "association.route-table-association-id", id)).filter(
-            (one) => one.RouteTableAssociationId === id,
+            ({ RouteTableAssociationId }) => RouteTableAssociationId === id,
         );
         return found && { subnetId: found.SubnetId, routeTableId: found.RouteTableId };
     },
-    remove: ({ api }, id) => api.ec2.disassociateRouteTable({ AssociationId: id }),
+    delete: ({ api }, id) => api.ec2.disassociateRouteTable({ AssociationId: id }),
 };
 
 async function associations({ api }: Context, filter: string, value: string) {
     const { RouteTables } = await api.ec2.describeRouteTables({ Filters: [{ Name: filter, Values: [value] }] });
-    return RouteTables.flatMap(({ Associations }) => Associations).filter((one) =>
-        [one.SubnetId, one.RouteTableAssociationId].includes(value),
+    return RouteTables.flatMap(({ Associations }) => Associations).filter(({ SubnetId, RouteTableAssociationId }) =>
+        [SubnetId, RouteTableAssociationId].includes(value),
     );
 }

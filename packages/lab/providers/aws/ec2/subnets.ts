@@ -1,28 +1,28 @@
 import type * as aws from "@pulumi/aws";
-import type { Kind, Plain } from "../kind.ts";
-import { byMark, ec2Tagging, tagged, tagMap } from "./common.ts";
+import type { Plain, ResourceDefinition } from "../definition.ts";
+import { ec2Tagging, markFilter, tagMap, tagSpecifications } from "./tags.ts";
 
-export const subnet: Kind<Plain<aws.ec2.SubnetArgs>, Plain<aws.ec2.SubnetState>> = {
+export const subnet: ResourceDefinition<Plain<aws.ec2.SubnetArgs>, Plain<aws.ec2.SubnetState>> = {
     noun: "EC2 Subnet",
     forceNew: ["vpcId", "cidrBlock", "availabilityZone", "availabilityZoneId"],
     defaults: { mapPublicIpOnLaunch: false },
     computed: ["arn", "availabilityZone", "availabilityZoneId", "ownerId", "privateDnsHostnameTypeOnLaunch"],
     tagging: ec2Tagging,
     find: {
-        marked: async (context) =>
-            (await context.api.ec2.describeSubnets({ Filters: byMark(context) })).Subnets.map(({ SubnetId }) => SubnetId),
+        byMark: async (context) =>
+            (await context.api.ec2.describeSubnets({ Filters: markFilter(context) })).Subnets.map(({ SubnetId }) => SubnetId),
     },
-    make: async (context, inputs) => {
+    create: async (context, inputs) => {
         const { Subnet } = await context.api.ec2.createSubnet({
             VpcId: inputs.vpcId,
             CidrBlock: inputs.cidrBlock,
             AvailabilityZone: inputs.availabilityZone,
             AvailabilityZoneId: inputs.availabilityZoneId,
-            ...tagged(context, "subnet"),
+            ...tagSpecifications(context, "subnet"),
         });
         return Subnet.SubnetId;
     },
-    settle: async ({ api }, id, { mapPublicIpOnLaunch = false }) => {
+    reconcile: async ({ api }, id, { mapPublicIpOnLaunch = false }) => {
         const { Subnets } = await api.ec2.describeSubnets({ SubnetIds: [id] });
         if (Subnets[0]?.MapPublicIpOnLaunch !== mapPublicIpOnLaunch)
             await api.ec2.modifySubnetAttribute({ SubnetId: id, MapPublicIpOnLaunch: { Value: mapPublicIpOnLaunch } });
@@ -44,37 +44,40 @@ export const subnet: Kind<Plain<aws.ec2.SubnetArgs>, Plain<aws.ec2.SubnetState>>
             }
         );
     },
-    // Its one attribute is brought to what is wanted in `settle`.
+    // `reconcile` sets mapPublicIpOnLaunch, the only attribute that can change.
     update: async () => undefined,
-    remove: ({ api }, id) => api.ec2.deleteSubnet({ SubnetId: id }),
+    delete: ({ api }, id) => api.ec2.deleteSubnet({ SubnetId: id }),
 };
 
-/** AWS tells reservations by their subnet only, so the id alone does not find one. The real provider knows no tags of it either. */
-export const subnetCidrReservation: Kind<Plain<aws.ec2.SubnetCidrReservationArgs>, Plain<aws.ec2.SubnetCidrReservationState>> = {
+/** AWS lists reservations by subnet only, so the id alone does not find one. The real provider does not support tags on it either. */
+export const subnetCidrReservation: ResourceDefinition<
+    Plain<aws.ec2.SubnetCidrReservationArgs>,
+    Plain<aws.ec2.SubnetCidrReservationState>
+> = {
     noun: "EC2 Subnet CIDR Reservation",
     forceNew: ["subnetId", "cidrBlock", "reservationType", "description"],
     computed: ["ownerId"],
     find: {
-        marked: async ({ api, mark }, { subnetId }) => {
+        byMark: async ({ api, mark }, { subnetId }) => {
             const { SubnetIpv4CidrReservations } = await api.ec2.getSubnetCidrReservations({ SubnetId: subnetId });
             return SubnetIpv4CidrReservations.filter(({ Tags }) => tagMap(Tags)[mark.key] === mark.value).map(
-                (one) => one.SubnetCidrReservationId,
+                ({ SubnetCidrReservationId }) => SubnetCidrReservationId,
             );
         },
     },
-    make: async (context, { subnetId, cidrBlock, reservationType, description }) => {
+    create: async (context, { subnetId, cidrBlock, reservationType, description }) => {
         const { SubnetCidrReservation } = await context.api.ec2.createSubnetCidrReservation({
             SubnetId: subnetId,
             Cidr: cidrBlock,
             ReservationType: reservationType as "explicit" | "prefix",
             Description: description,
-            ...tagged(context, "subnet-cidr-reservation"),
+            ...tagSpecifications(context, "subnet-cidr-reservation"),
         });
         return SubnetCidrReservation.SubnetCidrReservationId;
     },
     read: async ({ api }, id, { subnetId }) => {
         const { SubnetIpv4CidrReservations } = await api.ec2.getSubnetCidrReservations({ SubnetId: subnetId });
-        const found = SubnetIpv4CidrReservations.find((one) => one.SubnetCidrReservationId === id);
+        const found = SubnetIpv4CidrReservations.find(({ SubnetCidrReservationId }) => SubnetCidrReservationId === id);
         return (
             found && {
                 subnetId: found.SubnetId,
@@ -85,7 +88,7 @@ export const subnetCidrReservation: Kind<Plain<aws.ec2.SubnetCidrReservationArgs
             }
         );
     },
-    remove: async ({ api }, id) => {
+    delete: async ({ api }, id) => {
         await api.ec2.deleteSubnetCidrReservation({ SubnetCidrReservationId: id });
     },
 };

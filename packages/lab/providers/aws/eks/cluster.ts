@@ -1,12 +1,20 @@
 import type * as aws from "@pulumi/aws";
-import { awaited, type Changed, type Context, type Kind, type Plain, type Tagging, untilGone } from "../kind.ts";
+import {
+    type Context,
+    type Plain,
+    pendingState,
+    type ResourceDefinition,
+    type Tagging,
+    type UpdateArgs,
+    waitForDeletion,
+} from "../definition.ts";
 
 type ClusterArgs = Plain<aws.eks.ClusterArgs>;
 type ClusterState = Plain<aws.eks.ClusterState>;
 
 const LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "scheduler"];
 
-/** Tags of all that EKS keeps, which it knows by their ARNs. */
+/** Tagging of EKS resources, by ARN. */
 export const eksTagging: Tagging = {
     set: ({ api }, _id, tags, { arn = "" }) => api.eks.tagResource({ resourceArn: arn, tags }),
     unset: ({ api }, _id, tagKeys, { arn = "" }) => api.eks.untagResource({ resourceArn: arn, tagKeys }),
@@ -21,42 +29,44 @@ function logging(types: readonly string[] = []) {
         { types: LOG_TYPES.filter((type) => types.includes(type)), enabled: true },
         { types: LOG_TYPES.filter((type) => !types.includes(type)), enabled: false },
     ];
-    return { clusterLogging: all.filter((one) => one.types.length > 0) };
+    return { clusterLogging: all.filter(({ types }) => types.length > 0) };
 }
 
-/** Waits for an update. What one cluster is asked for while another update runs it refuses. */
-export async function updated(
+/** Starts an update and waits for it, because EKS rejects a second update of the same cluster. */
+export async function waitForUpdate(
     context: Context,
     ref: { name: string; nodegroupName?: string; addonName?: string },
     start: () => Promise<{ update: { id: string } }>,
 ): Promise<void> {
     const { update } = await start();
     const what = [ref.name, ref.nodegroupName ?? ref.addonName ?? []].flat().join(":");
-    await context.until(`update of EKS ${what}`, "Successful", async () => {
-        const now = (await context.api.eks.describeUpdate({ ...ref, updateId: update.id })).update;
-        if (now.status === "Failed") throw new Error(now.errors.map((one) => `${one.errorCode}: ${one.errorMessage}`).join("; "));
-        return awaited(now.status, ["Successful"], ["InProgress"]);
+    await context.waitFor(`update of EKS ${what}`, "Successful", async () => {
+        const current = (await context.api.eks.describeUpdate({ ...ref, updateId: update.id })).update;
+        if (current.status === "Failed")
+            throw new Error(current.errors.map(({ errorCode, errorMessage }) => `${errorCode}: ${errorMessage}`).join("; "));
+        return pendingState(current.status, ["Successful"], ["InProgress"]);
     });
 }
 
-async function change(context: Context, name: string, { inputs, has }: Changed<ClusterArgs, ClusterState>): Promise<void> {
+async function change(context: Context, name: string, { inputs, changed }: UpdateArgs<ClusterArgs, ClusterState>): Promise<void> {
     const { eks } = context.api;
     const { version, accessConfig, upgradePolicy, deletionProtection, vpcConfig, enabledClusterLogTypes } = inputs;
-    const apply = (start: () => Promise<{ update: { id: string } }>) => updated(context, { name }, start);
-    if (has("version") && version) await apply(() => eks.updateClusterVersion({ name, version }));
+    const apply = (start: () => Promise<{ update: { id: string } }>) => waitForUpdate(context, { name }, start);
+    if (changed("version") && version) await apply(() => eks.updateClusterVersion({ name, version }));
     const mode = accessConfig?.authenticationMode;
-    if (has("accessConfig") && mode)
+    if (changed("accessConfig") && mode)
         await apply(() => eks.updateClusterConfig({ name, accessConfig: { authenticationMode: mode as "API" } }));
-    if (has("upgradePolicy"))
+    if (changed("upgradePolicy"))
         await apply(() => eks.updateClusterConfig({ name, upgradePolicy: { supportType: upgradePolicy?.supportType ?? "EXTENDED" } }));
-    if (has("deletionProtection")) await apply(() => eks.updateClusterConfig({ name, deletionProtection: deletionProtection ?? false }));
-    if (has("enabledClusterLogTypes")) await apply(() => eks.updateClusterConfig({ name, logging: logging(enabledClusterLogTypes) }));
-    if (has("vpcConfig")) {
+    if (changed("deletionProtection"))
+        await apply(() => eks.updateClusterConfig({ name, deletionProtection: deletionProtection ?? false }));
+    if (changed("enabledClusterLogTypes")) await apply(() => eks.updateClusterConfig({ name, logging: logging(enabledClusterLogTypes) }));
+    if (changed("vpcConfig")) {
         const { endpointPrivateAccess, endpointPublicAccess, publicAccessCidrs, subnetIds, securityGroupIds } = vpcConfig;
-        const is = (await find(context, name)).resourcesVpcConfig;
+        const current = (await find(context, name)).resourcesVpcConfig;
         const sorted = (list: readonly string[] = []) => list.toSorted().join();
-        // Two kinds of update at AWS.
-        if (sorted(is.subnetIds) !== sorted(subnetIds) || sorted(is.securityGroupIds) !== sorted(securityGroupIds))
+        // EKS takes subnets and endpoint access as two separate updates.
+        if (sorted(current.subnetIds) !== sorted(subnetIds) || sorted(current.securityGroupIds) !== sorted(securityGroupIds))
             await apply(() =>
                 eks.updateClusterConfig({ name, resourcesVpcConfig: { subnetIds, securityGroupIds: securityGroupIds ?? [] } }),
             );
@@ -66,14 +76,14 @@ async function change(context: Context, name: string, { inputs, has }: Changed<C
             ...(publicAccessCidrs && { publicAccessCidrs }),
         };
         const differs =
-            is.endpointPrivateAccess !== wanted.endpointPrivateAccess ||
-            is.endpointPublicAccess !== wanted.endpointPublicAccess ||
-            (publicAccessCidrs && sorted(is.publicAccessCidrs) !== sorted(publicAccessCidrs));
+            current.endpointPrivateAccess !== wanted.endpointPrivateAccess ||
+            current.endpointPublicAccess !== wanted.endpointPublicAccess ||
+            (publicAccessCidrs && sorted(current.publicAccessCidrs) !== sorted(publicAccessCidrs));
         if (differs) await apply(() => eks.updateClusterConfig({ name, resourcesVpcConfig: wanted }));
     }
 }
 
-export const cluster: Kind<ClusterArgs, ClusterState> = {
+export const cluster: ResourceDefinition<ClusterArgs, ClusterState> = {
     noun: "EKS Cluster",
     forceNew: [
         "name",
@@ -105,17 +115,17 @@ export const cluster: Kind<ClusterArgs, ClusterState> = {
         "vpcConfig.vpcId",
     ],
     tagging: eksTagging,
-    minutes: 60,
+    timeoutMinutes: 60,
     find: {
-        marked: async (context, { name = "" }) => {
+        byMark: async (context, { name = "" }) => {
             const { tags, status } = await find(context, name);
             return tags[context.mark.key] === context.mark.value && status !== "DELETING" ? [name] : [];
         },
     },
-    make: async ({ api, tags }, inputs) => {
+    create: async ({ api, tags }, inputs) => {
         const { name = "", vpcConfig, encryptionConfig, accessConfig, kubernetesNetworkConfig, upgradePolicy } = inputs;
         const { subnetIds, securityGroupIds, endpointPrivateAccess, endpointPublicAccess, publicAccessCidrs } = vpcConfig;
-        const made = await api.eks.createCluster({
+        const created = await api.eks.createCluster({
             name,
             roleArn: inputs.roleArn,
             version: inputs.version,
@@ -139,12 +149,12 @@ export const cluster: Kind<ClusterArgs, ClusterState> = {
             }),
             ...(upgradePolicy && { upgradePolicy }),
         });
-        return made.cluster.name;
+        return created.cluster.name;
     },
-    settle: (context, name) =>
-        context.until(`EKS Cluster (${name})`, "ACTIVE", async () => {
+    reconcile: (context, name) =>
+        context.waitFor(`EKS Cluster (${name})`, "ACTIVE", async () => {
             const { status, health } = await find(context, name);
-            return awaited(status, ["ACTIVE"], ["CREATING", "UPDATING"], health.issues.map(({ message }) => message).join("; "));
+            return pendingState(status, ["ACTIVE"], ["CREATING", "UPDATING"], health.issues.map(({ message }) => message).join("; "));
         }),
     read: async (context, id) => {
         const found = await find(context, id);
@@ -181,8 +191,8 @@ export const cluster: Kind<ClusterArgs, ClusterState> = {
         };
     },
     update: change,
-    remove: async (context, name) => {
+    delete: async (context, name) => {
         if ((await find(context, name)).status !== "DELETING") await context.api.eks.deleteCluster({ name });
-        await untilGone(context, `EKS Cluster (${name})`, [], async () => (await find(context, name)).status);
+        await waitForDeletion(context, `EKS Cluster (${name})`, [], async () => (await find(context, name)).status);
     },
 };
