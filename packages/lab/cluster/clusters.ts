@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ApiException, AppsV1Api, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import type { EksBackend } from "../aws/eks/backend.ts";
-import type { AddonSpec, ClusterSpec, NodeSpec } from "../aws/eks/specs.ts";
+import type { AddonSpec, ClusterSpec, InstanceNode } from "../aws/eks/specs.ts";
 import type { Place } from "../aws/memory.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import type { Program } from "./control-plane.ts";
@@ -20,7 +20,7 @@ export interface ClusterNodes {
      *
      * @param instance the node's instance in the simulated AWS
      */
-    addNode(node: KubernetesNode, instance: NodeSpec): Promise<void>;
+    addNode(node: KubernetesNode, instance: InstanceNode): Promise<void>;
     removeNode(name: string): Promise<void>;
     putAddon?(addon: AddonSpec): Promise<void>;
     deleteAddon?(addon: AddonSpec): Promise<void>;
@@ -98,8 +98,8 @@ export function realClusters({ folder, tokens, tools, nodes, log }: ClustersOpti
             clusters.delete(key(spec, spec.name));
             writeTokens();
         },
-        addNode: (node: NodeSpec) => running(node, node.cluster).nodes.addNode(kubernetesNode(node), node),
-        removeNode: (node: NodeSpec) => running(node, node.cluster).nodes.removeNode(node.name),
+        addNode: (node: InstanceNode) => running(node, node.cluster).nodes.addNode(kubernetesNode(node), node),
+        removeNode: (node: InstanceNode) => running(node, node.cluster).nodes.removeNode(node.name),
         putAddon: async (addon: AddonSpec) => running(addon, addon.cluster).nodes.putAddon?.(addon),
         deleteAddon: async (addon: AddonSpec) => running(addon, addon.cluster).nodes.deleteAddon?.(addon),
         running: () => [...clusters.values()].map(({ spec }) => spec),
@@ -129,7 +129,7 @@ function kubernetesNode({
     labels,
     taints,
     podPrefixes,
-}: NodeSpec): KubernetesNode {
+}: InstanceNode): KubernetesNode {
     return {
         name,
         internalIp: address,

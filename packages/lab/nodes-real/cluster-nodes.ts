@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { addressAt } from "../../../core/network/cidr.ts";
-import type { NodeSpec } from "../aws/eks/specs.ts";
+import type { InstanceNode } from "../aws/eks/specs.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { ClusterNodes, RunningCluster } from "../cluster/clusters.ts";
 import type { Containers, LogRequest } from "../cluster/kubelet.ts";
@@ -17,7 +17,7 @@ export interface LabNodesOptions extends NodePrograms, Pick<NodeOptions, "backOf
     /** Where each cluster gets a folder of its own for its nodes. */
     folder: string;
     /** Path of the network namespace that is the interface of a node's instance. */
-    network(instance: NodeSpec): Promise<string>;
+    network(instance: InstanceNode): Promise<string>;
     /** Addresses of the API server's interfaces in the VPC; something must take connections there to the API server on loopback. */
     apiServer(cluster: RunningCluster): Promise<readonly string[]>;
 }

@@ -6,7 +6,7 @@ import { PassThrough } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { CoreV1Api, Exec, KubeConfig, type V1Pod, type V1Status } from "@kubernetes/client-node";
-import type { NodeSpec as Instance } from "../../aws/eks/specs.ts";
+import type { InstanceNode } from "../../aws/eks/specs.ts";
 import type { ClusterNodes, RunningCluster } from "../../cluster/clusters.ts";
 import type { Containers } from "../../cluster/kubelet.ts";
 import type { NodeSpec } from "../../cluster/node-registration.ts";
@@ -131,7 +131,7 @@ export async function nodeCluster(folder: string, programs: NodePrograms, more: 
             await inNode("ip", "route", "add", "default", "via", ROUTER);
             await inRouter("ip", "route", "add", spec.podPrefixes?.[0] ?? "", "via", spec.internalIp);
             namespaces.set(spec.name, pid);
-            await started.addNode(spec, { name: spec.name } as Instance);
+            await started.addNode(spec, { name: spec.name } as InstanceNode);
         },
         async stop() {
             await started.stop();
