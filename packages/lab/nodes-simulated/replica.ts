@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { CoreV1Api, type KubeConfig, type V1Container, type V1DaemonSet, type V1HostAlias, type V1Pod } from "@kubernetes/client-node";
 import { ETCD_PORT } from "../../../core/cilium/clustermesh-config.ts";
 import { addressAt } from "../../../core/network/cidr.ts";
-import type { Relay } from "../net/plan.ts";
+import type { Relay } from "../net/plan/plan.ts";
 import type { ContainerPrograms } from "../nodes-real/containers/images.ts";
 import type { ClusterObjects } from "../nodes-real/pods/objects.ts";
 import { keepVolumes } from "../nodes-real/pods/pod-volumes.ts";

@@ -16,10 +16,10 @@ import { ETCD_PORT, type Member, NODE_PORT, POD_PORT } from "./member.ts";
 
 const run = promisify(execFile);
 const ANYWHERE = { account: "", region: "" };
-/** A connection that nobody answers within this time is closed; an open one takes about a millisecond. */
-const PROBE_MILLISECONDS = 1_000;
-/** A difference must have gone after this many looks: health takes a while to be measured. */
-const LOOKS = 12;
+/** A connection without an answer within this time counts as closed. An open path answers in about 1 ms. */
+const PROBE_TIMEOUT_MILLISECONDS = 1_000;
+/** Differences must be gone after this many attempts: measuring health takes a while. */
+const ATTEMPTS = 12;
 
 /** Why this machine cannot have a kernel network; undefined when it can. */
 export async function whyNoNetwork(): Promise<string | undefined> {
@@ -35,40 +35,45 @@ function skipped(why: string): string {
 
 export async function programs() {
     const [{ netd }, { programs: debian }] = await Promise.all([ensureTools(["netd"]), tryDatapath()]);
-    if (!debian) throw new Error("the network's programs are not there");
+    if (!debian) throw new Error("the network's programs are not installed");
     return { ip: debian.file.ip, nft: debian.file.nft, netd };
 }
 type Programs = Awaited<ReturnType<typeof programs>>;
 
-/** From where a packet is sent, and as what the simulated AWS knows it. */
+/** A sender of packets in the kernel, and the endpoint that it is in the simulated AWS. */
 export interface End {
     name: string;
     namespace: string;
     endpoint: Endpoint;
-    /** The interface that it is, or is behind. */
+    /** The interface that it is, or through which it sends. */
     interfaceId: string;
 }
 
-/** A network with something that listens at every node and at a pod of every node. */
+/** A network with listeners on every node and in one pod of every node. */
 export async function testNetwork(aws: SimulatedAws, id: string, members: readonly Member[]) {
     const folder = await mkdtemp(join(tmpdir(), "clustermesh-net-"));
     const tools = await programs();
-    const told: string[] = [];
-    const network = await startNetwork({ aws, id, programs: tools, folder, log: (line) => told.push(line), checkSpeed: 50 });
+    const logged: string[] = [];
+    const network = await startNetwork({ aws, id, programs: tools, folder, log: (line) => logged.push(line), checkSpeed: 50 });
     const pods: string[] = [];
     const listeners: { close(): Promise<void> }[] = [];
     await network.settled();
 
     const ends: End[] = [];
-    for (const one of members) {
-        for (const [i, node] of one.nodes().entries()) {
+    for (const cluster of members) {
+        for (const [i, node] of cluster.nodes().entries()) {
             const inside = network.namespaceOf(node.interfaceId);
-            // Not one of the network's own names, which it would clear away.
-            const pod = `pod-${id}-${one.name}-${i}`;
+            // Without the network's prefix: it would delete the namespace.
+            const pod = `pod-${id}-${cluster.name}-${i}`;
             pods.push(pod);
             await addPod(tools.ip, pod, inside, node.pod);
             const end = (name: string, namespace: string, address: string) =>
-                ends.push({ name: `${one.name}/${name}${i}`, namespace, endpoint: one.endpoint(address), interfaceId: node.interfaceId });
+                ends.push({
+                    name: `${cluster.name}/${name}${i}`,
+                    namespace,
+                    endpoint: cluster.endpoint(address),
+                    interfaceId: node.interfaceId,
+                });
             end("node", inside, node.address);
             end("pod", pod, node.pod);
         }
@@ -81,49 +86,49 @@ export async function testNetwork(aws: SimulatedAws, id: string, members: readon
             ends.flatMap((end) => ports(end).map((port) => ({ namespace: end.namespace, address: `0.0.0.0:${port}` }))),
         ),
     );
-    const balancers = members.flatMap((one) =>
-        one.zones.map(({ balancer }, i) => ({ name: `${one.name}/etcd${i}`, endpoint: one.endpoint(balancer) })),
+    const balancers = members.flatMap((cluster) =>
+        cluster.zones.map(({ balancer }, i) => ({ name: `${cluster.name}/etcd${i}`, endpoint: cluster.endpoint(balancer) })),
     );
     const targets = [
         ...ends.map((end) => ({ ...end, port: POD_PORT })),
-        ...balancers.map((one) => ({ ...one, interfaceId: "", port: ETCD_PORT })),
+        ...balancers.map((balancer) => ({ ...balancer, interfaceId: "", port: ETCD_PORT })),
     ];
-    // What a node and its own pods say to each other leaves no interface, so no group filters it.
+    // Packets between a node and its own pods pass no interface, so no group filters them.
     const pairs = ends.flatMap((from) => targets.filter((to) => to.interfaceId !== from.interfaceId).map((to) => ({ from, to })));
 
-    /** Which of all pairs the kernel and the simulated AWS disagree on, each in a sentence. */
+    /** A sentence for each pair on which the kernel and the simulated AWS disagree. */
     const disagreements = async (): Promise<string[]> => {
         await network.settled();
-        const seen = await probe(
+        const outcomes = await probe(
             tools,
             pairs.map(({ from, to }) => ({ end: from, to: to.endpoint.address, port: to.port })),
         );
         return pairs.flatMap(({ from, to }, i) => {
             const traffic = { protocol: "tcp", port: to.port } as const;
             const path = aws.edit(ANYWHERE, (scope) => pathBetween(scope, from.endpoint, to.endpoint, traffic, findBalancerTargets));
-            const open = seen[i]?.seen !== undefined;
-            return open === path.open ? [] : [`${from.name} → ${to.name}: ${open ? "open" : seen[i]?.error}, but ${path.summary}`];
+            const open = outcomes[i]?.seen !== undefined;
+            return open === path.open ? [] : [`${from.name} → ${to.name}: ${open ? "open" : outcomes[i]?.error}, but ${path.summary}`];
         });
     };
     return {
         network,
         tools,
-        /** Removed at the end. */
+        /** Removed by `close`. */
         folder,
         ends,
-        told,
+        logged,
         pairs,
         end: (name: string) => {
-            const found = ends.find((one) => one.name === name);
-            if (!found) throw new Error(`no end ${name}`);
+            const found = ends.find((end) => end.name === name);
+            if (!found) throw new Error(`end ${name} does not exist`);
             return found;
         },
-        /** That the kernel lets through what the simulated AWS does, and nothing else; and how many of all pairs that is. */
+        /** Expects that the kernel allows exactly the pairs that the simulated AWS allows. @returns the number of these pairs */
         async agrees(): Promise<number> {
-            let different = await disagreements();
-            for (let look = 1; different.length > 0 && look < LOOKS; look++) different = await disagreements();
-            expect(different).toEqual([]);
-            expect(told).toEqual([]);
+            let differences = await disagreements();
+            for (let attempt = 1; differences.length > 0 && attempt < ATTEMPTS; attempt++) differences = await disagreements();
+            expect(differences).toEqual([]);
+            expect(logged).toEqual([]);
             return pairs.filter(
                 ({ from, to }) =>
                     aws.edit(ANYWHERE, (scope) =>
@@ -131,15 +136,15 @@ export async function testNetwork(aws: SimulatedAws, id: string, members: readon
                     ).open,
             ).length;
         },
-        /** As whom the other end sees this one; throws when it does not answer. */
+        /** The source address that the other end sees. @throws Error when it does not answer */
         async seenAs(from: End, to: string, port: number): Promise<string> {
             const [outcome] = await probe(tools, [{ end: from, to, port }]);
             if (!outcome?.seen) throw new Error(`${from.name} → ${to}:${port}: ${outcome?.error}`);
             return outcome.seen;
         },
-        /** More than once does no harm. */
+        /** May be called more than once. */
         async close(): Promise<void> {
-            for (const one of listeners.splice(0)) await one.close();
+            for (const listener of listeners.splice(0)) await listener.close();
             for (const pod of pods.splice(0)) await run(tools.ip, ["netns", "delete", pod]);
             await network.close();
             await rm(folder, { recursive: true, force: true });
@@ -148,7 +153,7 @@ export async function testNetwork(aws: SimulatedAws, id: string, members: readon
 }
 export type TestNetwork = Awaited<ReturnType<typeof testNetwork>>;
 
-/** A pod as the VPC CNI gives it its address: behind its node, by a link of its own. */
+/** Creates a pod as the VPC CNI does: connected to its node by a link of its own. */
 async function addPod(ip: string, pod: string, node: string, address: string): Promise<void> {
     const batch = async (namespace: string[], lines: string[]) => {
         const child = run(ip, [...namespace, "-batch", "-"]);
@@ -157,8 +162,8 @@ async function addPod(ip: string, pod: string, node: string, address: string): P
     };
     await batch([], [`netns add ${pod}`, `link add pod0 netns ${node} mtu 9001 type veth peer name eth0 netns ${pod} mtu 9001`]);
     await batch(["-netns", node], ["address add 169.254.1.1/32 dev pod0", "link set pod0 up", `route add ${address} dev pod0`]);
-    const own = ["link set lo up", `address add ${address}/32 dev eth0`, "link set eth0 up"];
-    await batch(["-netns", pod], [...own, "route add 169.254.1.1 dev eth0 scope link", "route add default via 169.254.1.1 dev eth0"]);
+    const inPod = ["link set lo up", `address add ${address}/32 dev eth0`, "link set eth0 up"];
+    await batch(["-netns", pod], [...inPod, "route add 169.254.1.1 dev eth0 scope link", "route add default via 169.254.1.1 dev eth0"]);
 }
 
 async function listen({ netd }: Programs, listeners: { namespace: string; address: string }[]) {
@@ -183,13 +188,13 @@ interface Outcome {
     error?: string;
 }
 
-async function probe({ netd }: Programs, all: { end: End; to: string; port: number }[]): Promise<Outcome[]> {
+async function probe({ netd }: Programs, attempts: { end: End; to: string; port: number }[]): Promise<Outcome[]> {
     const child = run(netd, ["probe"], { maxBuffer: 2 ** 24 });
-    const probes = all.map(({ end, to, port }) => ({
+    const probes = attempts.map(({ end, to, port }) => ({
         namespace: end.namespace,
         from: end.endpoint.address,
         to: `${to}:${port}`,
-        timeoutMilliseconds: PROBE_MILLISECONDS,
+        timeoutMilliseconds: PROBE_TIMEOUT_MILLISECONDS,
     }));
     child.child.stdin?.end(JSON.stringify(probes));
     const { stdout } = await child;
@@ -200,7 +205,7 @@ async function probe({ netd }: Programs, all: { end: End; to: string; port: numb
     return outcomes.toSorted((a, b) => a.index - b.index);
 }
 
-/** A connection that stays, over which one line after the other is sent and comes back. */
+/** Opens a connection to an echo server, over which lines are sent one after another. */
 export async function conversation({ ip }: Programs, from: End, to: string, port: number) {
     const talk = `exec 3<>/dev/tcp/${to}/${port}; cat <&3 & while read -r line; do echo "$line" >&3 || exit 1; done`;
     const child = spawn(ip, ["netns", "exec", from.namespace, "bash", "--norc", "-c", talk], { stdio: ["pipe", "pipe", "pipe"] });
@@ -212,7 +217,7 @@ export async function conversation({ ip }: Programs, from: End, to: string, port
     const greeting = await next();
     return {
         greeting,
-        /** What comes back; nothing when the connection has ended, or is answered no more. */
+        /** @returns the answer; empty when the connection has ended or nothing comes back */
         say: async (line: string) => {
             child.stdin.write(`${line}\n`);
             return next();
@@ -223,7 +228,7 @@ export async function conversation({ ip }: Programs, from: End, to: string, port
     };
 }
 
-/** All that a network could leave on this machine. Its links are called after interfaces, peerings and gateways. */
+/** Everything that a network could leave on this machine. Its links are named after interfaces, peerings and gateways. */
 export async function leftovers(id: string): Promise<{ namespaces: string[]; links: string[]; processes: string[]; mounts: string[] }> {
     const { stdout } = await run("ip", ["-o", "link"]);
     const names = stdout

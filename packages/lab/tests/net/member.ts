@@ -4,7 +4,7 @@ import { clusters } from "../../aws/eks/tables.ts";
 import type { Place } from "../../aws/memory.ts";
 import type { Endpoint } from "../../aws/path/path.ts";
 
-/** Pods and nodes listen here, in these tests. */
+/** Port on which pods and nodes listen in these tests. */
 export const POD_PORT = 4240;
 export const ETCD_PORT = 2379;
 export const NODE_PORT = 32379;
@@ -19,11 +19,11 @@ export interface MemberOptions extends Place {
     /** A /16. */
     cidr: string;
     nodes: number;
-    /** Of the VPC CNI add-on, beside prefix delegation. */
+    /** Environment of the VPC CNI add-on, in addition to prefix delegation. */
     env?: Record<string, string>;
 }
 
-/** A cluster as the program makes it: a VPC with a subnet and a route table in each of three zones, nodes with prefixes for pods, an NLB before them. */
+/** A cluster as the program creates it: a VPC with a subnet and a route table in each of three zones, nodes with prefixes for pods, and an NLB in front. */
 export async function member(aws: SimulatedAws, { name, cidr, nodes, env = {}, ...place }: MemberOptions) {
     const { ec2, iam, eks, elb, autoscaling } = aws.in(place);
     const [first, second] = cidr.split(".");
@@ -34,7 +34,7 @@ export async function member(aws: SimulatedAws, { name, cidr, nodes, env = {}, .
             const { SubnetId } = (await ec2.createSubnet({ VpcId: vpcId, CidrBlock, AvailabilityZone: `${place.region}${letter}` })).Subnet;
             const tableId = (await ec2.createRouteTable({ VpcId: vpcId })).RouteTable.RouteTableId;
             await ec2.associateRouteTable({ SubnetId, RouteTableId: tableId });
-            // Else the nodes' prefixes would have the balancer's address.
+            // Otherwise a node's prefix could contain the balancer's address.
             await ec2.createSubnetCidrReservation({ SubnetId, Cidr: `${first}.${second}.${i}.16/28`, ReservationType: "explicit" });
             return { subnetId: SubnetId, tableId, balancer: `${first}.${second}.${i}.16` };
         }),
@@ -98,16 +98,16 @@ export async function member(aws: SimulatedAws, { name, cidr, nodes, env = {}, .
     const AutoScalingGroupName = nodegroup.resources.autoScalingGroups[0]?.name ?? "";
     await autoscaling.attachLoadBalancerTargetGroups({ AutoScalingGroupName, TargetGroupARNs: [TargetGroupArn] });
 
-    /** Every node with the first address of its prefix of pods. */
+    /** Every node, with the first address of its pod prefix. */
     const nodesNow = () =>
         aws
             .edit(place, (scope) => interfaces.in(scope).list())
-            .filter((one) => one.VpcId === vpcId && one.Attachment?.InstanceId)
-            .map((one) => ({
-                interfaceId: one.NetworkInterfaceId,
-                instanceId: one.Attachment?.InstanceId ?? "",
-                address: one.PrivateIpAddress,
-                pod: one.Ipv4Prefixes[0]?.Ipv4Prefix.split("/")[0] ?? "",
+            .filter((eni) => eni.VpcId === vpcId && eni.Attachment?.InstanceId)
+            .map((eni) => ({
+                interfaceId: eni.NetworkInterfaceId,
+                instanceId: eni.Attachment?.InstanceId ?? "",
+                address: eni.PrivateIpAddress,
+                pod: eni.Ipv4Prefixes[0]?.Ipv4Prefix.split("/")[0] ?? "",
             }));
     const endpoint = (address: string): Endpoint => ({ ...place, vpcId, address });
     return {
@@ -116,7 +116,7 @@ export async function member(aws: SimulatedAws, { name, cidr, nodes, env = {}, .
         nodes: nodesNow,
         crossZone,
         endpoint,
-        /** The interfaces of the API server. */
+        /** Ids of the API server's interfaces. */
         apiServer: () => aws.edit(place, (scope) => clusters.in(scope).get(name)?.own.interfaces ?? []),
         setEndpoint: (endpoint: string) => aws.edit(place, (scope) => clusters.in(scope).update(name, { endpoint })),
     };
@@ -125,30 +125,30 @@ export type Member = Awaited<ReturnType<typeof member>>;
 
 const tcp = (port: number, CidrIp: string) => [{ IpProtocol: "tcp", FromPort: port, ToPort: port, IpRanges: [{ CidrIp }] }];
 
-/** The rules that admit a peer: pods to pods, and clients to etcd. Each with how to take it away and to give it again. */
-export function admissions(one: Member, peerCidr: string) {
+/** The rules that allow a peer's traffic, pods to pods and clients to etcd, each as something that can be added and removed. */
+export function admissions(member: Member, peerCidr: string) {
     return [
-        { GroupId: one.nodeGroupId, IpPermissions: tcp(POD_PORT, peerCidr) },
-        { GroupId: one.etcdGroupId, IpPermissions: tcp(ETCD_PORT, peerCidr) },
+        { GroupId: member.nodeGroupId, IpPermissions: tcp(POD_PORT, peerCidr) },
+        { GroupId: member.etcdGroupId, IpPermissions: tcp(ETCD_PORT, peerCidr) },
     ].map((request) => ({
-        give: () => one.ec2.authorizeSecurityGroupIngress(request),
-        take: () => one.ec2.revokeSecurityGroupIngress(request),
+        add: () => member.ec2.authorizeSecurityGroupIngress(request),
+        remove: () => member.ec2.revokeSecurityGroupIngress(request),
     }));
 }
 
-/** Routes from each zone of a member to a block. */
+/** The routes from each zone of a member to a block, each as something that can be added and removed. */
 export function routesTo(
-    one: Member,
+    member: Member,
     DestinationCidrBlock: string,
     target: { VpcPeeringConnectionId?: string; TransitGatewayId?: string },
 ) {
-    return one.zones.map(({ tableId: RouteTableId }) => ({
-        give: () => one.ec2.createRoute({ RouteTableId, DestinationCidrBlock, ...target }),
-        take: () => one.ec2.deleteRoute({ RouteTableId, DestinationCidrBlock }),
+    return member.zones.map(({ tableId: RouteTableId }) => ({
+        add: () => member.ec2.createRoute({ RouteTableId, DestinationCidrBlock, ...target }),
+        remove: () => member.ec2.deleteRoute({ RouteTableId, DestinationCidrBlock }),
     }));
 }
 
-/** A peering that has been asked for. */
+/** Requests a peering. @returns its id */
 export async function requestPeering(a: Member, b: Member) {
     const request = { VpcId: a.vpcId, PeerVpcId: b.vpcId, PeerOwnerId: b.place.account, PeerRegion: b.place.region };
     const { VpcPeeringConnectionId } = (await a.ec2.createVpcPeeringConnection(request)).VpcPeeringConnection;
