@@ -7,7 +7,7 @@ import type { Place } from "../aws/memory.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import type { Program } from "./control-plane.ts";
 import type { ContainerAddress, Containers } from "./kubelet.ts";
-import type { NodeSpec as KubernetesNode } from "./node-registration.ts";
+import type { RegisteredNode } from "./node-object.ts";
 
 /** Runs the nodes of a cluster. */
 export interface ClusterNodes {
@@ -20,7 +20,7 @@ export interface ClusterNodes {
      *
      * @param instance the node's instance in the simulated AWS
      */
-    addNode(node: KubernetesNode, instance: InstanceNode): Promise<void>;
+    addNode(node: RegisteredNode, instance: InstanceNode): Promise<void>;
     removeNode(name: string): Promise<void>;
     putAddon?(addon: AddonSpec): Promise<void>;
     deleteAddon?(addon: AddonSpec): Promise<void>;
@@ -98,7 +98,7 @@ export function realClusters({ folder, tokens, tools, nodes, log }: ClustersOpti
             clusters.delete(key(spec, spec.name));
             writeTokens();
         },
-        addNode: (node: InstanceNode) => running(node, node.cluster).nodes.addNode(kubernetesNode(node), node),
+        addNode: (node: InstanceNode) => running(node, node.cluster).nodes.addNode(registeredNode(node), node),
         removeNode: (node: InstanceNode) => running(node, node.cluster).nodes.removeNode(node.name),
         putAddon: async (addon: AddonSpec) => running(addon, addon.cluster).nodes.putAddon?.(addon),
         deleteAddon: async (addon: AddonSpec) => running(addon, addon.cluster).nodes.deleteAddon?.(addon),
@@ -118,7 +118,7 @@ const KUBERNETES_EFFECTS: Record<string, string> = {
 };
 
 /** The node that the instance registers. */
-function kubernetesNode({
+function registeredNode({
     name,
     address,
     nodegroup,
@@ -129,7 +129,7 @@ function kubernetesNode({
     labels,
     taints,
     podPrefixes,
-}: InstanceNode): KubernetesNode {
+}: InstanceNode): RegisteredNode {
     return {
         name,
         internalIp: address,

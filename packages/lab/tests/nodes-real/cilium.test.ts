@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ciliumValues } from "../../../../core/cilium/helm-values.ts";
 import { defaultPool } from "../../../../core/network/cidr.ts";
 import { issue } from "../../../../tests/stacks/issue.ts";
-import { nodePrograms } from "../../nodes-real/programs.ts";
+import { nodePrograms } from "../../nodes-real/node-programs.ts";
 import { until } from "../../process/until.ts";
 import { ciliumChart } from "../../tools/cilium.ts";
 import { tryDatapath } from "../../tools/datapath.ts";

@@ -9,9 +9,9 @@ import { CoreV1Api, Exec, KubeConfig, type V1Pod, type V1Status } from "@kuberne
 import type { InstanceNode } from "../../aws/eks/specs.ts";
 import type { ClusterNodes, RunningCluster } from "../../cluster/clusters.ts";
 import type { Containers } from "../../cluster/kubelet.ts";
-import type { NodeSpec } from "../../cluster/node-registration.ts";
+import type { RegisteredNode } from "../../cluster/node-object.ts";
 import { type LabNodesOptions, labNodes } from "../../nodes-real/cluster-nodes.ts";
-import type { NodePrograms } from "../../nodes-real/programs.ts";
+import type { NodePrograms } from "../../nodes-real/node-programs.ts";
 import { type Process, startProcess } from "../../process/processes.ts";
 import { until } from "../../process/until.ts";
 import { tryDatapath } from "../../tools/datapath.ts";
@@ -36,7 +36,7 @@ export interface NodeCluster {
     nodes: ClusterNodes;
     /** Processes that hold the network namespaces. */
     pids: number[];
-    addNode(index: number, more?: Partial<NodeSpec>): Promise<void>;
+    addNode(index: number, more?: Partial<RegisteredNode>): Promise<void>;
     /** Stops the control plane and starts it again; nodes go on meanwhile. */
     restart(): Promise<void>;
     stop(): Promise<void>;

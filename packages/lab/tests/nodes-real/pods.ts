@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import type { V1Container, V1PodSpec } from "@kubernetes/client-node";
 import { CoreV1Api } from "@kubernetes/client-node";
 import { afterAll, afterEach, beforeAll } from "vitest";
-import { nodePrograms } from "../../nodes-real/programs.ts";
+import { nodePrograms } from "../../nodes-real/node-programs.ts";
 import { until } from "../../process/until.ts";
 import { tryDatapath } from "../../tools/datapath.ts";
 import { BUILD_TIMEOUT, temporaryFolder } from "../harness.ts";
