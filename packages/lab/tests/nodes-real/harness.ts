@@ -23,47 +23,47 @@ export const API_ADDRESS = "10.0.1.200";
 const SERVICE_CIDR = "172.20.0.0/16";
 const ROUTER = "10.0.1.254";
 
-/** Why this machine cannot run nodes of the lab's own; undefined when it can. */
+/** Why this machine cannot run the lab's nodes; undefined when it can. */
 export async function whyNoNodes(): Promise<string | undefined> {
     const why = (await tryDatapath({ log: console.log })).why ?? (await whyNoGo());
     if (why) console.warn(`skipped: ${why}`);
     return why;
 }
 
-/** A cluster with nodes of the lab's own, in network namespaces with no link to the machine's network. */
+/** A cluster with lab nodes, in network namespaces that have no link to the machine's network. */
 export interface NodeCluster {
     config: KubeConfig;
     nodes: ClusterNodes;
-    /** Processes that hold the network namespaces. */
+    /** Ids of the processes that keep the network namespaces alive. */
     pids: number[];
     addNode(index: number, more?: Partial<RegisteredNode>): Promise<void>;
-    /** Stops the control plane and starts it again; nodes go on meanwhile. */
+    /** Restarts the control plane. The nodes keep running. */
     restart(): Promise<void>;
     stop(): Promise<void>;
 }
 
 export async function nodeCluster(folder: string, programs: NodePrograms, more: Partial<LabNodesOptions> = {}): Promise<NodeCluster> {
     let nodes: ClusterNodes | undefined;
-    const needed = () => nodes ?? Promise.reject(new Error("the nodes are not there yet"));
+    const startedNodes = () => nodes ?? Promise.reject(new Error("the nodes have not been started"));
     const containers: Containers = {
-        exec: async (request, streams) => (await needed()).containers.exec(request, streams),
-        logs: async (request, signal) => (await needed()).containers.logs(request, signal),
+        exec: async (request, streams) => (await startedNodes()).containers.exec(request, streams),
+        logs: async (request, signal) => (await startedNodes()).containers.logs(request, signal),
     };
     const start = () => testCluster("noded", join(folder, "cluster"), { containers });
     let cluster = await start();
     const config = new KubeConfig();
     config.loadFromString(cluster.kubeconfig);
 
-    const holders: Process[] = [];
+    const processes: Process[] = [];
     const namespace = async (name: string) => {
         const log = join(folder, `${name}.log`);
         const held = startProcess({ name, file: "unshare", args: ["--net", "sleep", "infinity"], log });
-        holders.push(held);
-        // The shell becomes unshare, which becomes sleep, in the same process.
+        processes.push(held);
+        // One process executes the shell, then unshare, then sleep. The namespace exists once it is sleep.
         await until(
             async () => readFileSync(`/proc/${held.pid}/cmdline`, "utf8").startsWith("sleep") || undefined,
             10_000,
-            `${name} is not there`,
+            `network namespace ${name} does not exist`,
         );
         await run("nsenter", [`--net=/proc/${held.pid}/ns/net`, "ip", "link", "set", "lo", "up"]);
         return held.pid;
@@ -78,15 +78,15 @@ export async function nodeCluster(folder: string, programs: NodePrograms, more: 
 
     const socket = join(folder, "api.sock");
     const relay = createServer({ allowHalfOpen: true }, (client) => {
-        const behind = connect({ port: Number(new URL(cluster.endpoint).port), host: "127.0.0.1", allowHalfOpen: true });
-        client.pipe(behind).pipe(client);
-        client.on("error", () => behind.destroy());
-        behind.on("error", () => client.destroy());
+        const server = connect({ port: Number(new URL(cluster.endpoint).port), host: "127.0.0.1", allowHalfOpen: true });
+        client.pipe(server).pipe(client);
+        client.on("error", () => server.destroy());
+        server.on("error", () => client.destroy());
     }).listen(socket);
     const script = fileURLToPath(new URL("relay.ts", import.meta.url));
     const args = [`--net=/proc/${router}/ns/net`, process.execPath, script, socket, "172.20.0.1", API_ADDRESS];
-    holders.push(startProcess({ name: "relay", file: "nsenter", args, log: join(folder, "relay.log") }));
-    await until(async () => existsSync(socket) || undefined, 10_000, "the relay is not there");
+    processes.push(startProcess({ name: "relay", file: "nsenter", args, log: join(folder, "relay.log") }));
+    await until(async () => existsSync(socket) || undefined, 10_000, "the relay has not started");
 
     const running: RunningCluster = {
         account: "1",
@@ -113,10 +113,10 @@ export async function nodeCluster(folder: string, programs: NodePrograms, more: 
             const { endpoint } = cluster;
             await cluster.stop();
             cluster = await start();
-            if (cluster.endpoint !== endpoint) throw new Error("another program has taken the API server's port meanwhile");
+            if (cluster.endpoint !== endpoint) throw new Error("another program has taken the API server's port in the meantime");
         },
         nodes,
-        pids: holders.map(({ pid }) => pid),
+        pids: processes.map(({ pid }) => pid),
         async addNode(index, more) {
             const spec = testNode(index, { podPrefixes: [`10.0.1.${64 + 16 * index}/28`], ...more });
             const pid = await namespace(`node${index}`);
@@ -124,7 +124,7 @@ export async function nodeCluster(folder: string, programs: NodePrograms, more: 
             const peer = ["peer", "name", `node${index}`, "netns", `${router}`];
             await run("ip", ["link", "add", "eth0", "mtu", "9001", "netns", `${pid}`, "type", "veth", ...peer]);
             await inRouter("ip", "link", "set", `node${index}`, "mtu", "9001", "master", "br0", "up");
-            // All by the router, as in a VPC: prefixes of pods lie in the subnet, but on no link.
+            // Everything goes through the router, as in a VPC: pod prefixes belong to the subnet, but to no link.
             await inNode("ip", "address", "add", `${spec.internalIp}/32`, "dev", "eth0");
             await inNode("ip", "link", "set", "eth0", "up");
             await inNode("ip", "route", "add", ROUTER, "dev", "eth0");
@@ -136,44 +136,46 @@ export async function nodeCluster(folder: string, programs: NodePrograms, more: 
         async stop() {
             await started.stop();
             relay.close();
-            await Promise.all(holders.map((holder) => holder.stop(0)));
+            await Promise.all(processes.map((process) => process.stop(0)));
             await cluster.destroy();
         },
     };
 }
 
-/** Has the simulated EKS make an add-on. */
+/** Creates an add-on's objects, as the simulated EKS does. */
 export async function addon({ nodes }: NodeCluster, name: string): Promise<void> {
     const place = { account: "1", region: "eu-west-1", cluster: "noded" };
     await nodes.putAddon?.({ ...place, name, version: "v1.0.0-eksbuild.1", configurationValues: undefined });
 }
 
-/** The cluster's client of a kind. */
+/** A client for one API of the cluster. */
 export function client<Api extends Parameters<KubeConfig["makeApiClient"]>[0]>({ config }: NodeCluster, api: Api): InstanceType<Api> {
     return config.makeApiClient(api) as InstanceType<Api>;
 }
 
-/** Waits until the pod is as wanted. */
+/** Waits until the pod meets the condition. */
 export async function podIs(
     cluster: NodeCluster,
     name: string,
-    wanted: (pod: Awaited<ReturnType<CoreV1Api["readNamespacedPod"]>>) => boolean,
+    condition: (pod: Awaited<ReturnType<CoreV1Api["readNamespacedPod"]>>) => boolean,
 ) {
     const core = client(cluster, CoreV1Api);
     let last = "";
-    const look = async () => {
+    const fetch = async () => {
         const pod = await core.readNamespacedPod({ name, namespace: "default" });
         last = JSON.stringify(pod.status);
-        return wanted(pod) ? pod : undefined;
+        return condition(pod) ? pod : undefined;
     };
-    return until(look, 60_000, `pod ${name} is not as wanted`).catch((error) => Promise.reject(new Error(`${error.message}: ${last}`)));
+    return until(fetch, 60_000, `pod ${name} does not meet the condition`).catch((error) =>
+        Promise.reject(new Error(`${error.message}: ${last}`)),
+    );
 }
 
 export function isReady({ status }: V1Pod): boolean {
     return status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
 }
 
-/** Runs a command in a container as kubectl does it, through the API server. */
+/** Runs a command in a container through the API server, as kubectl does. */
 export async function exec(
     { config }: NodeCluster,
     { namespace = "default", pod, container = "c" }: { namespace?: string; pod: string; container?: string },
