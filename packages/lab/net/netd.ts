@@ -11,7 +11,7 @@ interface Message {
     failed?: string;
 }
 
-export interface NetdOptions {
+interface NetdOptions {
     /** Path of the program. */
     file: string;
     /** A command that executes the program in other namespaces. @default none, netd runs in the lab's namespaces */

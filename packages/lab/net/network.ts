@@ -15,7 +15,7 @@ const EMPTY_PLAN = { namespaces: new Map<string, never>(), links: new Map<string
 const POLL_MILLISECONDS = 50;
 const LEAST_CHECK_MILLISECONDS = 100;
 
-export interface NetworkOptions {
+interface NetworkOptions {
     aws: SimulatedAws;
     /** Prefix of the names of this network's namespaces, unlike that of any other lab: a lowercase letter, then up to 9 lowercase letters and digits. */
     id: string;

@@ -11,7 +11,7 @@ const FIELD_MANAGER = "eks";
 const DNS_INDEX = 10;
 const API_PORT = 443;
 
-export interface AddonSurroundings {
+interface AddonSurroundings {
     serviceCidr: string;
     /** Addresses of the API server's interfaces in the VPC. */
     apiAddresses: readonly string[];
@@ -58,35 +58,6 @@ function awsNode(image: ImageOf, { env = {} }: Settings): KubernetesObject[] {
 }
 
 function kubeProxy(image: ImageOf, { mode = "iptables" }: Settings, { apiAddresses }: AddonSurroundings): KubernetesObject[] {
-    const kubeconfig = {
-        apiVersion: "v1",
-        kind: "Config",
-        clusters: [
-            {
-                name: "default",
-                cluster: {
-                    "certificate-authority": "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
-                    // Not the service's address, which works only once kube-proxy runs, and not the endpoint's name, for which the lab has no DNS.
-                    server: `https://${apiAddresses[0]}:${API_PORT}`,
-                    "tls-server-name": "kubernetes.default",
-                },
-            },
-        ],
-        contexts: [{ name: "default", context: { cluster: "default", namespace: "default", user: "default" } }],
-        "current-context": "default",
-        users: [{ name: "default", user: { tokenFile: "/var/run/secrets/kubernetes.io/serviceaccount/token" } }],
-    };
-    const config = {
-        apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
-        kind: "KubeProxyConfiguration",
-        bindAddress: "0.0.0.0",
-        clientConnection: { kubeconfig: "/var/lib/kube-proxy/kubeconfig" },
-        // The conntrack settings are those of the whole machine: leave them alone.
-        conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: "0s", tcpCloseWaitTimeout: "0s" },
-        healthzBindAddress: "0.0.0.0:10256",
-        metricsBindAddress: "0.0.0.0:10249",
-        mode,
-    };
     const container: V1Container = {
         name: "kube-proxy",
         image: image("eks/kube-proxy"),
@@ -120,10 +91,42 @@ function kubeProxy(image: ImageOf, { mode = "iptables" }: Settings, { apiAddress
     return [
         serviceAccount("kube-proxy"),
         binding,
-        configMap("kube-proxy", { kubeconfig: stringify(kubeconfig) }),
-        configMap("kube-proxy-config", { config: stringify(config) }),
+        configMap("kube-proxy", { kubeconfig: stringify(kubeProxyKubeconfig(apiAddresses)) }),
+        configMap("kube-proxy-config", { config: stringify(kubeProxyConfiguration(mode)) }),
         daemonSet("kube-proxy", spec),
     ];
+}
+
+function kubeProxyKubeconfig(apiAddresses: readonly string[]) {
+    const serviceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
+    const cluster = {
+        "certificate-authority": `${serviceAccountFolder}/ca.crt`,
+        // Not the service's address, which works only once kube-proxy runs, and not the endpoint's name, for which the lab has no DNS.
+        server: `https://${apiAddresses[0]}:${API_PORT}`,
+        "tls-server-name": "kubernetes.default",
+    };
+    return {
+        apiVersion: "v1",
+        kind: "Config",
+        clusters: [{ name: "default", cluster }],
+        contexts: [{ name: "default", context: { cluster: "default", namespace: "default", user: "default" } }],
+        "current-context": "default",
+        users: [{ name: "default", user: { tokenFile: `${serviceAccountFolder}/token` } }],
+    };
+}
+
+function kubeProxyConfiguration(mode: string) {
+    return {
+        apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
+        kind: "KubeProxyConfiguration",
+        bindAddress: "0.0.0.0",
+        clientConnection: { kubeconfig: "/var/lib/kube-proxy/kubeconfig" },
+        // The conntrack settings are those of the whole machine: leave them alone.
+        conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: "0s", tcpCloseWaitTimeout: "0s" },
+        healthzBindAddress: "0.0.0.0:10256",
+        metricsBindAddress: "0.0.0.0:10249",
+        mode,
+    };
 }
 
 /** The lab runs no program for coredns: its pods are always ready, but resolve no name. */

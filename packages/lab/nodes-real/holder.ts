@@ -48,7 +48,7 @@ export interface Holder {
     stop(): Promise<void>;
 }
 
-export interface HolderOptions {
+interface HolderOptions {
     name: string;
     /** The node's data folder. Its subfolder `host` is what pods see as the node's /etc, /opt, /run and so on. */
     folder: string;

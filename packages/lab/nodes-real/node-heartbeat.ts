@@ -22,7 +22,7 @@ const PRESSURE_CONDITIONS = [
     ["PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"],
 ];
 
-export interface HeartbeatOptions {
+interface HeartbeatOptions {
     config: KubeConfig;
     /** Port on this machine to which the API server sends exec and logs requests. */
     kubeletPort: number;

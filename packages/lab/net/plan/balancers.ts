@@ -24,7 +24,7 @@ interface Target {
 }
 
 /** The plan of one interface of a balancer. */
-export interface BalancerPlan {
+interface BalancerPlan {
     part: Part;
     checks: [string, Check][];
 }

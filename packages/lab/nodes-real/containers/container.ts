@@ -11,7 +11,7 @@ import type { Supervised } from "./supervise.ts";
 
 const RETRY_MILLISECONDS = 1000;
 
-export interface ContainerOptions {
+interface ContainerOptions {
     pod: V1Pod;
     container: V1Container;
     restartPolicy: string;

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 const POLL_MILLISECONDS = 200;
 const CHUNK = 64 * 1024;
 
-export interface LogOptions {
+interface LogOptions {
     /** Only this many last lines. @default all */
     tailLines?: number;
     limitBytes?: number;

@@ -47,7 +47,7 @@ export interface RunOptions {
     log: string;
 }
 
-export interface CommandOptions {
+interface CommandOptions {
     env?: NodeJS.ProcessEnv;
     /** Standard input. @default nothing */
     input?: string;

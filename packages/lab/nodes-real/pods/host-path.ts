@@ -7,7 +7,7 @@ const KERNEL_PATHS = /^\/(proc|sys)(\/|$)/;
 const MODULES = "/lib/modules";
 
 /** A hostPath on a lab node. */
-export interface ResolvedHostPath {
+interface ResolvedHostPath {
     /** Path in the node's view. */
     nodePath: string;
     /** Where it is created on this machine; undefined for paths that always exist. */

@@ -11,7 +11,7 @@ import type { PodVolumes } from "./volumes.ts";
 
 type Kind = "init" | "sidecar" | "main";
 
-export interface PodContainersOptions {
+interface PodContainersOptions {
     /** The pod as last seen. */
     pod: () => V1Pod;
     node: NodeServices;

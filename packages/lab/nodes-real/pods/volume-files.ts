@@ -2,7 +2,7 @@ import type { V1KeyToPath, V1Pod, V1Volume } from "@kubernetes/client-node";
 import { fieldValue, type Lookup } from "../containers/environment.ts";
 
 /** A file of a volume. */
-export interface VolumeFile {
+interface VolumeFile {
     data: Buffer;
     /** Permission bits. */
     mode: number;
@@ -20,7 +20,7 @@ export interface TokenRequest {
 }
 
 /** The sources of a volume's files. */
-export interface Sources extends Lookup {
+interface Sources extends Lookup {
     /** The token for this request, which must have been fetched; undefined if it has not. */
     token(request: TokenRequest): string | undefined;
     nodeAddress: string;

@@ -10,7 +10,7 @@ import type { ClusterObjects } from "./watched-objects.ts";
 const TOKEN_REFRESH = 0.8;
 const RETRY_MILLISECONDS = 1000;
 
-export interface VolumesOptions {
+interface VolumesOptions {
     pod: V1Pod;
     /** The pod's folder, at the same path on this machine and in the node's view. */
     folder: string;

@@ -14,7 +14,7 @@ const trust = (Service: string) =>
 
 export const fastAws = (): SimulatedAws => simulatedAws({ speed: Number.POSITIVE_INFINITY });
 
-export interface MemberOptions extends Place {
+interface MemberOptions extends Place {
     name: string;
     /** A /16. */
     cidr: string;

@@ -16,7 +16,7 @@ beforeAll(async () => {
     const target = { VpcPeeringConnectionId: await requestPeering(a, b) };
     await b.ec2.acceptVpcPeeringConnection(target);
     for (const { add } of [...routesTo(a, b.cidr, target), ...routesTo(b, a.cidr, target), ...admissions(b, a.cidr)]) await add();
-});
+}, 60_000);
 
 const plan = (health: ReadonlyMap<string, MeasuredHealth> = new Map()): NetworkPlan =>
     aws.edit({ account: "", region: "" }, (scope) => planNetwork(scope, "lab", health));

@@ -19,7 +19,7 @@ import { testCluster, testNode, whyNoGo } from "../harness.ts";
 
 const run = promisify(execFile);
 
-export const API_ADDRESS = "10.0.1.200";
+const API_ADDRESS = "10.0.1.200";
 const SERVICE_CIDR = "172.20.0.0/16";
 const ROUTER = "10.0.1.254";
 
