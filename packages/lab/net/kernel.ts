@@ -8,8 +8,8 @@ const WORKERS = 4;
 /**
  * Settings of each new namespace, made before it has a link.
  *
- * New namespaces inherit strict reverse-path filtering on many systems, which would drop packets from peers. Without be_liberal, conntrack would drop segments of a
- * connection whose other segments it missed while a route was absent; that setting does not exist until conntrack is loaded.
+ * On many systems new namespaces inherit strict reverse-path filtering, which would drop packets from peers. Without be_liberal, conntrack would drop segments
+ * of a connection whose other segments it missed while a route was absent; that setting does not exist until conntrack is loaded.
  */
 const SETTINGS = [
     "echo 1 >/proc/sys/net/ipv4/ip_forward",

@@ -7,8 +7,9 @@ import type { SimulatedAws } from "../../aws/aws.ts";
 import { startNetwork } from "../../net/network.ts";
 import { until } from "../../process/until.ts";
 import { FRANKFURT, IRELAND } from "../aws/places.ts";
-import { conversation, leftovers, programs, type TestNetwork, testNetwork, whyNoNetwork } from "./kernel-harness.ts";
+import { leftovers, type TestNetwork, testNetwork, whyNoNetwork } from "./kernel-harness.ts";
 import { admissions, ETCD_PORT, fastAws, type Member, member, POD_PORT, requestPeering, routesTo } from "./member.ts";
+import { conversation, programs } from "./traffic.ts";
 
 const run = promisify(execFile);
 const why = await whyNoNetwork();

@@ -50,25 +50,25 @@ describe("bundles", () => {
 
     test("sets arguments, environment and user", () => {
         const securityContext = { runAsUser: 65532, runAsGroup: 7, fsGroup: 9 };
-        const made = processOf(input({ pod: pod({ securityContext }) }));
-        expect(made.args).toEqual(["run", "1"]);
-        expect(made.env).toEqual(expect.arrayContaining(["A=1", "OF=image", "HOME=/", "HOSTNAME=web-0"]));
-        expect(made.env[0]).toMatch(/^PATH=\/opt\/own:\/cache\/bin:/);
-        expect(made.user).toEqual({ uid: 65532, gid: 7, additionalGids: [9] });
+        const process = processOf(input({ pod: pod({ securityContext }) }));
+        expect(process.args).toEqual(["run", "1"]);
+        expect(process.env).toEqual(expect.arrayContaining(["A=1", "OF=image", "HOME=/", "HOSTNAME=web-0"]));
+        expect(process.env[0]).toMatch(/^PATH=\/opt\/own:\/cache\/bin:/);
+        expect(process.user).toEqual({ uid: 65532, gid: 7, additionalGids: [9] });
         expect(processOf(input(), ["other"]).args).toEqual(["other"]);
     });
 
     test("mounts volumes, the image's files and the kubelet's files", () => {
-        const made = bundle(input());
-        expect(mount(made, "/data")).toEqual({
+        const config = bundle(input());
+        expect(mount(config, "/data")).toEqual({
             destination: "/data",
             type: "bind",
             source: "/pods/data",
             options: ["rbind", "ro", "rprivate"],
         });
-        expect(mount(made, "/bin/run")?.options).toContain("ro");
-        expect(mount(made, "/etc/hosts")?.source).toBe("/pods/hosts");
-        expect(mount(made, "/lib/own")?.options).toContain("upperdir=/layers/c/folder0/upper");
+        expect(mount(config, "/bin/run")?.options).toContain("ro");
+        expect(mount(config, "/etc/hosts")?.source).toBe("/pods/hosts");
+        expect(mount(config, "/lib/own")?.options).toContain("upperdir=/layers/c/folder0/upper");
     });
 
     test("orders a nested mount after the mount that contains it", () => {
