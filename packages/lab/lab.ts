@@ -12,7 +12,6 @@ import { serveAwsCli } from "./aws-cli/aws-cli.ts";
 import { type Clusters, realClusters } from "./cluster/clusters.ts";
 import { withExecEnvironment } from "./cluster/credentials.ts";
 import type { DataPlane } from "./data-plane.ts";
-import { startDataPlane } from "./nodes-real/data-plane.ts";
 import { simulatedDataPlane } from "./nodes-simulated/data-plane.ts";
 import { writeShellFile } from "./process/shell.ts";
 import { makeProject, type StackFiles, writeStackFiles } from "./project.ts";
@@ -22,6 +21,7 @@ import { kubernetesPackage } from "./providers/kubernetes/provider.ts";
 import { linkPlugins, type RealPlugin, realPlugins } from "./providers/real.ts";
 import { debugProviders, type Served, serve } from "./providers/server.ts";
 import { tlsPackage } from "./providers/tls.ts";
+import { startDataPlane } from "./start-data-plane.ts";
 import { ciliumChart } from "./tools/cilium.ts";
 import { ensureTools } from "./tools/tools.ts";
 

@@ -2,12 +2,12 @@ import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ApiException, AppsV1Api, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import type { EksBackend } from "../aws/eks/backend.ts";
-import type { AddonSpec, ClusterSpec, NodeSpec } from "../aws/eks/specs.ts";
+import type { AddonSpec, ClusterSpec, InstanceNode } from "../aws/eks/specs.ts";
 import type { Place } from "../aws/memory.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import type { Program } from "./control-plane.ts";
 import type { ContainerAddress, Containers } from "./kubelet.ts";
-import type { NodeSpec as KubernetesNode } from "./node-registration.ts";
+import type { RegisteredNode } from "./node-object.ts";
 
 /** Runs the nodes of a cluster. */
 export interface ClusterNodes {
@@ -20,7 +20,7 @@ export interface ClusterNodes {
      *
      * @param instance the node's instance in the simulated AWS
      */
-    addNode(node: KubernetesNode, instance: NodeSpec): Promise<void>;
+    addNode(node: RegisteredNode, instance: InstanceNode): Promise<void>;
     removeNode(name: string): Promise<void>;
     putAddon?(addon: AddonSpec): Promise<void>;
     deleteAddon?(addon: AddonSpec): Promise<void>;
@@ -98,8 +98,8 @@ export function realClusters({ folder, tokens, tools, nodes, log }: ClustersOpti
             clusters.delete(key(spec, spec.name));
             writeTokens();
         },
-        addNode: (node: NodeSpec) => running(node, node.cluster).nodes.addNode(kubernetesNode(node), node),
-        removeNode: (node: NodeSpec) => running(node, node.cluster).nodes.removeNode(node.name),
+        addNode: (node: InstanceNode) => running(node, node.cluster).nodes.addNode(registeredNode(node), node),
+        removeNode: (node: InstanceNode) => running(node, node.cluster).nodes.removeNode(node.name),
         putAddon: async (addon: AddonSpec) => running(addon, addon.cluster).nodes.putAddon?.(addon),
         deleteAddon: async (addon: AddonSpec) => running(addon, addon.cluster).nodes.deleteAddon?.(addon),
         running: () => [...clusters.values()].map(({ spec }) => spec),
@@ -118,7 +118,7 @@ const KUBERNETES_EFFECTS: Record<string, string> = {
 };
 
 /** The node that the instance registers. */
-function kubernetesNode({
+function registeredNode({
     name,
     address,
     nodegroup,
@@ -129,7 +129,7 @@ function kubernetesNode({
     labels,
     taints,
     podPrefixes,
-}: NodeSpec): KubernetesNode {
+}: InstanceNode): RegisteredNode {
     return {
         name,
         internalIp: address,

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { ToolName } from "../tools/catalog.ts";
 import { KUBELET_CLIENT } from "./kubelet.ts";
-import { PLAYED_BY_KWOK } from "./node-registration.ts";
+import { SIMULATED_BY_KWOK } from "./node-object.ts";
 import type { Holder } from "./pki.ts";
 
 /** The programs of one cluster. */
@@ -139,7 +139,7 @@ function controllerManagerArguments({ folder }: Settings): string[] {
 }
 
 function kwokArguments({ folder, stages }: Settings): string[] {
-    const [[annotation, value] = []] = Object.entries(PLAYED_BY_KWOK);
+    const [[annotation, value] = []] = Object.entries(SIMULATED_BY_KWOK);
     return [
         `--kubeconfig=${join(folder, "kwok.json")}`,
         `--config=${stages}`,

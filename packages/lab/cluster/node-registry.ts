@@ -1,17 +1,22 @@
-import { ApiException, type CoreV1Api, PatchStrategy, setHeaderOptions, type V1Node } from "@kubernetes/client-node";
+import { type CoreV1Api, PatchStrategy, setHeaderOptions, type V1Node } from "@kubernetes/client-node";
 import { until } from "../process/until.ts";
-import { type NodeSpec, nodeObject, PLAYED_BY_KWOK } from "./node-registration.ts";
+import { ignoreStatus } from "./api-errors.ts";
+import { nodeObject, type RegisteredNode, SIMULATED_BY_KWOK } from "./node-object.ts";
 
 const READY_TIMEOUT_MILLISECONDS = 60_000;
-const NOT_READY = "node.kubernetes.io/not-ready";
+const NOT_READY_TAINT = "node.kubernetes.io/not-ready";
 
-/** Where nodes come and go, as instances of a node group do. */
+/** Adds Node objects to a cluster and removes them, as a node group does with its instances. */
 export interface NodeRegistry {
-    /** Registers nodes and waits until pods can run on them. One that is there already stays as it is. */
-    addNodes(specs: readonly NodeSpec[]): Promise<void>;
-    /** Waits until pods can run on these nodes. @throws Error when that takes more than a minute */
+    /** Registers nodes for kwok to simulate and waits until pods can run on them. Does not change nodes that already exist. */
+    addNodes(nodes: readonly RegisteredNode[]): Promise<void>;
+    /**
+     * Waits until pods can run on these nodes.
+     *
+     * @throws Error after one minute
+     */
     nodesReady(names: readonly string[]): Promise<void>;
-    /** Takes the node away and the pods with it, as when its instance is terminated. One that is not there is no error. */
+    /** Deletes the node and its pods, as when its instance is terminated. Succeeds if the node does not exist. */
     removeNode(name: string): Promise<void>;
 }
 
@@ -32,33 +37,33 @@ export function nodeRegistry(
     return {
         nodesReady,
 
-        async addNodes(specs) {
+        async addNodes(nodes) {
             await Promise.all(
-                specs.map((spec) => core.createNode({ body: nodeObject(spec, kubeletPort, version) }).catch(unlessCode(409))),
+                nodes.map((node) => core.createNode({ body: nodeObject(node, kubeletPort, version) }).catch(ignoreStatus(409))),
             );
-            await nodesReady(specs.map(({ name }) => name));
+            await nodesReady(nodes.map(({ name }) => name));
         },
 
         async removeNode(name) {
-            await core.deleteNode({ name }).catch(unlessCode(404));
-            // The garbage collector waits 40 s before it takes pods whose node is gone.
+            await core.deleteNode({ name }).catch(ignoreStatus(404));
+            // The garbage collector waits 40 s before it deletes the pods of a node that no longer exists.
             const { items } = await core.listPodForAllNamespaces({ fieldSelector: `spec.nodeName=${name}` });
             await Promise.all(
                 items.map(({ metadata }) =>
                     core
                         .deleteNamespacedPod({ name: metadata?.name ?? "", namespace: metadata?.namespace ?? "", gracePeriodSeconds: 0 })
-                        .catch(unlessCode(404)),
+                        .catch(ignoreStatus(404)),
                 ),
             );
         },
 
-        /** Nodes of an earlier run say where its kubelet was. */
+        /** Updates the nodes of an earlier run, whose status still holds that run's kubelet port. */
         async adopt() {
             const { items } = await core.listNode();
             const body = { status: { daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } } } };
-            const played = items.filter(({ metadata }) => Object.keys(PLAYED_BY_KWOK).every((key) => metadata?.annotations?.[key]));
+            const simulated = items.filter(({ metadata }) => Object.keys(SIMULATED_BY_KWOK).every((key) => metadata?.annotations?.[key]));
             await Promise.all(
-                played.map(({ metadata }) =>
+                simulated.map(({ metadata }) =>
                     core.patchNodeStatus(
                         { name: metadata?.name ?? "", body },
                         setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch),
@@ -71,12 +76,5 @@ export function nodeRegistry(
 
 function isReady({ spec, status }: V1Node): boolean {
     const ready = status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
-    return ready === true && !spec?.taints?.some(({ key }) => key === NOT_READY);
-}
-
-function unlessCode(expected: number) {
-    return (error: unknown): undefined => {
-        if (error instanceof ApiException && error.code === expected) return undefined;
-        throw error;
-    };
+    return ready === true && !spec?.taints?.some(({ key }) => key === NOT_READY_TAINT);
 }

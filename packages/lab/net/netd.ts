@@ -1,45 +1,49 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { createInterface } from "node:readline";
-import type { Check, MeasuredHealth, Relay } from "./plan.ts";
+import type { Check, MeasuredHealth, Relay } from "./plan/plan.ts";
 
-/** What netd answers: see packages/lab/tools/netd/serve.go. */
-interface Answer {
+/** A message from netd: see packages/lab/tools/netd/serve.go. */
+interface Message {
     taken?: number;
     check?: string;
     healthy?: boolean;
     failed?: string;
 }
 
-export interface NetdOptions {
-    /** The program. */
+interface NetdOptions {
+    /** Path of the program. */
     file: string;
-    /** A command that starts the program in namespaces of its own, and becomes it. Default: it runs in those of the lab. */
+    /** A command that executes the program in other namespaces. @default none, netd runs in the lab's namespaces */
     by?: readonly string[];
-    /** File that takes what it writes on standard error. */
+    /** File for its standard error. */
     log: string;
     onHealth(key: string, health: MeasuredHealth): void;
-    /** It ended though nobody asked it to. It is not started again: it has no known reason to end. */
+    /** Called when netd ends before `close`. It is not restarted: there is no known reason for it to end. */
     onEnd(how: string): void;
 }
 
-/** The program that has sockets in the namespaces. It ends with this process, since its standard input does. */
+/** The program that opens sockets in the namespaces. It ends with this process, because its standard input closes. */
 export interface Netd {
-    /** Its id. */
+    /** Process id. */
     pid: number;
-    /** Takes the place of all that it did before; what is in both goes on. @returns what failed */
+    /**
+     * Replaces all health checks and relays. Those that are unchanged continue.
+     *
+     * @returns what failed
+     */
     work(checks: ReadonlyMap<string, Check>, relays: ReadonlyMap<string, Relay>): Promise<string[]>;
     close(): Promise<void>;
 }
 
 export function startNetd({ file, by = [], log, onHealth, onEnd }: NetdOptions): Netd {
     const output = openSync(log, "a", 0o600);
-    // Detached: an interrupt on the terminal reaches the owner alone.
+    // Detached: only the owner receives an interrupt from the terminal.
     const [command = file, ...args] = [...by, file, "serve"];
     const child = spawn(command, args, { stdio: ["pipe", "pipe", output], detached: true });
     closeSync(output);
     const { stdin, stdout } = child;
-    if (!stdin || !stdout) throw new Error("netd was given no pipes");
+    if (!stdin || !stdout) throw new Error("netd has no pipes");
     let over = "";
     let closing = false;
     let count = 0;
@@ -47,15 +51,15 @@ export function startNetd({ file, by = [], log, onHealth, onEnd }: NetdOptions):
     const waiting = new Map<number, (failures: string[]) => void>();
 
     const ended = end(child).then((how) => {
-        over = `netd ${how}; ${log} may say why`;
+        over = `netd ${how}; see ${log}`;
         for (const resolve of waiting.values()) resolve([over]);
         waiting.clear();
         if (!closing) onEnd(over);
     });
-    // Its end is told above.
+    // The end of the process is handled above.
     stdin.on("error", () => {});
     createInterface(stdout).on("line", (line) => {
-        const { taken, check, healthy = false, failed }: Answer = JSON.parse(line);
+        const { taken, check, healthy = false, failed }: Message = JSON.parse(line);
         if (failed !== undefined) failures.push(failed);
         if (check !== undefined) onHealth(check, healthy ? "healthy" : "unhealthy");
         if (taken === undefined) return;

@@ -1,33 +1,37 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Where each kernel network of this machine says whose it is, for whoever comes after an owner that was killed. */
+/** A file for each kernel network of this machine names its owner process, so that the networks of killed owners can be removed. */
 const REGISTRY = "/run/clustermesh";
 const NAMESPACES = "/run/netns";
 
 /**
- * Enters this process as the owner of what begins with `id`.
+ * Registers this process as the owner of the network `id`.
  *
- * @returns strikes it out again
- * @throws Error when a process that lives owns that id
+ * @returns removes the registration
+ * @throws Error when a running process owns the id
  */
 export function own(id: string): () => void {
     const file = join(REGISTRY, id);
-    const before = ownerOf(file);
-    if (before !== undefined && lives(before))
-        throw new Error(`the network ${id} is that of process ${before.pid}: stop it, or take another id`);
+    const owner = ownerOf(file);
+    if (owner !== undefined && isRunning(owner))
+        throw new Error(`network id "${id}" is in use by process ${owner.pid}: stop that process, or use another id`);
     mkdirSync(REGISTRY, { recursive: true });
-    writeFileSync(file, `${process.pid} ${startOf(process.pid)}`);
+    writeFileSync(file, `${process.pid} ${startTimeOf(process.pid)}`);
     return () => rmSync(file, { force: true });
 }
 
-/** The namespaces whose owner is dead, and what strikes him out. Those that begin with this process's own new `id` cannot be anybody's either. */
+/**
+ * The namespaces of owners that are not running any more, and a function that removes their registrations.
+ *
+ * Includes existing namespaces of `id`, which this process has just registered.
+ */
 export function abandoned(id: string): { namespaces: string[]; forget(): void } {
-    const dead = list(REGISTRY).filter((one) => !lives(ownerOf(join(REGISTRY, one))));
+    const dead = list(REGISTRY).filter((network) => !isRunning(ownerOf(join(REGISTRY, network))));
     return {
-        namespaces: list(NAMESPACES).filter((name) => [id, ...dead].some((one) => name.startsWith(`${one}-`))),
+        namespaces: list(NAMESPACES).filter((name) => [id, ...dead].some((network) => name.startsWith(`${network}-`))),
         forget: () => {
-            for (const one of dead) rmSync(join(REGISTRY, one), { force: true });
+            for (const network of dead) rmSync(join(REGISTRY, network), { force: true });
         },
     };
 }
@@ -42,27 +46,27 @@ function list(folder: string): string[] {
 
 interface Owner {
     pid: number;
-    start: string;
+    startTime: string;
 }
 
 function ownerOf(file: string): Owner | undefined {
     try {
-        const [pid = "", start = ""] = readFileSync(file, "utf8").split(" ");
-        return { pid: Number(pid), start };
+        const [pid = "", startTime = ""] = readFileSync(file, "utf8").split(" ");
+        return { pid: Number(pid), startTime };
     } catch {
         return undefined;
     }
 }
 
-/** Its number may be another process's by now: the time at which that one started tells. */
-function lives(owner: Owner | undefined): boolean {
-    return owner !== undefined && owner.start !== "" && startOf(owner.pid) === owner.start;
+/** Compares the start time as well, because another process may have the same pid by now. */
+function isRunning(owner: Owner | undefined): boolean {
+    return owner !== undefined && owner.startTime !== "" && startTimeOf(owner.pid) === owner.startTime;
 }
 
-/** When a process started, in ticks since the machine did; nothing when there is none. */
-function startOf(pid: number): string | undefined {
+/** When a process started, in clock ticks since boot; undefined when it does not exist. */
+function startTimeOf(pid: number): string | undefined {
     try {
-        // Its name, in brackets, may hold anything; field 22 is the 20th after it.
+        // The name, in parentheses, may contain anything. Field 22 is the 20th after it.
         return readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\)/s, "").trim().split(" ")[19];
     } catch {
         return undefined;

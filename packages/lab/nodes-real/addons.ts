@@ -1,41 +1,36 @@
-import {
-    ApiException,
-    type KubeConfig,
-    type KubernetesObject,
-    KubernetesObjectApi,
-    PatchStrategy,
-    type V1Container,
-} from "@kubernetes/client-node";
+import { type KubeConfig, type KubernetesObject, KubernetesObjectApi, PatchStrategy, type V1Container } from "@kubernetes/client-node";
 import { parse, stringify } from "yaml";
 import { addressAt } from "../../../core/network/cidr.ts";
 import type { AddonSpec } from "../aws/eks/specs.ts";
+import { ignoreStatus } from "../cluster/api-errors.ts";
 
 const NAMESPACE = "kube-system";
-/** As EKS calls itself in the objects of its add-ons. */
-const MANAGER = "eks";
+/** The field manager of EKS in the objects of its add-ons. */
+const FIELD_MANAGER = "eks";
+/** The cluster DNS has the tenth address of the service CIDR. */
 const DNS_INDEX = 10;
 const API_PORT = 443;
 
-export interface AddonSurroundings {
+interface AddonSurroundings {
     serviceCidr: string;
-    /** Of the API server's interfaces. */
+    /** Addresses of the API server's interfaces in the VPC. */
     apiAddresses: readonly string[];
 }
 
-/** What EKS puts into a cluster for an add-on, as far as the lab's nodes can use it. None for one that the lab does not know. */
-export function addonObjects(addon: AddonSpec, around: AddonSurroundings): KubernetesObject[] {
+/** The objects that EKS creates for an add-on, as far as the lab's nodes can use them. Empty for an add-on that the lab does not know. */
+export function addonObjects(addon: AddonSpec, surroundings: AddonSurroundings): KubernetesObject[] {
     const image = (path: string) => `602401143452.dkr.ecr.${addon.region}.amazonaws.com/${path}:${addon.version}`;
     const settings = (parse(addon.configurationValues ?? "") ?? {}) as Settings;
     if (addon.name === "vpc-cni") return awsNode(image, settings);
-    if (addon.name === "kube-proxy") return kubeProxy(image, settings, around);
-    if (addon.name === "coredns") return coreDns(image, settings, around);
+    if (addon.name === "kube-proxy") return kubeProxy(image, settings, surroundings);
+    if (addon.name === "coredns") return coreDns(image, settings, surroundings);
     return [];
 }
 
 type Settings = { env?: Record<string, string>; mode?: string; replicaCount?: number; tolerations?: object[] };
 type ImageOf = (path: string) => string;
 
-/** The VPC CNI's DaemonSet: its init container installs the plugins, its container writes the conflist. */
+/** The DaemonSet of the VPC CNI. The init container installs the plugins, the container writes the conflist. */
 function awsNode(image: ImageOf, { env = {} }: Settings): KubernetesObject[] {
     const variables = { AWS_VPC_ENI_MTU: "9001", ...env };
     const mount = (name: string, mountPath: string) => ({ name, mountPath });
@@ -63,35 +58,6 @@ function awsNode(image: ImageOf, { env = {} }: Settings): KubernetesObject[] {
 }
 
 function kubeProxy(image: ImageOf, { mode = "iptables" }: Settings, { apiAddresses }: AddonSurroundings): KubernetesObject[] {
-    const kubeconfig = {
-        apiVersion: "v1",
-        kind: "Config",
-        clusters: [
-            {
-                name: "default",
-                cluster: {
-                    "certificate-authority": "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
-                    // The service's address is what it is to make work, and the lab has no DNS for the endpoint's name.
-                    server: `https://${apiAddresses[0]}:${API_PORT}`,
-                    "tls-server-name": "kubernetes.default",
-                },
-            },
-        ],
-        contexts: [{ name: "default", context: { cluster: "default", namespace: "default", user: "default" } }],
-        "current-context": "default",
-        users: [{ name: "default", user: { tokenFile: "/var/run/secrets/kubernetes.io/serviceaccount/token" } }],
-    };
-    const config = {
-        apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
-        kind: "KubeProxyConfiguration",
-        bindAddress: "0.0.0.0",
-        clientConnection: { kubeconfig: "/var/lib/kube-proxy/kubeconfig" },
-        // Those settings are the machine's, not the node's.
-        conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: "0s", tcpCloseWaitTimeout: "0s" },
-        healthzBindAddress: "0.0.0.0:10256",
-        metricsBindAddress: "0.0.0.0:10249",
-        mode,
-    };
     const container: V1Container = {
         name: "kube-proxy",
         image: image("eks/kube-proxy"),
@@ -125,13 +91,45 @@ function kubeProxy(image: ImageOf, { mode = "iptables" }: Settings, { apiAddress
     return [
         serviceAccount("kube-proxy"),
         binding,
-        configMap("kube-proxy", { kubeconfig: stringify(kubeconfig) }),
-        configMap("kube-proxy-config", { config: stringify(config) }),
+        configMap("kube-proxy", { kubeconfig: stringify(kubeProxyKubeconfig(apiAddresses)) }),
+        configMap("kube-proxy-config", { config: stringify(kubeProxyConfiguration(mode)) }),
         daemonSet("kube-proxy", spec),
     ];
 }
 
-/** Its pods are merely ready: no program of it runs in the lab, so no name is answered. */
+function kubeProxyKubeconfig(apiAddresses: readonly string[]) {
+    const serviceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
+    const cluster = {
+        "certificate-authority": `${serviceAccountFolder}/ca.crt`,
+        // Not the service's address, which works only once kube-proxy runs, and not the endpoint's name, for which the lab has no DNS.
+        server: `https://${apiAddresses[0]}:${API_PORT}`,
+        "tls-server-name": "kubernetes.default",
+    };
+    return {
+        apiVersion: "v1",
+        kind: "Config",
+        clusters: [{ name: "default", cluster }],
+        contexts: [{ name: "default", context: { cluster: "default", namespace: "default", user: "default" } }],
+        "current-context": "default",
+        users: [{ name: "default", user: { tokenFile: `${serviceAccountFolder}/token` } }],
+    };
+}
+
+function kubeProxyConfiguration(mode: string) {
+    return {
+        apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
+        kind: "KubeProxyConfiguration",
+        bindAddress: "0.0.0.0",
+        clientConnection: { kubeconfig: "/var/lib/kube-proxy/kubeconfig" },
+        // The conntrack settings are those of the whole machine: leave them alone.
+        conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: "0s", tcpCloseWaitTimeout: "0s" },
+        healthzBindAddress: "0.0.0.0:10256",
+        metricsBindAddress: "0.0.0.0:10249",
+        mode,
+    };
+}
+
+/** The lab runs no program for coredns: its pods are always ready, but resolve no name. */
 function coreDns(image: ImageOf, { replicaCount = 2, tolerations }: Settings, { serviceCidr }: AddonSurroundings): KubernetesObject[] {
     const labels = { "k8s-app": "kube-dns", "eks.amazonaws.com/component": "coredns" };
     const ports = [
@@ -165,7 +163,7 @@ function coreDns(image: ImageOf, { replicaCount = 2, tolerations }: Settings, { 
 
 function daemonSet(name: string, spec: object): KubernetesObject {
     const labels = { "k8s-app": name };
-    const everywhere = { hostNetwork: true, priorityClassName: "system-node-critical", tolerations: [{ operator: "Exists" }] };
+    const systemPod = { hostNetwork: true, priorityClassName: "system-node-critical", tolerations: [{ operator: "Exists" }] };
     return {
         apiVersion: "apps/v1",
         kind: "DaemonSet",
@@ -173,7 +171,7 @@ function daemonSet(name: string, spec: object): KubernetesObject {
         spec: {
             selector: { matchLabels: labels },
             updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: "10%" } },
-            template: { metadata: { labels }, spec: { ...everywhere, ...spec } },
+            template: { metadata: { labels }, spec: { ...systemPod, ...spec } },
         },
     } as KubernetesObject;
 }
@@ -190,18 +188,16 @@ function hostPath(name: string, path: string) {
     return { name, hostPath: { path } };
 }
 
-/** Makes the objects as described, those that are there too. */
+/** Creates the objects, or updates those that already exist. */
 export async function applyObjects(config: KubeConfig, objects: readonly KubernetesObject[]): Promise<void> {
     const api = KubernetesObjectApi.makeApiClient(config);
-    for (const object of objects) await api.patch(object, undefined, undefined, MANAGER, true, PatchStrategy.ServerSideApply);
+    for (const object of objects) await api.patch(object, undefined, undefined, FIELD_MANAGER, true, PatchStrategy.ServerSideApply);
 }
 
-/** Deletes the objects; one that is not there is no error. */
+/** Deletes the objects. Objects that do not exist are ignored. */
 export async function deleteObjects(config: KubeConfig, objects: readonly KubernetesObject[]): Promise<void> {
     const api = KubernetesObjectApi.makeApiClient(config);
     for (const object of objects.toReversed()) {
-        await api.delete(object).catch((error) => {
-            if (!(error instanceof ApiException && error.code === 404)) throw error;
-        });
+        await api.delete(object).catch(ignoreStatus(404));
     }
 }

@@ -7,14 +7,15 @@ import { until } from "../process/until.ts";
 const START_TIMEOUT_MILLISECONDS = 20_000;
 
 /**
- * What the node's first process does, as process 1 of a PID namespace of its own: makes the node's view of the machine, and reaps what is left over.
+ * The script of the node's first process, process 1 of the node's PID namespace: it sets up the node's view of the machine and reaps orphaned processes.
+ *
  * `$1` the node's name, `$2` its folder, `$3` its cgroup's name.
  */
-const NODE = `
+const INIT = `
 set -e
 echo "$1" > /proc/sys/kernel/hostname
 mount -t proc proc /proc
-# /proc/sys is the machine's but for net and the host's name, which has just been set.
+# Except for net and the host name, which is set above, /proc/sys is the machine's.
 mount --bind /proc/sys/kernel /proc/sys/kernel; mount -o remount,ro,bind /proc/sys/kernel
 mount -t sysfs sysfs /sys
 mount -t bpf bpf /sys/fs/bpf; mount --make-shared /sys/fs/bpf
@@ -27,7 +28,7 @@ mount --bind "$2/host/run" /run
 mount --bind /run/netns /run/netns; mount --make-shared /run/netns
 mount --rbind /sys/fs/cgroup /run/cilium/cgroupv2
 ip link set lo up
-# As EKS's nodes have it: the packets of pods are forwarded, and come back another way than they went.
+# As on EKS nodes: packets of pods are forwarded, and may return on another path than they left.
 echo 1 > /proc/sys/net/ipv4/ip_forward
 for filter in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > "$filter"; done
 touch "$2/ready"
@@ -35,29 +36,32 @@ trap 'exit 0' TERM
 sleep infinity & wait
 `;
 
-/** The process that a node's namespaces hang on. When it ends, the kernel ends every process of the node and takes its mounts away. */
+/** Moves its shell into the node's cgroup and becomes the command. */
+const JOIN_CGROUP = 'echo 0 > /sys/fs/cgroup/cgroup.procs && exec "$@"';
+
+/** The process that keeps a node's namespaces alive. When it ends, the kernel ends all processes of the node and removes its mounts. */
 export interface Holder {
-    /** The command that runs another one in the node: its namespaces and its cgroup. */
+    /** Wraps a command so that it runs in the node's namespaces and cgroup. */
     within(command: readonly string[]): [file: string, ...args: string[]];
-    /** Settles when it ends, with the sentence that says how. */
+    /** Settles when the process ends, with a sentence that says how. */
     readonly ended: Promise<string>;
     stop(): Promise<void>;
 }
 
-export interface HolderOptions {
+interface HolderOptions {
     name: string;
-    /** The node's data folder. Its `host` holds what a pod sees of the node's own /etc, /opt, /run and so on. */
+    /** The node's data folder. Its subfolder `host` is what pods see as the node's /etc, /opt, /run and so on. */
     folder: string;
     /** Path of the node's network namespace. */
     network: string;
-    /** Folders that go before this process's own PATH. */
+    /** Folders that come before this process's own PATH. */
     path: readonly string[];
 }
 
 /**
- * Starts a node's holder, with a cgroup of its own. However this process ends, holder, containers, mounts and cgroup go with it.
+ * Starts a node's holder in a cgroup of its own. However this process ends, the holder, its containers, mounts and cgroup end with it.
  *
- * @throws Error with the holder's last words
+ * @throws Error with the end of the holder's log
  */
 export async function startHolder({ name, folder, network, path: folders }: HolderOptions): Promise<Holder> {
     const group = `clustermesh-${randomBytes(6).toString("hex")}`;
@@ -69,10 +73,10 @@ export async function startHolder({ name, folder, network, path: folders }: Hold
     const process = startProcess({
         name: `node ${name}`,
         file: "nsenter",
-        args: [`--net=${network}`, ...unshare, "/bin/sh", "-c", NODE, "node", name, folder, group],
+        args: [`--net=${network}`, ...unshare, "/bin/sh", "-c", INIT, "node", name, folder, group],
         log: join(folder, "holder.log"),
         env: { PATH: [...folders, globalThis.process.env.PATH].join(":") },
-        // A cgroup stays until it is removed, and cannot be while a process in it is on its way out.
+        // A cgroup exists until it is removed, which fails while a process in it is still exiting.
         afterwards: `for _ in $(seq 100); do rmdir ${path} && break; [ -d ${path} ] || break; sleep 0.1; done`,
     });
     let ended: string | undefined;
@@ -80,18 +84,17 @@ export async function startHolder({ name, folder, network, path: folders }: Hold
         ended = how;
     });
     const started = async () => (ended !== undefined || existsSync(join(folder, "ready")) ? true : undefined);
-    await until(started, START_TIMEOUT_MILLISECONDS, `node ${name} does not start`);
+    await until(started, START_TIMEOUT_MILLISECONDS, `node ${name} did not start`);
     if (ended !== undefined) throw new Error(`node ${name} ${ended}: ${process.lastWords()}`);
     const enter = [`--target=${initOf(process.pid)}`, "--mount", "--pid", "--uts", "--ipc", "--net"];
-    const join_ = 'echo 0 > /sys/fs/cgroup/cgroup.procs && exec "$@"';
     return {
-        within: (command) => ["nsenter", ...enter, "/bin/sh", "-c", join_, "within", ...command],
+        within: (command) => ["nsenter", ...enter, "/bin/sh", "-c", JOIN_CGROUP, "within", ...command],
         ended: process.ended,
         stop: () => process.stop(0),
     };
 }
 
-/** The child that is process 1 of another PID namespace; the other one is the watcher of `startProcess`. */
+/** The child that is process 1 of another PID namespace. The other child is the watcher of `startProcess`. */
 function initOf(pid: number): string {
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
     const init = children.find((child) => /^NSpid:.*\t1$/m.test(readFileSync(`/proc/${child}/status`, "utf8")));
@@ -99,13 +102,15 @@ function initOf(pid: number): string {
     return init;
 }
 
-/** Where this machine has its cgroup2: alone, or beside the hierarchies of cgroup v1. */
+/** Where this machine has mounted cgroup2, alone or next to the cgroup v1 hierarchies. */
 function cgroupRoot(): string {
     const mounts = readFileSync("/proc/self/mounts", "utf8")
         .split("\n")
         .map((line) => line.split(" "));
     const found = mounts.find(([, , type]) => type === "cgroup2")?.[1];
     if (!found)
-        throw new Error("no cgroup2 is mounted on this machine; the lab's nodes need one (mount -t cgroup2 none /sys/fs/cgroup/unified)");
+        throw new Error(
+            "the lab's nodes need cgroup2, which is not mounted on this machine: run mount -t cgroup2 none /sys/fs/cgroup/unified",
+        );
     return found;
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ApiException, CustomObjectsApi, type KubeConfig, KubernetesObjectApi, type V1Node } from "@kubernetes/client-node";
 import { parse } from "yaml";
-import { follow } from "../nodes-real/pods/objects.ts";
+import { follow } from "../nodes-real/pods/watched-objects.ts";
 import { until } from "../process/until.ts";
 
 /**

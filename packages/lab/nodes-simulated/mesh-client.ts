@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeConfig, V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 import { parse } from "yaml";
 import { explain } from "../../../core/text/explain.ts";
-import { type ClusterObjects, clusterObjects, follow } from "../nodes-real/pods/objects.ts";
+import { type ClusterObjects, clusterObjects, follow } from "../nodes-real/pods/watched-objects.ts";
 import { simulateCiliumNodes } from "./cilium-nodes.ts";
 import { PeerWires } from "./peer-wires.ts";
 import { type Replica, type ReplicaOptions, startReplica } from "./replica.ts";

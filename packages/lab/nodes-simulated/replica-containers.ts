@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Container, V1HostAlias, V1Pod } from "@kubernetes/client-node";
 import { ETCD_PORT } from "../../../core/cilium/clustermesh-config.ts";
+import { environment, expand, type Surroundings } from "../nodes-real/containers/environment.ts";
 import { type ContainerPrograms, programOf } from "../nodes-real/containers/images.ts";
-import { environment, expand, type Surroundings } from "../nodes-real/pods/environment.ts";
-import type { ClusterObjects } from "../nodes-real/pods/objects.ts";
-import { hostsFile, RESOLV_CONF } from "../nodes-real/pods/pod-network.ts";
+import { hostsFile, RESOLV_CONF } from "../nodes-real/pods/network.ts";
+import type { ClusterObjects } from "../nodes-real/pods/watched-objects.ts";
 import type { Process } from "../process/processes.ts";
 import type { Contents, Sandbox } from "./sandbox.ts";
 

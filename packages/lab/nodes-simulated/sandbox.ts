@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { startNetd } from "../net/netd.ts";
-import type { Relay } from "../net/plan.ts";
+import type { Relay } from "../net/plan/plan.ts";
 import { type Process, startProcess } from "../process/processes.ts";
 
 const run = promisify(execFile);

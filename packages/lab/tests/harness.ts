@@ -3,7 +3,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ClusterOptions, startCluster } from "../cluster/cluster.ts";
-import type { NodeSpec } from "../cluster/node-registration.ts";
+import type { RegisteredNode } from "../cluster/node-object.ts";
 import { requireGo } from "../tools/go.ts";
 import { usableOnPath } from "../tools/on-path.ts";
 import { ensureTools } from "../tools/tools.ts";
@@ -46,7 +46,7 @@ export async function testCluster(name: string, folder: string, more: Partial<Cl
 }
 
 /** A node of a test's node group. */
-export function testNode(index: number, more: Partial<NodeSpec> = {}): NodeSpec {
+export function testNode(index: number, more: Partial<RegisteredNode> = {}): RegisteredNode {
     return {
         name: `ip-10-0-1-${index}.eu-west-1.compute.internal`,
         internalIp: `10.0.1.${index}`,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Place } from "../memory.ts";
 import type { Scope } from "../scope.ts";
 import { completeJob, type Outcome, type PendingJob, pendingJobs, type Task, taskOf } from "./jobs.ts";
-import type { AddonSpec, ClusterConnection, ClusterSpec, NodeSpec } from "./specs.ts";
+import type { AddonSpec, ClusterConnection, ClusterSpec, InstanceNode } from "./specs.ts";
 
 /**
  * Runs what the simulated EKS manages, for example as real API servers. A cluster, node group or add-on becomes ACTIVE when its promise resolves; if it
@@ -13,8 +13,8 @@ export interface EksBackend {
     /** Changes the cluster to another version. */
     updateCluster?(cluster: ClusterSpec): Promise<void>;
     deleteCluster(cluster: ClusterSpec): Promise<void>;
-    addNode(node: NodeSpec): Promise<void>;
-    removeNode(node: NodeSpec): Promise<void>;
+    addNode(node: InstanceNode): Promise<void>;
+    removeNode(node: InstanceNode): Promise<void>;
     /** Creates or changes the add-on. */
     putAddon?(addon: AddonSpec): Promise<void>;
     deleteAddon?(addon: AddonSpec): Promise<void>;

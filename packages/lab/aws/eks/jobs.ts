@@ -6,7 +6,7 @@ import type { Place } from "../memory.ts";
 import type { Scope } from "../scope.ts";
 import { Table } from "../table.ts";
 import { ADDONS } from "./addon-catalogue.ts";
-import { type AddonSpec, addonSpec, type ClusterConnection, type ClusterSpec, clusterSpec, type NodeSpec, nodeSpec } from "./specs.ts";
+import { type AddonSpec, addonSpec, type ClusterConnection, type ClusterSpec, clusterSpec, type InstanceNode, instanceNode } from "./specs.ts";
 import { accessEntries, addons, type Cluster, clusters, type Health, nodegroups, podIdentities, updates } from "./tables.ts";
 
 /** An asynchronous operation of EKS. */
@@ -34,7 +34,7 @@ export const pendingJobs = new Table<PendingJob>("eks/job", { shared: "world" })
 /** A job with all that the backend needs to know. */
 export type Task =
     | { kind: "createCluster" | "updateCluster" | "deleteCluster"; cluster: ClusterSpec }
-    | { kind: "nodes"; add: NodeSpec[]; remove: NodeSpec[] }
+    | { kind: "nodes"; add: InstanceNode[]; remove: InstanceNode[] }
     | { kind: "putAddon"; addon: AddonSpec }
     | { kind: "deleteAddon"; addon: AddonSpec; preserve: boolean };
 
@@ -54,7 +54,7 @@ export function taskOf(anywhere: Scope, { account, region, job }: Readonly<Pendi
     const scope = anywhere.at({ account, region });
     if (job.kind === "nodes") {
         const present = (id: string): Readonly<Instance>[] => [instances.in(scope).get(id) ?? []].flat();
-        const spec = (id: string) => present(id).map((instance) => nodeSpec(scope, job.nodegroup, instance));
+        const spec = (id: string) => present(id).map((instance) => instanceNode(scope, job.nodegroup, instance));
         return { kind: job.kind, add: job.add.flatMap(spec), remove: job.remove.flatMap(spec) };
     }
     if (job.kind === "putAddon" || job.kind === "deleteAddon") {

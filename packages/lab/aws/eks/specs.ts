@@ -21,8 +21,8 @@ export interface ClusterConnection {
     certificateAuthority: string;
 }
 
-/** A node that joins or leaves a cluster. */
-export interface NodeSpec extends Place {
+/** An EC2 instance of a node group that joins a cluster as a node, or leaves it. */
+export interface InstanceNode extends Place {
     cluster: string;
     nodegroup: string;
     instanceId: string;
@@ -64,7 +64,7 @@ export function clusterSpec({ account, region }: Scope, cluster: Readonly<Cluste
     };
 }
 
-export function nodeSpec(scope: Scope, nodegroupKey: string, instance: Readonly<Instance>): NodeSpec {
+export function instanceNode(scope: Scope, nodegroupKey: string, instance: Readonly<Instance>): InstanceNode {
     const nodegroup = nodegroups.in(scope).get(nodegroupKey);
     if (!nodegroup) throw new Error(`node group ${nodegroupKey} of instance ${instance.InstanceId} does not exist`);
     const { clusterName, nodegroupName, labels, taints, version, amiType } = nodegroup;

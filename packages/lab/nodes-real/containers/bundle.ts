@@ -1,10 +1,10 @@
 import { posix } from "node:path";
 import type { V1Container, V1Pod, V1VolumeMount } from "@kubernetes/client-node";
-import { expand } from "../pods/environment.ts";
 import { capabilitiesOf } from "./capabilities.ts";
+import { expand } from "./environment.ts";
 import type { Program } from "./images.ts";
 
-/** An OCI runtime bundle's config.json, as far as the lab fills it. https://github.com/opencontainers/runtime-spec, 1.0.2 */
+/** The fields of an OCI runtime bundle's config.json that the lab sets. https://github.com/opencontainers/runtime-spec, 1.0.2 */
 export interface Bundle {
     ociVersion: string;
     process: OciProcess;
@@ -38,29 +38,29 @@ export interface BundleInput {
     environment: Readonly<Record<string, string>>;
     /** Path of the container's root file system. */
     rootfs: string;
-    /** Folder of what the container writes to its root file system. */
+    /** Folder of the container's writable layer. */
     layer: string;
-    /** Where each of the pod's volumes lies in the node's view, by name. */
+    /** Folder of each of the pod's volumes in the node's view, by name. */
     volumes: Readonly<Record<string, string>>;
-    /** Files of the kubelet's own that lie over the container's: its path → the machine's. */
+    /** Files that the kubelet mounts into the container: path in the container → path on the machine. */
     files: Readonly<Record<string, string>>;
-    /** Folder of the built programs: what they need of each other they find at its own path. */
+    /** Folder of the built programs. It is mounted at the same path, because the programs refer to each other by it. */
     cache: string;
-    /** Folders that go before the usual ones in the PATH. */
+    /** Folders that come before the standard ones in PATH. */
     path: readonly string[];
-    /** The capabilities that this machine has to give. */
+    /** The capabilities that this machine can grant. */
     available: ReadonlySet<string>;
-    /** The network namespace's path in the node's view; none: the node's own. */
+    /** Path of the network namespace in the node's view. @default the node's own network namespace */
     network?: string;
 }
 
 const PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/** The node's /proc/sys is the machine's but for /proc/sys/net: whoever wrote to it would change this machine. */
-const MACHINES_OWN = ["fs", "kernel", "vm", "dev", "debug"].map((part) => `/proc/sys/${part}`);
+/** Except for /proc/sys/net, the node's /proc/sys is the machine's: writing to it would change this machine. */
+const READ_ONLY = ["fs", "kernel", "vm", "dev", "debug"].map((part) => `/proc/sys/${part}`);
 const MASKED = ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug", "/proc/sysrq-trigger", "/proc/scsi", "/sys/firmware"];
 
-/** What crun is told of a container. A privileged one gets every capability, but none of the machine's devices. */
+/** The bundle from which crun runs a container. A privileged container gets every capability, but none of the machine's devices. */
 export function bundle(input: BundleInput): Bundle {
     const { pod, rootfs, network } = input;
     const hostPid = pod.spec?.hostPID === true;
@@ -75,23 +75,27 @@ export function bundle(input: BundleInput): Bundle {
                 ...(hostPid ? [] : [{ type: "pid" }]),
                 { type: "mount" },
                 { type: "ipc" },
-                // Of a hostNetwork pod the host's name is the node's.
+                // A hostNetwork pod has the node's host name.
                 ...(pod.spec?.hostNetwork ? [] : [{ type: "uts" }]),
                 ...(network ? [{ type: "network", path: network }] : []),
             ],
-            readonlyPaths: MACHINES_OWN,
+            readonlyPaths: READ_ONLY,
             maskedPaths: isPrivileged(input.container) ? [] : MASKED,
             rootfsPropagation: "rslave",
         },
     };
 }
 
-/** The program that runs, or one beside it. @param args in place of the container's own */
+/**
+ * The container's process, or another process in the container.
+ *
+ * @param args replace the container's own arguments
+ */
 export function processOf({ pod, container, program, environment, path, available }: BundleInput, args?: readonly string[]): OciProcess {
-    const { securityContext: own } = container;
-    const { securityContext: all } = pod.spec ?? {};
+    const { securityContext } = container;
+    const { securityContext: podContext } = pod.spec ?? {};
     const hostname = pod.spec?.hostNetwork ? pod.spec.nodeName : (pod.spec?.hostname ?? pod.metadata?.name);
-    const uid = own?.runAsUser ?? all?.runAsUser ?? 0;
+    const uid = securityContext?.runAsUser ?? podContext?.runAsUser ?? 0;
     const env = {
         PATH: [...program.path, ...path, ...PATH].join(":"),
         HOSTNAME: hostname ?? "",
@@ -102,19 +106,19 @@ export function processOf({ pod, container, program, environment, path, availabl
     const capabilities = capabilitiesOf(container)
         .filter((name) => available.has(name))
         .map((name) => `CAP_${name}`);
-    const groups = [...(all?.supplementalGroups ?? []), ...(all?.fsGroup === undefined ? [] : [all.fsGroup])];
+    const groups = [...(podContext?.supplementalGroups ?? []), ...(podContext?.fsGroup === undefined ? [] : [podContext.fsGroup])];
     return {
         terminal: false,
         user: {
             uid,
-            gid: own?.runAsGroup ?? all?.runAsGroup ?? 0,
+            gid: securityContext?.runAsGroup ?? podContext?.runAsGroup ?? 0,
             ...(groups.length > 0 && { additionalGids: groups }),
         },
         args: [...(args ?? program.args.map((text) => expand(text, environment)))],
         env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
         cwd: container.workingDir ?? "/",
         capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
-        noNewPrivileges: own?.allowPrivilegeEscalation === false,
+        noNewPrivileges: securityContext?.allowPrivilegeEscalation === false,
     };
 }
 
@@ -132,7 +136,7 @@ function systemMounts({ pod, container, cache, files, program, layer }: BundleIn
         mount("/dev/shm", "tmpfs", "nosuid", "nodev", "mode=1777"),
         mount("/dev/mqueue", "mqueue", "nosuid", "noexec", "nodev"),
         mount("/sys", "sysfs", "nosuid", "noexec", "nodev", sys),
-        // An image has nothing there; the machine has other labs' files, sockets and somebody's home.
+        // Empty as in an image: on the machine these hold files and sockets of other labs, and a user's home.
         mount("/tmp", "tmpfs", "mode=1777"),
         mount("/run", "tmpfs", "mode=755"),
         mount("/root", "tmpfs", "mode=755"),
@@ -146,11 +150,11 @@ function systemMounts({ pod, container, cache, files, program, layer }: BundleIn
 
 function volumeMounts({ container, volumes, environment }: BundleInput): OciMount[] {
     const mounts = container.volumeMounts ?? [];
-    // A mount inside another one's must come after it.
+    // A nested mount must come after the mount that contains it.
     const ordered = mounts.toSorted((a, b) => a.mountPath.split("/").length - b.mountPath.split("/").length);
     return ordered.map((mount) => {
         const folder = volumes[mount.name];
-        if (folder === undefined) throw new Error(`container ${container.name} mounts ${mount.name}, which is no volume of the pod`);
+        if (folder === undefined) throw new Error(`container ${container.name} mounts volume ${mount.name}, which the pod does not have`);
         const part = mount.subPathExpr ? expand(mount.subPathExpr, environment) : (mount.subPath ?? "");
         return bind(mount.mountPath, posix.join(folder, part), "rbind", mount.readOnly ? "ro" : "rw", propagation(mount));
     });

@@ -1,9 +1,10 @@
 import type { V1Container } from "@kubernetes/client-node";
 
 /**
- * Stands for aws-node, which would ask EC2 for the instance's prefixes: the lab's kubelet tells it by AWS_VPC_CNI_PREFIXES. Pods hang on the node's routing
- * table by veth pairs, as with the VPC CNI; of each prefix host-local leaves out the first address and the last two. The file is renamed when complete,
- * because the kubelet reads whatever lies there.
+ * Stand-in for aws-node. The real one asks EC2 for the instance's prefixes; here the lab's kubelet passes them in AWS_VPC_CNI_PREFIXES.
+ *
+ * Pods are connected by veth pairs and the node's routing table, as with the VPC CNI. host-local skips the first address and the last two of each prefix.
+ * The file is renamed when it is complete, because the kubelet reads any conflist that it finds.
  */
 const AWS_NODE = `
 cd /host/etc/cni/net.d
@@ -17,7 +18,7 @@ trap 'exit 0' TERM
 sleep infinity & wait
 `;
 
-/** What a container may need, by the names that the lab's tools have for it. */
+/** Programs and folders that containers need, by their names among the lab's tools. */
 export type ContainerProgram =
     | "agnhost"
     | "cached-clang"
@@ -25,7 +26,7 @@ export type ContainerProgram =
     | "cilium-cni"
     | "cilium-dbg"
     | "cilium-health"
-    /** The folder of Cilium's sources that its images hold. */
+    /** The folder of Cilium's sources, parts of which its images contain. */
     | "cilium-sources"
     /** The folder in which `cached-clang` keeps objects. */
     | "clang-objects"
@@ -42,29 +43,33 @@ export type ContainerPrograms = Readonly<Partial<Record<ContainerProgram, string
 type Source = ContainerProgram | `cilium-sources/${string}`;
 
 interface Image {
-    /** Where the image has a program or a file, and which of ours lies there. */
+    /** Paths in the image, and the program or file of the lab that is mounted there. */
     files: Readonly<Record<string, Source>>;
-    /** Folders into which the container writes as well: it gets a layer of its own above each. */
+    /** Folders to which the container writes as well. Each gets a writable layer per container. */
     folders?: Readonly<Record<string, Source>>;
-    /** Folders that all containers of this machine write to together. */
+    /** Folders that all containers of this machine share, and write to. */
     shared?: Readonly<Record<string, Source>>;
-    /** Folders of the image that go before all others in its PATH. */
+    /** Folders of the image that come first in PATH. */
     path?: readonly string[];
     entrypoint?: readonly string[];
     env?: Readonly<Record<string, string>>;
-    /** By the container's name: what is changed in it, and why. */
+    /** How the lab departs from the chart, by the container's name. */
     changes?: Readonly<Record<string, Change>>;
 }
 
-/** A step that is left out says why: whoever reads this file sees all in which the lab departs from the chart. */
+/** A container that is skipped, with the reason: this file lists every difference from the chart. */
 type Change = { why: string; skip: true };
 
-/** As the images have it: without, a user who has no home cannot start. */
+/** Set in the images too: without it, programs cannot start as a user without a home directory. */
 const GOPS = { GOPS_CONFIG_DIR: "/tmp/gops" };
 
-const SHELL_STEP = "by nsenter, a step on the machine below";
+const NSENTER_STEP = "enters the machine's namespaces with nsenter";
 
-/** By repository, without registry, tag and digest. An image that is not here, coredns say, runs as a pod that is merely ready. */
+/**
+ * Images by repository, without registry, tag and digest.
+ *
+ * An image that is not listed, such as coredns, runs no program: its container is always ready.
+ */
 const IMAGES: Readonly<Record<string, Image>> = {
     "cilium/cilium": {
         files: {
@@ -75,7 +80,7 @@ const IMAGES: Readonly<Record<string, Image>> = {
             "/init-container.sh": "cilium-sources/images/cilium/init-container.sh",
             "/install-plugin.sh": "cilium-sources/plugins/cilium-cni/install-plugin.sh",
             "/cni-uninstall.sh": "cilium-sources/plugins/cilium-cni/cni-uninstall.sh",
-            // Six agents that each compile the same objects would keep two cores busy for half a minute.
+            // Six agents that each compile the same objects keep two cores busy for half a minute.
             "/opt/lab/clang": "cached-clang",
         },
         shared: { "/var/cache/clang": "clang-objects" },
@@ -86,11 +91,11 @@ const IMAGES: Readonly<Record<string, Image>> = {
         changes: {
             "mount-cgroup": {
                 skip: true,
-                why: `${SHELL_STEP}; the node's holder has mounted the node's cgroup2 where the agent looks for it`,
+                why: `${NSENTER_STEP}; the node's holder has already mounted the node's cgroup2 where the agent looks for it`,
             },
             "apply-sysctl-overwrites": {
                 skip: true,
-                why: `${SHELL_STEP}; it writes systemd's files, and a node's network has rp_filter off already`,
+                why: `${NSENTER_STEP}; it writes systemd's files, and rp_filter is already off in a node's network`,
             },
         },
     },
@@ -110,7 +115,7 @@ const IMAGES: Readonly<Record<string, Image>> = {
     },
     "amazon-k8s-cni": { files: {}, entrypoint: ["/bin/bash", "-ec", AWS_NODE] },
     "e2e-test-images/agnhost": { files: { "/agnhost": "agnhost" }, entrypoint: ["/agnhost"] },
-    // The machine's own shell and tools.
+    // Runs the machine's own shell and tools.
     busybox: { files: {} },
 };
 
@@ -118,7 +123,7 @@ const IMAGES: Readonly<Record<string, Image>> = {
 export interface Program {
     args: readonly string[];
     env: Readonly<Record<string, string>>;
-    /** Laid into the container, its path → the machine's: files, and folders to which it may write. */
+    /** What is mounted into the container, path in the container → path on the machine: read-only files, folders with a writable layer, shared folders. */
     files: Readonly<Record<string, string>>;
     folders: Readonly<Record<string, string>>;
     shared: Readonly<Record<string, string>>;
@@ -126,32 +131,32 @@ export interface Program {
 }
 
 /**
- * What runs for a container.
+ * The program that runs for a container.
  *
- * @returns undefined when nothing does: the container is merely ready, or, of an init container, done
+ * @returns undefined when no program runs: the container is always ready or, if it is an init container, completed
  * @throws Error when the image needs a program that this lab does not have
  */
 export function programOf(container: V1Container, programs: ContainerPrograms): Program | undefined {
     const image = IMAGES[repositoryOf(container.image ?? "")];
     const change = image?.changes?.[container.name];
     if (!image || change?.skip) return undefined;
-    const found = (sources: Readonly<Record<string, Source>> = {}) =>
+    const located = (sources: Readonly<Record<string, Source>> = {}) =>
         Object.fromEntries(
             Object.entries(sources).map(([path, source]) => {
                 const [name = "", ...part] = source.split("/");
                 const file = programs[name as ContainerProgram];
-                if (!file) throw new Error(`image ${container.image} needs the program ${name}, which this lab was not given`);
+                if (!file) throw new Error(`image ${container.image} needs the program ${name}, which this lab does not have`);
                 return [path, [file, ...part].join("/")];
             }),
         );
     const { command, args = [] } = container;
-    const own = command?.length ? command : (image.entrypoint ?? []);
+    const entrypoint = command?.length ? command : (image.entrypoint ?? []);
     return {
-        args: [...own, ...args],
+        args: [...entrypoint, ...args],
         env: image.env ?? {},
-        files: found(image.files),
-        folders: found(image.folders),
-        shared: found(image.shared),
+        files: located(image.files),
+        folders: located(image.folders),
+        shared: located(image.shared),
         path: image.path ?? [],
     };
 }

@@ -13,34 +13,36 @@ import {
     writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import type { VolumeFiles } from "./volumes.ts";
+import type { VolumeFiles } from "./volume-files.ts";
 
 const DATA = "..data";
-const GROUP_READS = 0o440;
-/** Only root may give files to others. */
-const OWN = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+const GROUP_READABLE = 0o440;
+/** The default owner of files. Only root may give files to another one. */
+const OWNER = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
 
 /**
- * Makes a folder hold these files and no others, as the kubelet does it: the files lie in a folder of their own, to which the link `..data` points, and the
- * names are links through it. Renaming a new link over the old one changes all files in one step, which programs wait for by inotify.
+ * Writes the files of a volume and deletes all others, atomically as the kubelet does.
  *
- * @param group who may read the files as well: the pod's fsGroup
- * @returns whether anything was changed
+ * The files are in a timestamped folder. The symlink `..data` points to that folder, and each name is a symlink through `..data`. Renaming a new `..data` over
+ * the old one replaces all files in one step, for which programs wait with inotify.
+ *
+ * @param group group that may read the files as well: the pod's fsGroup
+ * @returns whether anything has changed
  */
 export function writeVolume(folder: string, files: VolumeFiles, group?: number): boolean {
     mkdirSync(folder, { recursive: true });
     const old = currentFolder(folder);
-    if (old && same(join(folder, old), files)) return false;
-    const made = `..${new Date().toISOString().replaceAll(/[-:T.Z]/g, "_")}${process.hrtime.bigint() % 1_000_000n}`;
-    mkdirSync(join(folder, made), { mode: 0o755 });
+    if (old && sameFiles(join(folder, old), files)) return false;
+    const current = `..${new Date().toISOString().replaceAll(/[-:T.Z]/g, "_")}${process.hrtime.bigint() % 1_000_000n}`;
+    mkdirSync(join(folder, current), { mode: 0o755 });
     for (const [path, { data, mode, uid }] of Object.entries(files)) {
-        const file = join(folder, made, path);
+        const file = join(folder, current, path);
         mkdirSync(dirname(file), { recursive: true });
         writeFileSync(file, data, { mode: 0o600 });
-        chownSync(file, uid ?? OWN.uid, group ?? OWN.gid);
-        chmodSync(file, group === undefined ? mode : mode | GROUP_READS);
+        chownSync(file, uid ?? OWNER.uid, group ?? OWNER.gid);
+        chmodSync(file, group === undefined ? mode : mode | GROUP_READABLE);
     }
-    symlinkSync(made, join(folder, `${DATA}_tmp`));
+    symlinkSync(current, join(folder, `${DATA}_tmp`));
     renameSync(join(folder, `${DATA}_tmp`), join(folder, DATA));
 
     const names = new Set(Object.keys(files).map((path) => path.split("/")[0] ?? ""));
@@ -50,7 +52,7 @@ export function writeVolume(folder: string, files: VolumeFiles, group?: number):
     return true;
 }
 
-function same(folder: string, files: VolumeFiles): boolean {
+function sameFiles(folder: string, files: VolumeFiles): boolean {
     const known = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
     return (
         known.length === Object.keys(files).length && Object.entries(files).every(([path, { data }]) => sameFile(join(folder, path), data))
@@ -65,7 +67,7 @@ function currentFolder(folder: string): string | undefined {
     return exists(join(folder, DATA)) ? readlinkSync(join(folder, DATA)) : undefined;
 }
 
-/** Also of a link that points nowhere. */
+/** Whether a path exists, even if it is a broken symlink. */
 function exists(path: string): boolean {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

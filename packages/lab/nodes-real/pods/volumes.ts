@@ -1,123 +1,156 @@
-import type { V1KeyToPath, V1Pod, V1Volume } from "@kubernetes/client-node";
-import { fieldValue, type Lookup } from "./environment.ts";
+import { chmodSync, chownSync, existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { CoreV1Api, V1Pod, V1Volume } from "@kubernetes/client-node";
+import { hostPath } from "./host-path.ts";
+import { objectsOf, type TokenRequest, tokensOf, volumeFiles } from "./volume-files.ts";
+import { writeVolume } from "./volume-folder.ts";
+import type { ClusterObjects } from "./watched-objects.ts";
 
-/** A file of a volume. */
-export interface VolumeFile {
-    data: Buffer;
-    /** Permission bits. */
-    mode: number;
-    /** Who owns it. @default root */
-    uid?: number;
-}
+/** Part of a token's lifetime after which the kubelet requests a new one. */
+const TOKEN_REFRESH = 0.8;
+const RETRY_MILLISECONDS = 1000;
 
-/** By path in the volume. */
-export type VolumeFiles = Readonly<Record<string, VolumeFile>>;
-
-/** A token that a volume needs. */
-export interface TokenRequest {
-    audience?: string;
-    expirationSeconds: number;
-}
-
-/** What files are made of. */
-export interface Sources extends Lookup {
-    /** The token for this request, which whoever keeps the volume has fetched. */
-    token(request: TokenRequest): string | undefined;
+interface VolumesOptions {
+    pod: V1Pod;
+    /** The pod's folder, at the same path on this machine and in the node's view. */
+    folder: string;
+    nodeFolder: string;
     nodeAddress: string;
-    podAddress: string;
-}
-
-const DEFAULT_MODE = 0o644;
-const TOKEN_SECONDS = 3600;
-
-/** The tokens that a pod's volumes need. */
-export function tokensOf(pod: V1Pod): TokenRequest[] {
-    return (pod.spec?.volumes ?? []).flatMap(({ projected }) =>
-        (projected?.sources ?? []).flatMap(({ serviceAccountToken }) => (serviceAccountToken ? [tokenRequest(serviceAccountToken)] : [])),
-    );
-}
-
-/** The Secrets and ConfigMaps that a pod's volumes are made of, as `secret/<name>`. */
-export function objectsOf(pod: V1Pod): Set<string> {
-    const names = (pod.spec?.volumes ?? []).flatMap(({ secret, configMap, projected }) => [
-        ...(secret ? [`secret/${secret.secretName}`] : []),
-        ...(configMap ? [`configMap/${configMap.name}`] : []),
-        ...(projected?.sources ?? []).flatMap((source) => [
-            ...(source.secret ? [`secret/${source.secret.name}`] : []),
-            ...(source.configMap ? [`configMap/${source.configMap.name}`] : []),
-        ]),
-    ]);
-    return new Set(names);
+    core: CoreV1Api;
+    objects: ClusterObjects;
 }
 
 /**
- * The files of a volume that is made of API objects.
+ * The volumes of a pod.
  *
- * @returns undefined for a volume of another kind
- * @throws Error that names what is not there and not optional
+ * Files of Secrets, ConfigMaps and tokens follow their sources at once, where a real kubelet takes up to a minute.
  */
-export function volumeFiles(volume: V1Volume, pod: V1Pod, sources: Sources): VolumeFiles | undefined {
-    const namespace = pod.metadata?.namespace ?? "";
-    const files = (kind: "secret" | "configMap", ref: Ref, defaultMode = DEFAULT_MODE): VolumeFiles => {
-        const data = sources[kind](namespace, ref.name ?? "");
-        if (!data && !ref.optional) throw new Error(`${kind} "${ref.name}" not found`);
-        return picked(data ?? {}, ref, `${kind} ${ref.name}`, defaultMode);
-    };
-    const downward = (items: readonly DownwardItem[] = [], defaultMode = DEFAULT_MODE): VolumeFiles =>
-        Object.fromEntries(
-            items.map(({ path, fieldRef, mode }) => {
-                if (!fieldRef) throw new Error(`the lab's kubelet cannot fill the file ${path}: it knows fieldRef alone`);
-                return [path, { data: Buffer.from(fieldValue(fieldRef, pod, sources)), mode: mode ?? defaultMode }];
-            }),
+export class PodVolumes {
+    /** Folder of each volume in the node's view, by name. */
+    readonly folders: Readonly<Record<string, string>>;
+    readonly #options: VolumesOptions;
+    readonly #tokens: Map<string, string>;
+    readonly #timers = new Set<NodeJS.Timeout>();
+    readonly #unsubscribe: () => void;
+    #stopped = false;
+
+    /** @throws Error that says what is missing */
+    static async mount(options: VolumesOptions): Promise<PodVolumes> {
+        const tokens = new Map<string, string>();
+        const expirations = await Promise.all(
+            tokensOf(options.pod).map(async (request) => [request, await fetchToken(options, request, tokens)] as const),
         );
-    if (volume.secret) {
-        const { secretName, items, optional, defaultMode } = volume.secret;
-        return files("secret", { name: secretName, items, optional }, defaultMode);
+        return new PodVolumes(options, tokens, expirations);
     }
-    if (volume.configMap) return files("configMap", volume.configMap, volume.configMap.defaultMode);
-    if (volume.downwardAPI) return downward(volume.downwardAPI.items, volume.downwardAPI.defaultMode);
-    if (!volume.projected) return undefined;
-    const { sources: parts = [], defaultMode } = volume.projected;
-    const all = parts.map(({ secret, configMap, downwardAPI, serviceAccountToken }) => {
-        if (secret) return files("secret", secret, defaultMode);
-        if (configMap) return files("configMap", configMap, defaultMode);
-        if (downwardAPI) return downward(downwardAPI.items, defaultMode);
-        if (!serviceAccountToken) throw new Error(`the lab's kubelet does not know a source of the projected volume ${volume.name}`);
-        const token = sources.token(tokenRequest(serviceAccountToken));
-        if (token === undefined) throw new Error(`no token yet for the volume ${volume.name}`);
-        return { [serviceAccountToken.path]: tokenFile(token, pod, defaultMode) };
+
+    private constructor(options: VolumesOptions, tokens: Map<string, string>, expirations: readonly (readonly [TokenRequest, Date])[]) {
+        this.#options = options;
+        this.#tokens = tokens;
+        this.#write();
+        const { pod, objects } = options;
+        this.folders = Object.fromEntries((pod.spec?.volumes ?? []).map((volume) => [volume.name, this.#makeFolder(volume)]));
+        const used = objectsOf(pod);
+        this.#unsubscribe = objects.onChange((namespace, object) => {
+            if (namespace === (pod.metadata?.namespace ?? "") && used.has(object)) this.#update();
+        });
+        for (const [request, expiration] of expirations) this.#refreshBefore(expiration, request);
+    }
+
+    /** Ends the updates. */
+    stop(): void {
+        this.#stopped = true;
+        this.#unsubscribe();
+        for (const timer of this.#timers) clearTimeout(timer);
+    }
+
+    #folderOf(volume: V1Volume): string {
+        return join(this.#options.folder, "volumes", volume.name);
+    }
+
+    #write(): void {
+        const { pod, objects, nodeAddress } = this.#options;
+        const token = (request: TokenRequest) => this.#tokens.get(tokenKey(request));
+        const sources = { ...objects, nodeAddress, podAddress: "", token };
+        for (const volume of pod.spec?.volumes ?? []) {
+            const files = volumeFiles(volume, pod, sources);
+            if (files) writeVolume(this.#folderOf(volume), files, groupOf(pod));
+        }
+    }
+
+    #update(): void {
+        try {
+            if (!this.#stopped) this.#write();
+        } catch {
+            // As with the kubelet, the files of a source that has been deleted stay.
+        }
+    }
+
+    /** @returns the folder of a volume in the node's view */
+    #makeFolder(volume: V1Volume): string {
+        const { pod, nodeFolder } = this.#options;
+        if (volume.hostPath) return hostPath(nodeFolder, volume.hostPath);
+        const folder = this.#folderOf(volume);
+        if (volume.emptyDir) makeEmptyDir(folder, groupOf(pod));
+        if (!existsSync(folder)) {
+            const type = Object.keys(volume).find((key) => key !== "name");
+            throw new Error(`volume ${volume.name}: type ${type} not supported by the lab's kubelet`);
+        }
+        return folder;
+    }
+
+    #refreshBefore(expiration: Date, request: TokenRequest): void {
+        this.#refreshAfter((expiration.getTime() - Date.now()) * TOKEN_REFRESH, request);
+    }
+
+    #refreshAfter(milliseconds: number, request: TokenRequest): void {
+        if (this.#stopped) return;
+        const timer = setTimeout(() => {
+            this.#timers.delete(timer);
+            this.#refresh(request).catch(() => this.#refreshAfter(RETRY_MILLISECONDS, request));
+        }, milliseconds);
+        this.#timers.add(timer.unref());
+    }
+
+    async #refresh(request: TokenRequest): Promise<void> {
+        const expiration = await fetchToken(this.#options, request, this.#tokens);
+        this.#refreshBefore(expiration, request);
+        this.#update();
+    }
+}
+
+/**
+ * Requests a token for the pod's service account and stores it.
+ *
+ * @returns when it expires
+ */
+async function fetchToken({ core, pod }: VolumesOptions, request: TokenRequest, tokens: Map<string, string>): Promise<Date> {
+    const { namespace = "", name = "", uid } = pod.metadata ?? {};
+    const { status } = await core.createNamespacedServiceAccountToken({
+        namespace,
+        name: pod.spec?.serviceAccountName ?? "default",
+        body: {
+            spec: {
+                audiences: request.audience ? [request.audience] : [],
+                expirationSeconds: request.expirationSeconds,
+                boundObjectRef: { apiVersion: "v1", kind: "Pod", name, uid },
+            },
+        },
     });
-    return Object.assign({}, ...all);
+    tokens.set(tokenKey(request), status?.token ?? "");
+    return new Date(status?.expirationTimestamp ?? 0);
 }
 
-interface Ref {
-    name?: string;
-    items?: V1KeyToPath[];
-    optional?: boolean;
+function tokenKey(request: TokenRequest): string {
+    return JSON.stringify(request);
 }
 
-type DownwardItem = NonNullable<NonNullable<V1Volume["downwardAPI"]>["items"]>[number];
-
-function picked(data: Readonly<Record<string, Buffer>>, { items, optional }: Ref, what: string, defaultMode: number): VolumeFiles {
-    if (!items) return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, { data: value, mode: defaultMode }]));
-    return Object.fromEntries(
-        items.flatMap(({ key, path, mode }) => {
-            const value = data[key];
-            if (value) return [[path, { data: value, mode: mode ?? defaultMode }] as const];
-            if (optional) return [];
-            throw new Error(`${what} has no key ${key}`);
-        }),
-    );
+function groupOf(pod: V1Pod): number | undefined {
+    return pod.spec?.securityContext?.fsGroup;
 }
 
-function tokenRequest({ audience, expirationSeconds = TOKEN_SECONDS }: { audience?: string; expirationSeconds?: number }): TokenRequest {
-    return { ...(audience && { audience }), expirationSeconds };
-}
-
-/** As the kubelet does it: only the user that runs, if there is one, or the pod's group may read a token. */
-function tokenFile(token: string, pod: V1Pod, defaultMode = DEFAULT_MODE): VolumeFile {
-    const data = Buffer.from(token);
-    const { runAsUser, fsGroup } = pod.spec?.securityContext ?? {};
-    if (runAsUser === undefined && fsGroup === undefined) return { data, mode: defaultMode };
-    return { data, mode: 0o600, ...(runAsUser !== undefined && { uid: runAsUser }) };
+function makeEmptyDir(folder: string, group: number | undefined): void {
+    mkdirSync(folder, { recursive: true });
+    if (group !== undefined) chownSync(folder, 0, group);
+    // With the setgid bit, files created in the folder belong to the group.
+    chmodSync(folder, group === undefined ? 0o777 : 0o2777);
 }

@@ -1,25 +1,21 @@
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { expect } from "vitest";
 import type { SimulatedAws } from "../../aws/aws.ts";
 import { findBalancerTargets } from "../../aws/elb/forwarding.ts";
 import { type Endpoint, pathBetween } from "../../aws/path/path.ts";
-import { startNetwork } from "../../net/network.ts";
+import { type Network, startNetwork } from "../../net/network.ts";
 import { tryDatapath } from "../../tools/datapath.ts";
-import { ensureTools } from "../../tools/tools.ts";
 import { ETCD_PORT, type Member, NODE_PORT, POD_PORT } from "./member.ts";
+import { addPod, type End, listen, type Programs, probe, programs } from "./traffic.ts";
 
 const run = promisify(execFile);
 const ANYWHERE = { account: "", region: "" };
-/** A connection that nobody answers within this time is closed; an open one takes about a millisecond. */
-const PROBE_MILLISECONDS = 1_000;
-/** A difference must have gone after this many looks: health takes a while to be measured. */
-const LOOKS = 12;
+/** Differences must be gone after this many attempts: measuring health takes a while. */
+const ATTEMPTS = 12;
 
 /** Why this machine cannot have a kernel network; undefined when it can. */
 export async function whyNoNetwork(): Promise<string | undefined> {
@@ -33,197 +29,129 @@ function skipped(why: string): string {
     return why;
 }
 
-export async function programs() {
-    const [{ netd }, { programs: debian }] = await Promise.all([ensureTools(["netd"]), tryDatapath()]);
-    if (!debian) throw new Error("the network's programs are not there");
-    return { ip: debian.file.ip, nft: debian.file.nft, netd };
-}
-type Programs = Awaited<ReturnType<typeof programs>>;
-
-/** From where a packet is sent, and as what the simulated AWS knows it. */
-export interface End {
+/** A connection to try: from an end to an address and port. */
+interface Target {
     name: string;
-    namespace: string;
     endpoint: Endpoint;
-    /** The interface that it is, or is behind. */
+    /** Empty for a balancer. */
     interfaceId: string;
+    port: number;
 }
 
-/** A network with something that listens at every node and at a pod of every node. */
-export async function testNetwork(aws: SimulatedAws, id: string, members: readonly Member[]) {
+/** Creates a network with listeners on every node and in one pod of every node. */
+export async function testNetwork(aws: SimulatedAws, id: string, members: readonly Member[]): Promise<TestNetwork> {
     const folder = await mkdtemp(join(tmpdir(), "clustermesh-net-"));
     const tools = await programs();
-    const told: string[] = [];
-    const network = await startNetwork({ aws, id, programs: tools, folder, log: (line) => told.push(line), checkSpeed: 50 });
-    const pods: string[] = [];
-    const listeners: { close(): Promise<void> }[] = [];
+    const logged: string[] = [];
+    const network = await startNetwork({ aws, id, programs: tools, folder, log: (line) => logged.push(line), checkSpeed: 50 });
+    const testNetwork = new TestNetwork(aws, network, tools, folder, logged);
     await network.settled();
+    await testNetwork.populate(id, members);
+    return testNetwork;
+}
 
-    const ends: End[] = [];
-    for (const one of members) {
-        for (const [i, node] of one.nodes().entries()) {
-            const inside = network.namespaceOf(node.interfaceId);
-            // Not one of the network's own names, which it would clear away.
-            const pod = `pod-${id}-${one.name}-${i}`;
-            pods.push(pod);
-            await addPod(tools.ip, pod, inside, node.pod);
-            const end = (name: string, namespace: string, address: string) =>
-                ends.push({ name: `${one.name}/${name}${i}`, namespace, endpoint: one.endpoint(address), interfaceId: node.interfaceId });
-            end("node", inside, node.address);
-            end("pod", pod, node.pod);
-        }
+export class TestNetwork {
+    readonly network: Network;
+    readonly tools: Programs;
+    /** Removed by `close`. */
+    readonly folder: string;
+    readonly #aws: SimulatedAws;
+    readonly #logged: readonly string[];
+    readonly #ends: End[] = [];
+    #pairs: { from: End; to: Target }[] = [];
+    /** Namespaces of pods. */
+    readonly #pods: string[] = [];
+    readonly #listeners: { close(): Promise<void> }[] = [];
+
+    constructor(aws: SimulatedAws, network: Network, tools: Programs, folder: string, logged: readonly string[]) {
+        this.network = network;
+        this.tools = tools;
+        this.folder = folder;
+        this.#aws = aws;
+        this.#logged = logged;
     }
-    const isPod = ({ name }: End) => name.includes("/pod");
-    const ports = (end: End) => (isPod(end) ? [POD_PORT] : [POD_PORT, NODE_PORT]);
-    listeners.push(
-        await listen(
-            tools,
-            ends.flatMap((end) => ports(end).map((port) => ({ namespace: end.namespace, address: `0.0.0.0:${port}` }))),
-        ),
-    );
-    const balancers = members.flatMap((one) =>
-        one.zones.map(({ balancer }, i) => ({ name: `${one.name}/etcd${i}`, endpoint: one.endpoint(balancer) })),
-    );
-    const targets = [
-        ...ends.map((end) => ({ ...end, port: POD_PORT })),
-        ...balancers.map((one) => ({ ...one, interfaceId: "", port: ETCD_PORT })),
-    ];
-    // What a node and its own pods say to each other leaves no interface, so no group filters it.
-    const pairs = ends.flatMap((from) => targets.filter((to) => to.interfaceId !== from.interfaceId).map((to) => ({ from, to })));
 
-    /** Which of all pairs the kernel and the simulated AWS disagree on, each in a sentence. */
-    const disagreements = async (): Promise<string[]> => {
-        await network.settled();
-        const seen = await probe(
-            tools,
-            pairs.map(({ from, to }) => ({ end: from, to: to.endpoint.address, port: to.port })),
+    /** Creates the pods and the listeners. */
+    async populate(id: string, members: readonly Member[]): Promise<void> {
+        for (const cluster of members) for (const i of cluster.nodes().keys()) await this.#addNode(id, cluster, i);
+        const ports = ({ name }: End) => (name.includes("/pod") ? [POD_PORT] : [POD_PORT, NODE_PORT]);
+        const addresses = this.#ends.flatMap((end) => ports(end).map((port) => ({ namespace: end.namespace, address: `0.0.0.0:${port}` })));
+        this.#listeners.push(await listen(this.tools, addresses));
+        const balancers = members.flatMap((cluster) =>
+            cluster.zones.map(({ balancer }, i) => ({ name: `${cluster.name}/etcd${i}`, endpoint: cluster.endpoint(balancer) })),
         );
-        return pairs.flatMap(({ from, to }, i) => {
-            const traffic = { protocol: "tcp", port: to.port } as const;
-            const path = aws.edit(ANYWHERE, (scope) => pathBetween(scope, from.endpoint, to.endpoint, traffic, findBalancerTargets));
-            const open = seen[i]?.seen !== undefined;
-            return open === path.open ? [] : [`${from.name} → ${to.name}: ${open ? "open" : seen[i]?.error}, but ${path.summary}`];
+        const targets = [
+            ...this.#ends.map((end) => ({ ...end, port: POD_PORT })),
+            ...balancers.map((balancer) => ({ ...balancer, interfaceId: "", port: ETCD_PORT })),
+        ];
+        // Packets between a node and its own pods pass no interface, so no group filters them.
+        this.#pairs = this.#ends.flatMap((from) => targets.filter((to) => to.interfaceId !== from.interfaceId).map((to) => ({ from, to })));
+    }
+
+    end(name: string): End {
+        const found = this.#ends.find((end) => end.name === name);
+        if (!found) throw new Error(`end ${name} does not exist`);
+        return found;
+    }
+
+    /** Expects that the kernel allows exactly the pairs that the simulated AWS allows. @returns the number of these pairs */
+    async agrees(): Promise<number> {
+        let differences = await this.#disagreements();
+        for (let attempt = 1; differences.length > 0 && attempt < ATTEMPTS; attempt++) differences = await this.#disagreements();
+        expect(differences).toEqual([]);
+        expect(this.#logged).toEqual([]);
+        return this.#pairs.filter(({ from, to }) => this.#computedPath(from, to).open).length;
+    }
+
+    /** The source address that the other end sees. @throws Error when it does not answer */
+    async seenAs(from: End, to: string, port: number): Promise<string> {
+        const [outcome] = await probe(this.tools, [{ end: from, to, port }]);
+        if (!outcome?.seen) throw new Error(`${from.name} → ${to}:${port}: ${outcome?.error}`);
+        return outcome.seen;
+    }
+
+    /** May be called more than once. */
+    async close(): Promise<void> {
+        for (const listener of this.#listeners.splice(0)) await listener.close();
+        for (const pod of this.#pods.splice(0)) await run(this.tools.ip, ["netns", "delete", pod]);
+        await this.network.close();
+        await rm(this.folder, { recursive: true, force: true });
+    }
+
+    async #addNode(id: string, cluster: Member, index: number): Promise<void> {
+        const node = cluster.nodes()[index];
+        if (!node) return;
+        const { interfaceId } = node;
+        const inside = this.network.namespaceOf(interfaceId);
+        // Without the network's prefix: it would delete the namespace.
+        const pod = `pod-${id}-${cluster.name}-${index}`;
+        this.#pods.push(pod);
+        await addPod(this.tools.ip, pod, inside, node.pod);
+        this.#ends.push(
+            { name: `${cluster.name}/node${index}`, namespace: inside, endpoint: cluster.endpoint(node.address), interfaceId },
+            { name: `${cluster.name}/pod${index}`, namespace: pod, endpoint: cluster.endpoint(node.pod), interfaceId },
+        );
+    }
+
+    /** A sentence for each pair on which the kernel and the simulated AWS disagree. */
+    async #disagreements(): Promise<string[]> {
+        await this.network.settled();
+        const probes = this.#pairs.map(({ from, to }) => ({ end: from, to: to.endpoint.address, port: to.port }));
+        const outcomes = await probe(this.tools, probes);
+        return this.#pairs.flatMap(({ from, to }, i) => {
+            const path = this.#computedPath(from, to);
+            const open = outcomes[i]?.seen !== undefined;
+            return open === path.open ? [] : [`${from.name} → ${to.name}: ${open ? "open" : outcomes[i]?.error}, but ${path.summary}`];
         });
-    };
-    return {
-        network,
-        tools,
-        /** Removed at the end. */
-        folder,
-        ends,
-        told,
-        pairs,
-        end: (name: string) => {
-            const found = ends.find((one) => one.name === name);
-            if (!found) throw new Error(`no end ${name}`);
-            return found;
-        },
-        /** That the kernel lets through what the simulated AWS does, and nothing else; and how many of all pairs that is. */
-        async agrees(): Promise<number> {
-            let different = await disagreements();
-            for (let look = 1; different.length > 0 && look < LOOKS; look++) different = await disagreements();
-            expect(different).toEqual([]);
-            expect(told).toEqual([]);
-            return pairs.filter(
-                ({ from, to }) =>
-                    aws.edit(ANYWHERE, (scope) =>
-                        pathBetween(scope, from.endpoint, to.endpoint, { protocol: "tcp", port: to.port }, findBalancerTargets),
-                    ).open,
-            ).length;
-        },
-        /** As whom the other end sees this one; throws when it does not answer. */
-        async seenAs(from: End, to: string, port: number): Promise<string> {
-            const [outcome] = await probe(tools, [{ end: from, to, port }]);
-            if (!outcome?.seen) throw new Error(`${from.name} → ${to}:${port}: ${outcome?.error}`);
-            return outcome.seen;
-        },
-        /** More than once does no harm. */
-        async close(): Promise<void> {
-            for (const one of listeners.splice(0)) await one.close();
-            for (const pod of pods.splice(0)) await run(tools.ip, ["netns", "delete", pod]);
-            await network.close();
-            await rm(folder, { recursive: true, force: true });
-        },
-    };
-}
-export type TestNetwork = Awaited<ReturnType<typeof testNetwork>>;
+    }
 
-/** A pod as the VPC CNI gives it its address: behind its node, by a link of its own. */
-async function addPod(ip: string, pod: string, node: string, address: string): Promise<void> {
-    const batch = async (namespace: string[], lines: string[]) => {
-        const child = run(ip, [...namespace, "-batch", "-"]);
-        child.child.stdin?.end(`${lines.join("\n")}\n`);
-        await child;
-    };
-    await batch([], [`netns add ${pod}`, `link add pod0 netns ${node} mtu 9001 type veth peer name eth0 netns ${pod} mtu 9001`]);
-    await batch(["-netns", node], ["address add 169.254.1.1/32 dev pod0", "link set pod0 up", `route add ${address} dev pod0`]);
-    const own = ["link set lo up", `address add ${address}/32 dev eth0`, "link set eth0 up"];
-    await batch(["-netns", pod], [...own, "route add 169.254.1.1 dev eth0 scope link", "route add default via 169.254.1.1 dev eth0"]);
+    #computedPath(from: End, to: Target) {
+        const traffic = { protocol: "tcp", port: to.port } as const;
+        return this.#aws.edit(ANYWHERE, (scope) => pathBetween(scope, from.endpoint, to.endpoint, traffic, findBalancerTargets));
+    }
 }
 
-async function listen({ netd }: Programs, listeners: { namespace: string; address: string }[]) {
-    const child = spawn(netd, ["listen"], { stdio: ["pipe", "pipe", "inherit"] });
-    const ended = once(child, "exit");
-    child.stdin.write(JSON.stringify(listeners));
-    await Promise.race([
-        once(createInterface(child.stdout), "line"),
-        ended.then(([code]) => Promise.reject(new Error(`netd listen: ${code}`))),
-    ]);
-    return {
-        async close() {
-            child.stdin.end();
-            await ended;
-        },
-    };
-}
-
-interface Outcome {
-    index: number;
-    seen?: string;
-    error?: string;
-}
-
-async function probe({ netd }: Programs, all: { end: End; to: string; port: number }[]): Promise<Outcome[]> {
-    const child = run(netd, ["probe"], { maxBuffer: 2 ** 24 });
-    const probes = all.map(({ end, to, port }) => ({
-        namespace: end.namespace,
-        from: end.endpoint.address,
-        to: `${to}:${port}`,
-        timeoutMilliseconds: PROBE_MILLISECONDS,
-    }));
-    child.child.stdin?.end(JSON.stringify(probes));
-    const { stdout } = await child;
-    const outcomes: Outcome[] = stdout
-        .trim()
-        .split("\n")
-        .map((line) => JSON.parse(line));
-    return outcomes.toSorted((a, b) => a.index - b.index);
-}
-
-/** A connection that stays, over which one line after the other is sent and comes back. */
-export async function conversation({ ip }: Programs, from: End, to: string, port: number) {
-    const talk = `exec 3<>/dev/tcp/${to}/${port}; cat <&3 & while read -r line; do echo "$line" >&3 || exit 1; done`;
-    const child = spawn(ip, ["netns", "exec", from.namespace, "bash", "--norc", "-c", talk], { stdio: ["pipe", "pipe", "pipe"] });
-    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-    const next = async () => {
-        const timeout = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 5_000).unref());
-        return (await Promise.race([lines.next().then(({ value }) => value as string | undefined), timeout])) ?? "";
-    };
-    const greeting = await next();
-    return {
-        greeting,
-        /** What comes back; nothing when the connection has ended, or is answered no more. */
-        say: async (line: string) => {
-            child.stdin.write(`${line}\n`);
-            return next();
-        },
-        end: () => {
-            child.kill("SIGKILL");
-        },
-    };
-}
-
-/** All that a network could leave on this machine. Its links are called after interfaces, peerings and gateways. */
+/** Everything that a network could leave on this machine. Its links are named after interfaces, peerings and gateways. */
 export async function leftovers(id: string): Promise<{ namespaces: string[]; links: string[]; processes: string[]; mounts: string[] }> {
     const { stdout } = await run("ip", ["-o", "link"]);
     const names = stdout

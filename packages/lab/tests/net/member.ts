@@ -4,7 +4,7 @@ import { clusters } from "../../aws/eks/tables.ts";
 import type { Place } from "../../aws/memory.ts";
 import type { Endpoint } from "../../aws/path/path.ts";
 
-/** Pods and nodes listen here, in these tests. */
+/** Port on which pods and nodes listen in these tests. */
 export const POD_PORT = 4240;
 export const ETCD_PORT = 2379;
 export const NODE_PORT = 32379;
@@ -14,31 +14,67 @@ const trust = (Service: string) =>
 
 export const fastAws = (): SimulatedAws => simulatedAws({ speed: Number.POSITIVE_INFINITY });
 
-export interface MemberOptions extends Place {
+interface MemberOptions extends Place {
     name: string;
     /** A /16. */
     cidr: string;
     nodes: number;
-    /** Of the VPC CNI add-on, beside prefix delegation. */
+    /** Environment of the VPC CNI add-on, in addition to prefix delegation. */
     env?: Record<string, string>;
 }
 
-/** A cluster as the program makes it: a VPC with a subnet and a route table in each of three zones, nodes with prefixes for pods, an NLB before them. */
-export async function member(aws: SimulatedAws, { name, cidr, nodes, env = {}, ...place }: MemberOptions) {
-    const { ec2, iam, eks, elb, autoscaling } = aws.in(place);
+/** A cluster as the program creates it: a VPC with a subnet and a route table in each of three zones, nodes with prefixes for pods, and an NLB in front. */
+export async function member(aws: SimulatedAws, options: MemberOptions) {
+    const { name, cidr, account, region } = options;
+    const place = { account, region };
+    const clients = aws.in(place);
+    const { vpcId, zones } = await createVpc(clients, cidr, region);
+    const { nodeGroupId, autoScalingGroup } = await createCluster(clients, options, zones);
+    const { etcdGroupId, rules } = await createEtcdGroup(clients, name, vpcId, nodeGroupId);
+    const { TargetGroupArn, crossZone } = await createBalancer(clients, name, vpcId, zones, etcdGroupId);
+    await clients.autoscaling.attachLoadBalancerTargetGroups({
+        AutoScalingGroupName: autoScalingGroup,
+        TargetGroupARNs: [TargetGroupArn],
+    });
+    const { ec2, elb, eks } = clients;
+    return {
+        ...{ name, cidr, place, vpcId, zones, ec2, elb, eks, nodeGroupId, etcdGroupId, TargetGroupArn, rules, crossZone },
+        nodes: () => nodesOf(aws, place, vpcId),
+        endpoint: (address: string): Endpoint => ({ ...place, vpcId, address }),
+        /** Ids of the API server's interfaces. */
+        apiServer: () => aws.edit(place, (scope) => clusters.in(scope).get(name)?.own.interfaces ?? []),
+        setEndpoint: (endpoint: string) => aws.edit(place, (scope) => clusters.in(scope).update(name, { endpoint })),
+    };
+}
+export type Member = Awaited<ReturnType<typeof member>>;
+
+type Clients = ReturnType<SimulatedAws["in"]>;
+
+interface Zone {
+    subnetId: string;
+    tableId: string;
+    /** Address of the balancer. */
+    balancer: string;
+}
+
+async function createVpc({ ec2 }: Clients, cidr: string, region: string): Promise<{ vpcId: string; zones: Zone[] }> {
     const [first, second] = cidr.split(".");
     const vpcId = (await ec2.createVpc({ CidrBlock: cidr })).Vpc.VpcId;
     const zones = await Promise.all(
         ["a", "b", "c"].map(async (letter, i) => {
             const CidrBlock = `${first}.${second}.${i}.0/24`;
-            const { SubnetId } = (await ec2.createSubnet({ VpcId: vpcId, CidrBlock, AvailabilityZone: `${place.region}${letter}` })).Subnet;
+            const { SubnetId } = (await ec2.createSubnet({ VpcId: vpcId, CidrBlock, AvailabilityZone: `${region}${letter}` })).Subnet;
             const tableId = (await ec2.createRouteTable({ VpcId: vpcId })).RouteTable.RouteTableId;
             await ec2.associateRouteTable({ SubnetId, RouteTableId: tableId });
-            // Else the nodes' prefixes would have the balancer's address.
+            // Otherwise a node's prefix could contain the balancer's address.
             await ec2.createSubnetCidrReservation({ SubnetId, Cidr: `${first}.${second}.${i}.16/28`, ReservationType: "explicit" });
             return { subnetId: SubnetId, tableId, balancer: `${first}.${second}.${i}.16` };
         }),
     );
+    return { vpcId, zones };
+}
+
+async function createCluster({ iam, eks }: Clients, { name, nodes, env = {} }: MemberOptions, zones: readonly Zone[]) {
     const subnetIds = zones.map(({ subnetId }) => subnetId);
     const role = async (service: string) =>
         (await iam.createRole({ RoleName: `${name}-${service}`, AssumeRolePolicyDocument: trust(`${service}.amazonaws.com`) })).Role.Arn;
@@ -47,18 +83,20 @@ export async function member(aws: SimulatedAws, { name, cidr, nodes, env = {}, .
     await eks.createCluster({ name, roleArn: await role("eks"), resourcesVpcConfig: { subnetIds } });
     await eks.describeCluster({ name });
     await eks.createAddon({ clusterName: name, addonName: "vpc-cni", configurationValues });
-    const scalingConfig = { minSize: nodes, maxSize: nodes, desiredSize: nodes };
-    const nodeRole = await role("ec2");
     const { nodegroup } = await eks.createNodegroup({
         clusterName: name,
         nodegroupName: "nodes",
-        nodeRole,
+        nodeRole: await role("ec2"),
         subnets: subnetIds,
-        scalingConfig,
+        scalingConfig: { minSize: nodes, maxSize: nodes, desiredSize: nodes },
     });
     await eks.describeNodegroup({ clusterName: name, nodegroupName: "nodes" });
     const nodeGroupId = (await eks.describeCluster({ name })).cluster.resourcesVpcConfig.clusterSecurityGroupId;
+    return { nodeGroupId, autoScalingGroup: nodegroup.resources.autoScalingGroups[0]?.name ?? "" };
+}
 
+/** The security group of the balancer in front of etcd, and the rules between it and the nodes. */
+async function createEtcdGroup({ ec2 }: Clients, name: string, vpcId: string, nodeGroupId: string) {
     const etcdGroupId = (await ec2.createSecurityGroup({ GroupName: `${name}-etcd`, Description: "etcd", VpcId: vpcId })).GroupId;
     const toNodes = { IpProtocol: "tcp", FromPort: NODE_PORT, ToPort: NODE_PORT };
     const everything = [{ IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] }];
@@ -67,7 +105,10 @@ export async function member(aws: SimulatedAws, { name, cidr, nodes, env = {}, .
     const fromBalancer = { GroupId: nodeGroupId, IpPermissions: [{ ...toNodes, UserIdGroupPairs: [{ GroupId: etcdGroupId }] }] };
     await ec2.authorizeSecurityGroupEgress(egress);
     await ec2.authorizeSecurityGroupIngress(fromBalancer);
+    return { etcdGroupId, rules: { egress, fromBalancer, everything } };
+}
 
+async function createBalancer({ elb }: Clients, name: string, vpcId: string, zones: readonly Zone[], etcdGroupId: string) {
     const [balancer] = (
         await elb.createLoadBalancer({
             Name: name,
@@ -95,60 +136,48 @@ export async function member(aws: SimulatedAws, { name, cidr, nodes, env = {}, .
     });
     const DefaultActions = [{ Type: "forward" as const, TargetGroupArn }];
     await elb.createListener({ LoadBalancerArn, Port: ETCD_PORT, Protocol: "TCP", DefaultActions });
-    const AutoScalingGroupName = nodegroup.resources.autoScalingGroups[0]?.name ?? "";
-    await autoscaling.attachLoadBalancerTargetGroups({ AutoScalingGroupName, TargetGroupARNs: [TargetGroupArn] });
-
-    /** Every node with the first address of its prefix of pods. */
-    const nodesNow = () =>
-        aws
-            .edit(place, (scope) => interfaces.in(scope).list())
-            .filter((one) => one.VpcId === vpcId && one.Attachment?.InstanceId)
-            .map((one) => ({
-                interfaceId: one.NetworkInterfaceId,
-                instanceId: one.Attachment?.InstanceId ?? "",
-                address: one.PrivateIpAddress,
-                pod: one.Ipv4Prefixes[0]?.Ipv4Prefix.split("/")[0] ?? "",
-            }));
-    const endpoint = (address: string): Endpoint => ({ ...place, vpcId, address });
-    return {
-        ...{ name, cidr, place, vpcId, zones, ec2, elb, eks, nodeGroupId, etcdGroupId, TargetGroupArn },
-        rules: { egress, fromBalancer, everything },
-        nodes: nodesNow,
-        crossZone,
-        endpoint,
-        /** The interfaces of the API server. */
-        apiServer: () => aws.edit(place, (scope) => clusters.in(scope).get(name)?.own.interfaces ?? []),
-        setEndpoint: (endpoint: string) => aws.edit(place, (scope) => clusters.in(scope).update(name, { endpoint })),
-    };
+    return { TargetGroupArn, crossZone };
 }
-export type Member = Awaited<ReturnType<typeof member>>;
+
+/** The nodes in a VPC, each with the first address of its pod prefix. */
+function nodesOf(aws: SimulatedAws, place: Place, vpcId: string) {
+    return aws
+        .edit(place, (scope) => interfaces.in(scope).list())
+        .filter((eni) => eni.VpcId === vpcId && eni.Attachment?.InstanceId)
+        .map((eni) => ({
+            interfaceId: eni.NetworkInterfaceId,
+            instanceId: eni.Attachment?.InstanceId ?? "",
+            address: eni.PrivateIpAddress,
+            pod: eni.Ipv4Prefixes[0]?.Ipv4Prefix.split("/")[0] ?? "",
+        }));
+}
 
 const tcp = (port: number, CidrIp: string) => [{ IpProtocol: "tcp", FromPort: port, ToPort: port, IpRanges: [{ CidrIp }] }];
 
-/** The rules that admit a peer: pods to pods, and clients to etcd. Each with how to take it away and to give it again. */
-export function admissions(one: Member, peerCidr: string) {
+/** The rules that allow a peer's traffic, pods to pods and clients to etcd, each as something that can be added and removed. */
+export function admissions(member: Member, peerCidr: string) {
     return [
-        { GroupId: one.nodeGroupId, IpPermissions: tcp(POD_PORT, peerCidr) },
-        { GroupId: one.etcdGroupId, IpPermissions: tcp(ETCD_PORT, peerCidr) },
+        { GroupId: member.nodeGroupId, IpPermissions: tcp(POD_PORT, peerCidr) },
+        { GroupId: member.etcdGroupId, IpPermissions: tcp(ETCD_PORT, peerCidr) },
     ].map((request) => ({
-        give: () => one.ec2.authorizeSecurityGroupIngress(request),
-        take: () => one.ec2.revokeSecurityGroupIngress(request),
+        add: () => member.ec2.authorizeSecurityGroupIngress(request),
+        remove: () => member.ec2.revokeSecurityGroupIngress(request),
     }));
 }
 
-/** Routes from each zone of a member to a block. */
+/** The routes from each zone of a member to a block, each as something that can be added and removed. */
 export function routesTo(
-    one: Member,
+    member: Member,
     DestinationCidrBlock: string,
     target: { VpcPeeringConnectionId?: string; TransitGatewayId?: string },
 ) {
-    return one.zones.map(({ tableId: RouteTableId }) => ({
-        give: () => one.ec2.createRoute({ RouteTableId, DestinationCidrBlock, ...target }),
-        take: () => one.ec2.deleteRoute({ RouteTableId, DestinationCidrBlock }),
+    return member.zones.map(({ tableId: RouteTableId }) => ({
+        add: () => member.ec2.createRoute({ RouteTableId, DestinationCidrBlock, ...target }),
+        remove: () => member.ec2.deleteRoute({ RouteTableId, DestinationCidrBlock }),
     }));
 }
 
-/** A peering that has been asked for. */
+/** Requests a peering. @returns its id */
 export async function requestPeering(a: Member, b: Member) {
     const request = { VpcId: a.vpcId, PeerVpcId: b.vpcId, PeerOwnerId: b.place.account, PeerRegion: b.place.region };
     const { VpcPeeringConnectionId } = (await a.ec2.createVpcPeeringConnection(request)).VpcPeeringConnection;

@@ -7,8 +7,9 @@ import type { SimulatedAws } from "../../aws/aws.ts";
 import { startNetwork } from "../../net/network.ts";
 import { until } from "../../process/until.ts";
 import { FRANKFURT, IRELAND } from "../aws/places.ts";
-import { conversation, leftovers, programs, type TestNetwork, testNetwork, whyNoNetwork } from "./kernel-harness.ts";
+import { leftovers, type TestNetwork, testNetwork, whyNoNetwork } from "./kernel-harness.ts";
 import { admissions, ETCD_PORT, fastAws, type Member, member, POD_PORT, requestPeering, routesTo } from "./member.ts";
+import { conversation, programs } from "./traffic.ts";
 
 const run = promisify(execFile);
 const why = await whyNoNetwork();
@@ -23,37 +24,39 @@ describe.skipIf(why)("a kernel network", { timeout: 60_000 }, () => {
     beforeAll(async () => {
         aws = fastAws();
         a = await member(aws, { ...IRELAND, name: "a", cidr: "10.248.0.0/16", nodes: 2 });
-        // Its VPC CNI is left as AWS sets it: it translates what leaves the VPC, but for one block.
+        // The VPC CNI has AWS's default: source NAT for packets that leave the VPC, here except to one block.
         const env = { AWS_VPC_K8S_CNI_EXTERNALSNAT: "false", AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS: "10.248.1.0/24" };
         b = await member(aws, { ...FRANKFURT, name: "b", cidr: "192.168.0.0/16", nodes: 2, env });
         net = await testNetwork(aws, ID, [a, b]);
         peering = await requestPeering(a, b);
         const target = { VpcPeeringConnectionId: peering };
         await b.ec2.acceptVpcPeeringConnection(target);
-        for (const [one, peer] of [
+        for (const [cluster, peer] of [
             [a, b],
             [b, a],
         ] as const) {
-            for (const { give } of routesTo(one, peer.cidr, target)) await give();
-            for (const { give } of admissions(one, peer.cidr)) await give();
+            for (const { add } of routesTo(cluster, peer.cidr, target)) await add();
+            for (const { add } of admissions(cluster, peer.cidr)) await add();
         }
         await net.agrees();
     }, 600_000);
     afterAll(() => net?.close());
 
-    test("refuses an id that a network has, or that is none", async () => {
+    test("refuses an id that is in use or invalid", async () => {
         const options = { aws, programs: net.tools, folder: "/nowhere", log: () => {} };
         await expect(startNetwork({ ...options, id: ID })).rejects.toThrow(
-            `the network ${ID} is that of process ${process.pid}: stop it, or take another id`,
+            `network id "${ID}" is in use by process ${process.pid}: stop that process, or use another id`,
         );
-        await expect(startNetwork({ ...options, id: "a-b" })).rejects.toThrow('the network\'s id is "a-b": take a letter');
+        await expect(startNetwork({ ...options, id: "a-b" })).rejects.toThrow(
+            'network id must be a lowercase letter, then up to 9 lowercase letters and digits; got "a-b"',
+        );
     });
 
-    test("translates pods' sources where the VPC CNI does, and not to blocks that it leaves out", async () => {
+    test("translates the sources of pods as their VPC CNI does, except to excluded blocks", async () => {
         const [pod, node] = [net.end("b/pod0"), net.end("b/node0")];
         const zone = (name: string) => net.end(name).endpoint.address.split(".")[2];
         const seen = (name: string) => net.seenAs(pod, net.end(name).endpoint.address, POD_PORT);
-        // One node in each of two zones, of which the second is left out.
+        // One node in each of two zones; the second zone's block is excluded.
         expect([zone("a/node0"), zone("a/node1")]).toEqual(["0", "1"]);
         expect(await seen("a/pod0")).toBe(node.endpoint.address);
         expect(await seen("a/pod1")).toBe(pod.endpoint.address);
@@ -61,7 +64,7 @@ describe.skipIf(why)("a kernel network", { timeout: 60_000 }, () => {
         expect(await net.seenAs(net.end("a/pod0"), net.end("b/pod0").endpoint.address, POD_PORT)).toBe(net.end("a/pod0").endpoint.address);
     });
 
-    test("a connection between two ends goes on whatever changes elsewhere, and when its rule goes, as AWS's tracked ones do", async () => {
+    test("a connection survives changes elsewhere and the removal of its rule, as tracked connections do on AWS", async () => {
         const [from, to] = [net.end("a/pod0"), net.end("b/pod1")];
         const talk = await conversation(net.tools, from, to.endpoint.address, POD_PORT);
         expect(talk.greeting).toBe(from.endpoint.address);
@@ -75,11 +78,11 @@ describe.skipIf(why)("a kernel network", { timeout: 60_000 }, () => {
         expect(a.nodes()).toHaveLength(3);
         expect(await talk.say("another node")).toBe("another node");
         const [rule] = admissions(b, a.cidr);
-        await rule?.take();
+        await rule?.remove();
         await net.network.settled();
         expect(await talk.say("without its rule")).toBe("without its rule");
         await expect(net.seenAs(from, to.endpoint.address, POD_PORT)).rejects.toThrow("timeout");
-        await rule?.give();
+        await rule?.add();
         await c.eks.deleteNodegroup({ clusterName: "c", nodegroupName: "nodes" });
         await net.network.settled();
         expect(c.nodes()).toEqual([]);
@@ -87,7 +90,7 @@ describe.skipIf(why)("a kernel network", { timeout: 60_000 }, () => {
         talk.end();
     });
 
-    test("packets too large for a link between regions are refused in the way that makes senders send smaller ones", async () => {
+    test("path MTU discovery works between regions", async () => {
         const [from, to] = [net.end("a/pod0"), net.end("b/pod1")];
         const talk = await conversation(net.tools, from, to.endpoint.address, POD_PORT);
         const long = "x".repeat(60_000);
@@ -97,7 +100,7 @@ describe.skipIf(why)("a kernel network", { timeout: 60_000 }, () => {
         talk.end();
     });
 
-    test("follows a change by itself", async () => {
+    test("follows a change of the simulated AWS without being asked", async () => {
         const [from, to] = [net.end("a/pod0"), net.end("b/pod1")];
         const [rule] = admissions(b, a.cidr);
         const closed = () =>
@@ -105,13 +108,13 @@ describe.skipIf(why)("a kernel network", { timeout: 60_000 }, () => {
                 () => undefined,
                 () => true as const,
             );
-        await rule?.take();
+        await rule?.remove();
         await until(closed, 10_000, "still open");
-        await rule?.give();
+        await rule?.add();
         await until(() => net.seenAs(from, to.endpoint.address, POD_PORT), 10_000, "still closed");
     });
 
-    test("a NAT gateway's packets take its own subnet's routes, with its own address", async () => {
+    test("a NAT gateway sends with its own address and the routes of its own subnet", async () => {
         const { ec2, vpcId: VpcId } = a;
         const { SubnetId } = (await ec2.createSubnet({ VpcId, CidrBlock: "10.248.9.0/24", AvailabilityZone: "eu-west-1a" })).Subnet;
         const { RouteTableId } = (await ec2.createRouteTable({ VpcId })).RouteTable;
@@ -119,19 +122,19 @@ describe.skipIf(why)("a kernel network", { timeout: 60_000 }, () => {
         const { NatGatewayId } = (await ec2.createNatGateway({ SubnetId, ConnectivityType: "private" })).NatGateway;
         const { NatGateways } = await ec2.describeNatGateways({ NatGatewayIds: [NatGatewayId] });
         const [direct] = routesTo(a, b.cidr, { VpcPeeringConnectionId: peering });
-        await direct?.take();
-        const way = { RouteTableId: a.zones[0]?.tableId ?? "", DestinationCidrBlock: "0.0.0.0/0" };
-        await ec2.createRoute({ ...way, NatGatewayId });
+        await direct?.remove();
+        const defaultRoute = { RouteTableId: a.zones[0]?.tableId ?? "", DestinationCidrBlock: "0.0.0.0/0" };
+        await ec2.createRoute({ ...defaultRoute, NatGatewayId });
         await ec2.createRoute({ RouteTableId, DestinationCidrBlock: b.cidr, VpcPeeringConnectionId: peering });
         await net.agrees();
         const seen = await net.seenAs(net.end("a/pod0"), net.end("b/pod0").endpoint.address, POD_PORT);
         expect(seen).toBe(NatGateways[0]?.NatGatewayAddresses[0]?.PrivateIp);
-        await ec2.deleteRoute(way);
-        await direct?.give();
+        await ec2.deleteRoute(defaultRoute);
+        await direct?.add();
         await net.agrees();
     });
 
-    test("the simulated ELB tells the health that was measured, and connections to a target that goes end", async () => {
+    test("the simulated ELB reports measured health, and connections to a deregistered target end", async () => {
         const { TargetGroupArn } = b;
         const states = async () => {
             const { TargetHealthDescriptions } = await b.elb.describeTargetHealth({ TargetGroupArn });
@@ -150,26 +153,26 @@ describe.skipIf(why)("a kernel network", { timeout: 60_000 }, () => {
         await b.elb.deregisterTargets({ TargetGroupArn, Targets: first ?? [] });
         await healthy(1);
         await net.network.settled();
-        const [one, other] = [await talk(), await talk()];
-        expect(one.greeting).toBe(b.zones[0]?.balancer);
+        const [kept, ended] = [await talk(), await talk()];
+        expect(kept.greeting).toBe(b.zones[0]?.balancer);
         await b.elb.registerTargets({ TargetGroupArn, Targets: first ?? [] });
         expect(await states()).toEqual(["healthy", "initial"]);
         await healthy(2);
-        expect(await one.say("still the same")).toBe("still the same");
+        expect(await kept.say("still the same")).toBe("still the same");
 
         await b.elb.deregisterTargets({ TargetGroupArn, Targets: second ?? [] });
         await healthy(1);
         await net.network.settled();
-        expect(await other.say("to a target that is gone")).toBe("");
+        expect(await ended.say("to a target that is gone")).toBe("");
         const third = await talk();
         expect(third.greeting).toBe(b.zones[0]?.balancer);
         await b.elb.registerTargets({ TargetGroupArn, Targets: second ?? [] });
         await healthy(2);
         expect(await third.say("to one that stayed")).toBe("to one that stayed");
-        for (const each of [one, other, third]) each.end();
+        for (const each of [kept, ended, third]) each.end();
     });
 
-    test("the API server is reached at its interfaces", async () => {
+    test("the API server answers at its interfaces", async () => {
         const server = createServer((socket) => socket.end("the API server\n"));
         await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
         a.setEndpoint(`https://127.0.0.1:${portOf(server)}`);
@@ -180,29 +183,29 @@ describe.skipIf(why)("a kernel network", { timeout: 60_000 }, () => {
         await new Promise((resolve) => server.close(resolve));
     });
 
-    test("what a killed owner left is removed by the next one", async () => {
+    test("removes the network of an owner that was killed", async () => {
         const { ip } = await programs();
         const id = `t${process.pid}k`;
         await run(ip, ["netns", "add", `${id}-eni-0123`]);
-        // A process that had this number before.
+        // An earlier process with the same pid.
         writeFileSync(`/run/clustermesh/${id}`, `${process.pid} 1`);
         const other = await startNetwork({ aws: fastAws(), id: `${id}2`, programs: net.tools, folder: net.folder, log: () => {} });
         expect((await leftovers(id)).namespaces).toEqual([]);
         await other.close();
     });
 
-    test("tells a failure once, with the command and the kernel's words", async () => {
-        const told: string[] = [];
+    test("logs a failure once, with the command and the kernel's error", async () => {
+        const logged: string[] = [];
         const broken = fastAws();
-        const log = (line: string) => told.push(line);
+        const log = (line: string) => logged.push(line);
         const id = `t${process.pid}f`;
         const other = await startNetwork({ aws: broken, id, programs: { ...net.tools, nft: "/bin/false" }, folder: net.folder, log });
         const { ec2 } = broken.in(IRELAND);
         const { VpcId } = (await ec2.createVpc({ CidrBlock: "10.0.0.0/16" })).Vpc;
         await expect(other.settled()).rejects.toThrow(`nft in ${id}-${VpcId}: `);
         await ec2.createSubnet({ VpcId, CidrBlock: "10.0.0.0/24" });
-        await expect(other.settled()).rejects.toThrow("the kernel network is not as the simulated AWS says:");
-        expect(told).toEqual([expect.stringContaining(`network ${id}: nft in ${id}-${VpcId}: `)]);
+        await expect(other.settled()).rejects.toThrow("the kernel network does not match the simulated AWS:");
+        expect(logged).toEqual([expect.stringContaining(`network ${id}: nft in ${id}-${VpcId}: `)]);
         await other.close();
     });
 });

@@ -17,15 +17,15 @@ async function attach({ ec2, vpcId, zones }: Member, TransitGatewayId: string) {
     return (await ec2.createTransitGatewayVpcAttachment(request)).TransitGatewayVpcAttachment.TransitGatewayAttachmentId;
 }
 
-/** a and c are attached to one gateway, b to another in its own region, and the two gateways are peers. */
+/** a and c are attached to one gateway, b to another one in its own region, and the gateways are peered. */
 describe.skipIf(why)("the kernel and the computed path agree on transit gateways", { timeout: 120_000 }, () => {
     let aws: SimulatedAws;
     let [a, b, c] = [] as unknown as [Member, Member, Member];
     let [east, west] = [] as unknown as [Awaited<ReturnType<typeof hub>>, Awaited<ReturnType<typeof hub>>];
     let net: TestNetwork;
     let attachments: string[] = [];
-    let alone = 0;
-    let region = 0;
+    let unconnected = 0;
+    let withinRegion = 0;
     let whole = 0;
 
     beforeAll(async () => {
@@ -35,33 +35,33 @@ describe.skipIf(why)("the kernel and the computed path agree on transit gateways
         c = await member(aws, { ...IRELAND, name: "c", cidr: "10.3.0.0/16", nodes: 1 });
         net = await testNetwork(aws, `t${process.pid}t`, [a, b, c]);
         [east, west] = [await hub(a), await hub(b)];
-        for (const one of [a, b, c]) for (const { give } of admissions(one, "10.0.0.0/8")) await give();
+        for (const cluster of [a, b, c]) for (const { add } of admissions(cluster, "10.0.0.0/8")) await add();
     }, 600_000);
     afterAll(() => net?.close());
 
-    test("gateways that nothing is attached to carry nothing", async () => {
-        alone = await net.agrees();
+    test("gateways without attachments carry no packets", async () => {
+        unconnected = await net.agrees();
     });
 
-    test("within a region, by the routes that attachments propagate", async () => {
+    test("propagated routes connect clusters within a region", async () => {
         attachments = [
             await attach(a, east.TransitGatewayId),
             await attach(c, east.TransitGatewayId),
             await attach(b, west.TransitGatewayId),
         ];
         await a.ec2.describeTransitGatewayVpcAttachments();
-        for (const [one, gateway] of [
+        for (const [cluster, gateway] of [
             [a, east],
             [c, east],
             [b, west],
         ] as const)
-            for (const { give } of routesTo(one, "10.0.0.0/8", { TransitGatewayId: gateway.TransitGatewayId })) await give();
-        region = await net.agrees();
-        // 4 ends of a and 2 of c: each reaches the other's ends, and 3 addresses of its balancer.
-        expect(region).toBe(alone + 4 * (2 + 3) + 2 * (4 + 3));
+            for (const { add } of routesTo(cluster, "10.0.0.0/8", { TransitGatewayId: gateway.TransitGatewayId })) await add();
+        withinRegion = await net.agrees();
+        // 4 ends of a and 2 of c: each reaches the other cluster's ends and 3 balancer addresses.
+        expect(withinRegion).toBe(unconnected + 4 * (2 + 3) + 2 * (4 + 3));
     });
 
-    test("between regions, by static routes, and not without the one back", async () => {
+    test("static routes connect regions, if both directions exist", async () => {
         const request = { TransitGatewayId: east.TransitGatewayId, PeerTransitGatewayId: west.TransitGatewayId };
         const { TransitGatewayAttachmentId } = (
             await a.ec2.createTransitGatewayPeeringAttachment({
@@ -71,24 +71,24 @@ describe.skipIf(why)("the kernel and the computed path agree on transit gateways
             })
         ).TransitGatewayPeeringAttachment;
         await b.ec2.acceptTransitGatewayPeeringAttachment({ TransitGatewayAttachmentId });
-        const there = { TransitGatewayRouteTableId: east.table, DestinationCidrBlock: b.cidr, TransitGatewayAttachmentId };
-        await a.ec2.createTransitGatewayRoute(there);
-        expect(await net.agrees()).toBe(region);
-        await b.ec2.createTransitGatewayRoute({ ...there, TransitGatewayRouteTableId: west.table, DestinationCidrBlock: "10.0.0.0/8" });
+        const toWest = { TransitGatewayRouteTableId: east.table, DestinationCidrBlock: b.cidr, TransitGatewayAttachmentId };
+        await a.ec2.createTransitGatewayRoute(toWest);
+        expect(await net.agrees()).toBe(withinRegion);
+        await b.ec2.createTransitGatewayRoute({ ...toWest, TransitGatewayRouteTableId: west.table, DestinationCidrBlock: "10.0.0.0/8" });
         whole = await net.agrees();
-        // 6 ends in the one region, 2 in the other with 3 addresses of a balancer; back: 2 ends to 6 ends and 6 addresses.
-        expect(whole).toBe(region + 6 * (2 + 3) + 2 * (6 + 6));
+        // From 6 ends in the first region to 2 ends and 3 balancer addresses; from 2 ends in the second to 6 ends and 6 addresses.
+        expect(whole).toBe(withinRegion + 6 * (2 + 3) + 2 * (6 + 6));
     });
 
-    test("without the route of one zone to the gateway", async () => {
+    test("agree without the route of one zone to the gateway", async () => {
         const [first] = routesTo(a, "10.0.0.0/8", { TransitGatewayId: east.TransitGatewayId });
-        await first?.take();
+        await first?.remove();
         expect(await net.agrees()).toBeLessThan(whole);
-        await first?.give();
+        await first?.add();
         expect(await net.agrees()).toBe(whole);
     });
 
-    test("with a black hole in the gateway's table", async () => {
+    test("agree on a blackhole route in the gateway's table", async () => {
         const hole = { TransitGatewayRouteTableId: east.table, DestinationCidrBlock: "10.2.0.0/24" };
         await a.ec2.createTransitGatewayRoute({ ...hole, Blackhole: true });
         expect(await net.agrees()).toBeLessThan(whole);
@@ -96,7 +96,7 @@ describe.skipIf(why)("the kernel and the computed path agree on transit gateways
         expect(await net.agrees()).toBe(whole);
     });
 
-    test("without what an attachment propagates", async () => {
+    test("agree without an attachment's propagation", async () => {
         const pair = { TransitGatewayRouteTableId: east.table, TransitGatewayAttachmentId: attachments[0] ?? "" };
         await a.ec2.disableTransitGatewayRouteTablePropagation(pair);
         expect(await net.agrees()).toBeLessThan(whole);
@@ -104,7 +104,7 @@ describe.skipIf(why)("the kernel and the computed path agree on transit gateways
         expect(await net.agrees()).toBe(whole);
     });
 
-    test("without the association of an attachment", async () => {
+    test("agree without an attachment's association", async () => {
         const pair = { TransitGatewayRouteTableId: east.table, TransitGatewayAttachmentId: attachments[1] ?? "" };
         await a.ec2.disassociateTransitGatewayRouteTable(pair);
         expect(await net.agrees()).toBeLessThan(whole);
@@ -112,7 +112,7 @@ describe.skipIf(why)("the kernel and the computed path agree on transit gateways
         expect(await net.agrees()).toBe(whole);
     });
 
-    test("from a zone that the attachment has no subnet in", async () => {
+    test("agree on a zone in which the attachment has no subnet", async () => {
         const TransitGatewayAttachmentId = attachments[0] ?? "";
         const [zone] = a.zones.map(({ subnetId }) => subnetId);
         await a.ec2.modifyTransitGatewayVpcAttachment({ TransitGatewayAttachmentId, RemoveSubnetIds: [zone ?? ""] });
@@ -121,7 +121,7 @@ describe.skipIf(why)("the kernel and the computed path agree on transit gateways
         expect(await net.agrees()).toBe(whole);
     });
 
-    test("without an attachment", async () => {
+    test("agree without an attachment", async () => {
         await c.ec2.deleteTransitGatewayVpcAttachment({ TransitGatewayAttachmentId: attachments[1] ?? "" });
         expect(await net.agrees()).toBeLessThan(whole);
     });

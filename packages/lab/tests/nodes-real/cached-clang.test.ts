@@ -11,14 +11,14 @@ const CACHED_CLANG = fileURLToPath(new URL("../../nodes-real/cached-clang", impo
 const datapath = await tryDatapath({ log: console.log });
 if (datapath.why) console.warn(`skipped: ${datapath.why}`);
 
-/** Compiles as Cilium's loader does, in a mount namespace in which /var/cache/clang is empty at first, and says how many objects are there in the end. */
+/** Defines `compile`, which compiles as Cilium's loader does, in a mount namespace with an empty /var/cache/clang. */
 const SCRIPT = `
 mount -t tmpfs none /var/cache && mkdir -p /var/cache/clang "$folder/opt" && ln -s "$script" "$folder/opt/clang"
 export PATH="$folder/opt:$PATH"
 compile() { clang "-I$folder/templates/$1" -O2 --target=bpf -g -c "$folder/program.c" -o -; }
 `;
 
-describe.skipIf(datapath.why)("an agent's compiler", () => {
+describe.skipIf(datapath.why)("an agent's cached compiler", () => {
     let folder: string;
     beforeEach(async () => {
         folder = await mkdtemp(join(tmpdir(), "clustermesh-"));
@@ -40,24 +40,24 @@ describe.skipIf(datapath.why)("an agent's compiler", () => {
     const digest = "| sha256sum";
     const count = "ls /var/cache/clang | grep -c '[.]o$'";
 
-    test("compiles what is the same but for macros that nothing uses only once, and gives clang's own object", async () => {
+    test("compiles sources that differ only in unused macros once, and returns clang's own object", async () => {
         const headers = { a: "#define USED 1\n#define GATEWAY 0x0a\n", b: "#define USED 1\n#define GATEWAY 0x0b\n" };
-        const [first, second, own, objects] = await shell(
+        const [first, second, uncached, objects] = await shell(
             `compile a ${digest}; compile b ${digest}; PATH=\${PATH#*:}; compile a ${digest}; ${count}`,
             headers,
         );
         expect(second).toBe(first);
-        expect(own).toBe(first);
+        expect(uncached).toBe(first);
         expect(objects).toBe("1");
     });
 
-    test("what differs is compiled, also when two ask at once", async () => {
+    test("compiles different sources separately, also concurrently", async () => {
         const headers = { a: "#define USED 1\n", b: "#define USED 2\n" };
         const [objects] = await shell(`{ compile a & compile a & compile b; wait; } >/dev/null; ${count}`, headers);
         expect(objects).toBe("2");
     });
 
-    test("what cannot be compiled fails as with clang, and is not kept; a preprocessor's call is none for an object", async () => {
+    test("fails as clang does without caching the failure, and does not cache preprocessor output", async () => {
         const [code, left, preprocessed] = await shell(
             `compile a >/dev/null 2>&1; echo $?; ls /var/cache/clang | grep -vc lock; clang "-I$folder/templates/b" -E -c "$folder/program.c" -o - | tail -1`,
             { a: "#define USED ;;;(\n", b: "#define USED 7\n" },

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ciliumValues } from "../../../../core/cilium/helm-values.ts";
 import { defaultPool } from "../../../../core/network/cidr.ts";
 import { issue } from "../../../../tests/stacks/issue.ts";
-import { nodePrograms } from "../../nodes-real/programs.ts";
+import { nodePrograms } from "../../nodes-real/node-programs.ts";
 import { until } from "../../process/until.ts";
 import { ciliumChart } from "../../tools/cilium.ts";
 import { tryDatapath } from "../../tools/datapath.ts";
@@ -21,7 +21,7 @@ const CILIUM = { group: "cilium.io", version: "v2", namespace: "default" };
 const NOT_READY = { key: "node.cilium.io/agent-not-ready", value: "true", effect: "NoExecute" };
 const datapath = await tryDatapath({ log: console.log });
 
-describe.skipIf(await whyNoNodes())("Cilium's chart on the lab's own nodes", { timeout: 300_000 }, () => {
+describe.skipIf(await whyNoNodes())("Cilium's chart on lab nodes", { timeout: 300_000 }, () => {
     let folder: string;
     let cluster: NodeCluster;
     let core: CoreV1Api;
@@ -39,7 +39,7 @@ describe.skipIf(await whyNoNodes())("Cilium's chart on the lab's own nodes", { t
         await addon(cluster, "vpc-cni");
         await addon(cluster, "kube-proxy");
         await Promise.all([1, 2].map((index) => cluster.addNode(index, { taints: [NOT_READY] })));
-        // What the cluster stack puts there before the release.
+        // What the cluster stack creates before the release.
         for (const [name, stringData] of Object.entries((await issue("east")).files)) {
             await core.createNamespacedSecret({ namespace: NAMESPACE, body: { metadata: { name }, stringData } });
         }
@@ -62,7 +62,7 @@ describe.skipIf(await whyNoNodes())("Cilium's chart on the lab's own nodes", { t
         const found = (await agents()).find(
             ({ spec, metadata }) => spec?.nodeName === testNode(index).name && !metadata?.deletionTimestamp,
         );
-        if (!found) throw new Error(`no agent is on node ${index}`);
+        if (!found) throw new Error(`node ${index} has no agent`);
         return found;
     };
     const ask = ({ metadata }: V1Pod, ...command: string[]) =>
@@ -78,7 +78,7 @@ describe.skipIf(await whyNoNodes())("Cilium's chart on the lab's own nodes", { t
                 return (set.status?.numberReady === 2 && waiting.length === 0) || undefined;
             },
             WAIT,
-            "Cilium does not get ready",
+            "Cilium is not ready",
         );
     const endpoints = async (): Promise<{ metadata: { name: string }; status: { id: number; identity: { id: number } } }[]> => {
         const { items } = await client(cluster, CustomObjectsApi).listNamespacedCustomObject({ ...CILIUM, plural: "ciliumendpoints" });
@@ -90,7 +90,7 @@ describe.skipIf(await whyNoNodes())("Cilium's chart on the lab's own nodes", { t
         await core.createNamespacedPod({ namespace: "default", body: { metadata: { name, labels: { app: name } }, spec } });
         return podIs(cluster, name, isReady);
     }
-    /** What the server at the other end sees, or undefined when nothing comes back. */
+    /** The client address that the server sees; undefined when it does not answer. */
     async function askServer(): Promise<string | undefined> {
         const { status } = await core.readNamespacedPod({ name: "server", namespace: "default" });
         const script = `exec 3<>/dev/tcp/${status?.podIP}/8080; printf 'GET /clientip HTTP/1.0\\r\\n\\r\\n' >&3; tail -n1 <&3`;
@@ -98,21 +98,21 @@ describe.skipIf(await whyNoNodes())("Cilium's chart on the lab's own nodes", { t
         return stdout.split(":")[0] || undefined;
     }
 
-    test("agents, operator and clustermesh-apiserver get ready, and the operator takes the taint away", async () => {
+    test("agents, operator and clustermesh-apiserver become ready, and the operator removes the taint", async () => {
         await allReady();
         await until(
             async () => (await core.listNode()).items.every(({ spec }) => !spec?.taints?.length) || undefined,
             WAIT,
-            "the taint stays",
+            "the taint has not been removed",
         );
         const status = JSON.parse((await ask(await agentOn(1), "cilium-dbg", "status", "-o", "json")).stdout);
         expect(status).toMatchObject({ cilium: { state: "Ok" }, "cni-chaining": { mode: "aws-cni" } });
     });
 
-    test("a pod's packets are Cilium's: it has an endpoint, and a policy drops and admits", async () => {
+    test("Cilium handles the packets of pods: they have endpoints, and policies apply", async () => {
         await pod("server", 1, ["netexec", "--http-port=8080"]);
         const { status } = await pod("client", 2, ["pause"]);
-        // By its own address: nothing on the way may change it.
+        // The client's own address: nothing on the path may translate it.
         expect(await until(askServer, WAIT, "no answer")).toBe(status?.podIP);
         expect((await endpoints()).map(({ metadata }) => metadata.name).sort()).toEqual(["client", "server"]);
 
@@ -124,35 +124,35 @@ describe.skipIf(await whyNoNodes())("Cilium's chart on the lab's own nodes", { t
             spec: { endpointSelector: { matchLabels: { app: "server" } }, ingress: [{}] },
         };
         await policies.createNamespacedCustomObject({ ...CILIUM, plural: "ciliumnetworkpolicies", body });
-        await until(async () => (await askServer()) === undefined || undefined, WAIT, "the policy drops nothing");
-        const admitting = { ...body, spec: { ...body.spec, ingress: [{ fromEndpoints: [{ matchLabels: { app: "client" } }] }] } };
-        const named = { ...CILIUM, plural: "ciliumnetworkpolicies", name: "closed" };
-        const { metadata } = (await policies.getNamespacedCustomObject(named)) as { metadata: object };
-        await policies.replaceNamespacedCustomObject({ ...named, body: { ...admitting, metadata } });
-        expect(await until(askServer, WAIT, "the policy admits nothing")).toBe(status?.podIP);
-        await policies.deleteNamespacedCustomObject(named);
+        await until(async () => (await askServer()) === undefined || undefined, WAIT, "the policy does not drop packets");
+        const allowing = { ...body, spec: { ...body.spec, ingress: [{ fromEndpoints: [{ matchLabels: { app: "client" } }] }] } };
+        const policy = { ...CILIUM, plural: "ciliumnetworkpolicies", name: "closed" };
+        const { metadata } = (await policies.getNamespacedCustomObject(policy)) as { metadata: object };
+        await policies.replaceNamespacedCustomObject({ ...policy, body: { ...allowing, metadata } });
+        expect(await until(askServer, WAIT, "the policy does not allow packets")).toBe(status?.podIP);
+        await policies.deleteNamespacedCustomObject(policy);
     });
 
-    test("an agent that is replaced finds its endpoints again", async () => {
+    test("a replaced agent restores its endpoints", async () => {
         const before = (await endpoints()).map(({ metadata, status }) => [metadata.name, status.id]);
         const agent = await agentOn(1);
         await core.deleteNamespacedPod({ name: agent.metadata?.name ?? "", namespace: NAMESPACE });
         await until(
             async () => (await agents()).every(({ metadata }) => metadata?.uid !== agent.metadata?.uid) || undefined,
             WAIT,
-            "it stays",
+            "the old agent has not been deleted",
         );
         await allReady();
         expect(await until(askServer, WAIT, "no answer")).toBeDefined();
         expect((await endpoints()).map(({ metadata, status }) => [metadata.name, status.id])).toEqual(before);
     });
 
-    test("the endpoint of a pod that goes, goes", async () => {
+    test("deleting a pod deletes its endpoint", async () => {
         await core.deleteNamespacedPod({ name: "client", namespace: "default" });
         await until(
             async () => !(await endpoints()).some(({ metadata }) => metadata.name === "client") || undefined,
             WAIT,
-            "the endpoint stays",
+            "the endpoint has not been deleted",
         );
     });
 });

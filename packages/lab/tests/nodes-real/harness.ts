@@ -6,12 +6,12 @@ import { PassThrough } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { CoreV1Api, Exec, KubeConfig, type V1Pod, type V1Status } from "@kubernetes/client-node";
-import type { NodeSpec as Instance } from "../../aws/eks/specs.ts";
+import type { InstanceNode } from "../../aws/eks/specs.ts";
 import type { ClusterNodes, RunningCluster } from "../../cluster/clusters.ts";
 import type { Containers } from "../../cluster/kubelet.ts";
-import type { NodeSpec } from "../../cluster/node-registration.ts";
+import type { RegisteredNode } from "../../cluster/node-object.ts";
 import { type LabNodesOptions, labNodes } from "../../nodes-real/cluster-nodes.ts";
-import type { NodePrograms } from "../../nodes-real/programs.ts";
+import type { NodePrograms } from "../../nodes-real/node-programs.ts";
 import { type Process, startProcess } from "../../process/processes.ts";
 import { until } from "../../process/until.ts";
 import { tryDatapath } from "../../tools/datapath.ts";
@@ -19,161 +19,198 @@ import { testCluster, testNode, whyNoGo } from "../harness.ts";
 
 const run = promisify(execFile);
 
-export const API_ADDRESS = "10.0.1.200";
+const API_ADDRESS = "10.0.1.200";
 const SERVICE_CIDR = "172.20.0.0/16";
 const ROUTER = "10.0.1.254";
 
-/** Why this machine cannot run nodes of the lab's own; undefined when it can. */
+/** Why this machine cannot run the lab's nodes; undefined when it can. */
 export async function whyNoNodes(): Promise<string | undefined> {
     const why = (await tryDatapath({ log: console.log })).why ?? (await whyNoGo());
     if (why) console.warn(`skipped: ${why}`);
     return why;
 }
 
-/** A cluster with nodes of the lab's own, in network namespaces with no link to the machine's network. */
+/** A cluster with lab nodes, in network namespaces that have no link to the machine's network. */
 export interface NodeCluster {
     config: KubeConfig;
     nodes: ClusterNodes;
-    /** Processes that hold the network namespaces. */
+    /** Ids of the processes that keep the network namespaces alive. */
     pids: number[];
-    addNode(index: number, more?: Partial<NodeSpec>): Promise<void>;
-    /** Stops the control plane and starts it again; nodes go on meanwhile. */
+    addNode(index: number, more?: Partial<RegisteredNode>): Promise<void>;
+    /** Restarts the control plane. The nodes keep running. */
     restart(): Promise<void>;
     stop(): Promise<void>;
 }
 
 export async function nodeCluster(folder: string, programs: NodePrograms, more: Partial<LabNodesOptions> = {}): Promise<NodeCluster> {
     let nodes: ClusterNodes | undefined;
-    const needed = () => nodes ?? Promise.reject(new Error("the nodes are not there yet"));
+    const startedNodes = () => nodes ?? Promise.reject(new Error("the nodes have not been started"));
     const containers: Containers = {
-        exec: async (request, streams) => (await needed()).containers.exec(request, streams),
-        logs: async (request, signal) => (await needed()).containers.logs(request, signal),
+        exec: async (request, streams) => (await startedNodes()).containers.exec(request, streams),
+        logs: async (request, signal) => (await startedNodes()).containers.logs(request, signal),
     };
     const start = () => testCluster("noded", join(folder, "cluster"), { containers });
     let cluster = await start();
     const config = new KubeConfig();
     config.loadFromString(cluster.kubeconfig);
+    const network = await TestVpc.create(folder);
+    const closeRelay = await network.relayTo(() => Number(new URL(cluster.endpoint).port));
 
-    const holders: Process[] = [];
-    const namespace = async (name: string) => {
-        const log = join(folder, `${name}.log`);
-        const held = startProcess({ name, file: "unshare", args: ["--net", "sleep", "infinity"], log });
-        holders.push(held);
-        // The shell becomes unshare, which becomes sleep, in the same process.
-        await until(
-            async () => readFileSync(`/proc/${held.pid}/cmdline`, "utf8").startsWith("sleep") || undefined,
-            10_000,
-            `${name} is not there`,
-        );
-        await run("nsenter", [`--net=/proc/${held.pid}/ns/net`, "ip", "link", "set", "lo", "up"]);
-        return held.pid;
-    };
-    const router = await namespace("router");
-    const inRouter = (...command: string[]) => run("nsenter", [`--net=/proc/${router}/ns/net`, ...command]);
-    await inRouter("ip", "link", "add", "br0", "type", "bridge");
-    await inRouter("ip", "link", "set", "br0", "up");
-    for (const address of [`${ROUTER}/24`, `${API_ADDRESS}/24`, "172.20.0.1/32"])
-        await inRouter("ip", "address", "add", address, "dev", "br0");
-    await inRouter("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.br0.send_redirects=0");
-
-    const socket = join(folder, "api.sock");
-    const relay = createServer({ allowHalfOpen: true }, (client) => {
-        const behind = connect({ port: Number(new URL(cluster.endpoint).port), host: "127.0.0.1", allowHalfOpen: true });
-        client.pipe(behind).pipe(client);
-        client.on("error", () => behind.destroy());
-        behind.on("error", () => client.destroy());
-    }).listen(socket);
-    const script = fileURLToPath(new URL("relay.ts", import.meta.url));
-    const args = [`--net=/proc/${router}/ns/net`, process.execPath, script, socket, "172.20.0.1", API_ADDRESS];
-    holders.push(startProcess({ name: "relay", file: "nsenter", args, log: join(folder, "relay.log") }));
-    await until(async () => existsSync(socket) || undefined, 10_000, "the relay is not there");
-
-    const running: RunningCluster = {
-        account: "1",
-        region: "eu-west-1",
-        name: "noded",
-        vpcId: "vpc",
-        serviceCidr: SERVICE_CIDR,
-        config,
-    };
-    const namespaces = new Map<string, number>();
-    nodes = labNodes({
+    const place = { account: "1", region: "eu-west-1" };
+    const running: RunningCluster = { ...place, name: "noded", vpcId: "vpc", serviceCidr: SERVICE_CIDR, config };
+    const started = labNodes({
         folder: join(folder, "nodes"),
         ...programs,
         log: (line) => console.log(line),
-        network: async ({ name }) => `/proc/${namespaces.get(name)}/ns/net`,
+        network: async ({ name }) => network.namespaceOf(name),
         apiServer: async () => [API_ADDRESS],
         ...more,
     })(running);
-    await nodes.start(cluster);
-    const started = nodes;
+    nodes = started;
+    await started.start(cluster);
     return {
         config,
+        nodes: started,
+        pids: network.processes.map(({ pid }) => pid),
         async restart() {
             const { endpoint } = cluster;
             await cluster.stop();
             cluster = await start();
-            if (cluster.endpoint !== endpoint) throw new Error("another program has taken the API server's port meanwhile");
+            if (cluster.endpoint !== endpoint) throw new Error("another program has taken the API server's port in the meantime");
         },
-        nodes,
-        pids: holders.map(({ pid }) => pid),
         async addNode(index, more) {
-            const spec = testNode(index, { podPrefixes: [`10.0.1.${64 + 16 * index}/28`], ...more });
-            const pid = await namespace(`node${index}`);
-            const inNode = (...command: string[]) => run("nsenter", [`--net=/proc/${pid}/ns/net`, ...command]);
-            const peer = ["peer", "name", `node${index}`, "netns", `${router}`];
-            await run("ip", ["link", "add", "eth0", "mtu", "9001", "netns", `${pid}`, "type", "veth", ...peer]);
-            await inRouter("ip", "link", "set", `node${index}`, "mtu", "9001", "master", "br0", "up");
-            // All by the router, as in a VPC: prefixes of pods lie in the subnet, but on no link.
-            await inNode("ip", "address", "add", `${spec.internalIp}/32`, "dev", "eth0");
-            await inNode("ip", "link", "set", "eth0", "up");
-            await inNode("ip", "route", "add", ROUTER, "dev", "eth0");
-            await inNode("ip", "route", "add", "default", "via", ROUTER);
-            await inRouter("ip", "route", "add", spec.podPrefixes?.[0] ?? "", "via", spec.internalIp);
-            namespaces.set(spec.name, pid);
-            await started.addNode(spec, { name: spec.name } as Instance);
+            const node = testNode(index, { podPrefixes: [`10.0.1.${64 + 16 * index}/28`], ...more });
+            await network.addNode(index, node);
+            await started.addNode(node, { name: node.name } as InstanceNode);
         },
         async stop() {
             await started.stop();
-            relay.close();
-            await Promise.all(holders.map((holder) => holder.stop(0)));
+            closeRelay();
+            await network.stop();
             await cluster.destroy();
         },
     };
 }
 
-/** Has the simulated EKS make an add-on. */
+/** A network namespace for each node, connected by a router's bridge, with the API server at the router. */
+class TestVpc {
+    /** The processes that keep the network namespaces alive, and the relay. */
+    readonly processes: Process[] = [];
+    readonly #folder: string;
+    /** Process id of each node's network namespace, by the node's name. */
+    readonly #namespaces = new Map<string, number>();
+    #router = 0;
+
+    static async create(folder: string): Promise<TestVpc> {
+        const vpc = new TestVpc(folder);
+        vpc.#router = await vpc.#namespace("router");
+        await vpc.#inRouter("ip", "link", "add", "br0", "type", "bridge");
+        await vpc.#inRouter("ip", "link", "set", "br0", "up");
+        for (const address of [`${ROUTER}/24`, `${API_ADDRESS}/24`, "172.20.0.1/32"])
+            await vpc.#inRouter("ip", "address", "add", address, "dev", "br0");
+        const noRedirects = ["net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.br0.send_redirects=0"];
+        await vpc.#inRouter("sysctl", "-qw", "net.ipv4.ip_forward=1", ...noRedirects);
+        return vpc;
+    }
+
+    private constructor(folder: string) {
+        this.#folder = folder;
+    }
+
+    /** Path of the network namespace of a node. */
+    namespaceOf(node: string): string {
+        return `/proc/${this.#namespaces.get(node)}/ns/net`;
+    }
+
+    /** Forwards connections to the API server's addresses to a loopback port of the machine. @returns closes the relay on the machine's side */
+    async relayTo(port: () => number): Promise<() => void> {
+        const socket = join(this.#folder, "api.sock");
+        const relay = createServer({ allowHalfOpen: true }, (client) => {
+            const server = connect({ port: port(), host: "127.0.0.1", allowHalfOpen: true });
+            client.pipe(server).pipe(client);
+            client.on("error", () => server.destroy());
+            server.on("error", () => client.destroy());
+        }).listen(socket);
+        const script = fileURLToPath(new URL("relay.ts", import.meta.url));
+        const args = [`--net=/proc/${this.#router}/ns/net`, process.execPath, script, socket, "172.20.0.1", API_ADDRESS];
+        this.processes.push(startProcess({ name: "relay", file: "nsenter", args, log: join(this.#folder, "relay.log") }));
+        await until(async () => existsSync(socket) || undefined, 10_000, "the relay has not started");
+        return () => relay.close();
+    }
+
+    async addNode(index: number, { name, internalIp, podPrefixes }: RegisteredNode): Promise<void> {
+        const pid = await this.#namespace(`node${index}`);
+        const inNode = (...command: string[]) => run("nsenter", [`--net=/proc/${pid}/ns/net`, ...command]);
+        const peer = ["peer", "name", `node${index}`, "netns", `${this.#router}`];
+        await run("ip", ["link", "add", "eth0", "mtu", "9001", "netns", `${pid}`, "type", "veth", ...peer]);
+        await this.#inRouter("ip", "link", "set", `node${index}`, "mtu", "9001", "master", "br0", "up");
+        // Everything goes through the router, as in a VPC: pod prefixes belong to the subnet, but to no link.
+        await inNode("ip", "address", "add", `${internalIp}/32`, "dev", "eth0");
+        await inNode("ip", "link", "set", "eth0", "up");
+        await inNode("ip", "route", "add", ROUTER, "dev", "eth0");
+        await inNode("ip", "route", "add", "default", "via", ROUTER);
+        await this.#inRouter("ip", "route", "add", podPrefixes?.[0] ?? "", "via", internalIp);
+        this.#namespaces.set(name, pid);
+    }
+
+    async stop(): Promise<void> {
+        await Promise.all(this.processes.map((process) => process.stop(0)));
+    }
+
+    #inRouter(...command: string[]) {
+        return run("nsenter", [`--net=/proc/${this.#router}/ns/net`, ...command]);
+    }
+
+    /** Creates a network namespace. @returns the id of the process that keeps it alive */
+    async #namespace(name: string): Promise<number> {
+        const log = join(this.#folder, `${name}.log`);
+        const holder = startProcess({ name, file: "unshare", args: ["--net", "sleep", "infinity"], log });
+        this.processes.push(holder);
+        // One process executes the shell, then unshare, then sleep. The namespace exists once it is sleep.
+        await until(
+            async () => readFileSync(`/proc/${holder.pid}/cmdline`, "utf8").startsWith("sleep") || undefined,
+            10_000,
+            `network namespace ${name} does not exist`,
+        );
+        await run("nsenter", [`--net=/proc/${holder.pid}/ns/net`, "ip", "link", "set", "lo", "up"]);
+        return holder.pid;
+    }
+}
+
+/** Creates an add-on's objects, as the simulated EKS does. */
 export async function addon({ nodes }: NodeCluster, name: string): Promise<void> {
     const place = { account: "1", region: "eu-west-1", cluster: "noded" };
     await nodes.putAddon?.({ ...place, name, version: "v1.0.0-eksbuild.1", configurationValues: undefined });
 }
 
-/** The cluster's client of a kind. */
+/** A client for one API of the cluster. */
 export function client<Api extends Parameters<KubeConfig["makeApiClient"]>[0]>({ config }: NodeCluster, api: Api): InstanceType<Api> {
     return config.makeApiClient(api) as InstanceType<Api>;
 }
 
-/** Waits until the pod is as wanted. */
+/** Waits until the pod meets the condition. */
 export async function podIs(
     cluster: NodeCluster,
     name: string,
-    wanted: (pod: Awaited<ReturnType<CoreV1Api["readNamespacedPod"]>>) => boolean,
+    condition: (pod: Awaited<ReturnType<CoreV1Api["readNamespacedPod"]>>) => boolean,
 ) {
     const core = client(cluster, CoreV1Api);
     let last = "";
-    const look = async () => {
+    const fetch = async () => {
         const pod = await core.readNamespacedPod({ name, namespace: "default" });
         last = JSON.stringify(pod.status);
-        return wanted(pod) ? pod : undefined;
+        return condition(pod) ? pod : undefined;
     };
-    return until(look, 60_000, `pod ${name} is not as wanted`).catch((error) => Promise.reject(new Error(`${error.message}: ${last}`)));
+    return until(fetch, 60_000, `pod ${name} does not meet the condition`).catch((error) =>
+        Promise.reject(new Error(`${error.message}: ${last}`)),
+    );
 }
 
 export function isReady({ status }: V1Pod): boolean {
     return status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
 }
 
-/** Runs a command in a container as kubectl does it, through the API server. */
+/** Runs a command in a container through the API server, as kubectl does. */
 export async function exec(
     { config }: NodeCluster,
     { namespace = "default", pod, container = "c" }: { namespace?: string; pod: string; container?: string },

@@ -14,7 +14,7 @@ const WAIT = 60_000;
 const AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.53";
 const NAMESPACE = "default";
 
-describe.skipIf(await whyNoNodes())("a node of the lab's own", { timeout: 180_000 }, () => {
+describe.skipIf(await whyNoNodes())("a lab node", { timeout: 180_000 }, () => {
     let folder: string;
     let cluster: NodeCluster;
     let pods: ReturnType<typeof podTools>;
@@ -23,12 +23,12 @@ describe.skipIf(await whyNoNodes())("a node of the lab's own", { timeout: 180_00
         [folder, cluster, pods] = started;
     });
 
-    test("is not ready until the VPC CNI has written its conflist, and runs it from its add-on", async () => {
+    test("becomes ready when the VPC CNI add-on has written its conflist", async () => {
         const joining = cluster.addNode(1);
         const conditions = await until(
             async () => (await pods.core.readNode({ name: testNode(1).name })).status?.conditions?.filter(({ type }) => type === "Ready"),
             WAIT,
-            "the node is not there",
+            "the node does not exist",
         );
         expect(conditions[0]).toMatchObject({ status: "False", message: expect.stringContaining("cni plugin not initialized") });
         await addon(cluster, "vpc-cni");
@@ -39,7 +39,7 @@ describe.skipIf(await whyNoNodes())("a node of the lab's own", { timeout: 180_00
         expect(status?.nodeInfo?.containerRuntimeVersion).toBe("crun://");
     });
 
-    test("a Deployment gets ready, with addresses of the node's prefix, and a Service reaches it from another pod", async () => {
+    test("a Deployment has addresses of the node's prefix and answers behind a Service", async () => {
         const labels = { app: "web" };
         const readinessProbe = { httpGet: { path: "/hostname", port: "http" }, periodSeconds: 1 };
         const ports = [{ name: "http", containerPort: 8080 }];
@@ -62,7 +62,7 @@ describe.skipIf(await whyNoNodes())("a node of the lab's own", { timeout: 180_00
                 return ready.length === 2 ? ready : undefined;
             },
             WAIT,
-            "the Deployment does not get ready",
+            "the Deployment is not ready",
         );
         for (const { status } of found) expect(status?.podIP).toMatch(/^10\.0\.1\.(8\d|9[0-5])$/);
 
@@ -88,7 +88,7 @@ describe.skipIf(await whyNoNodes())("a node of the lab's own", { timeout: 180_00
         expect(found.map(({ metadata }) => metadata?.name)).toContain(answer);
     });
 
-    test("containers go on while the API server is away, and pods come and go after it", async () => {
+    test("containers survive a restart of the API server, and pods can be created and deleted after it", async () => {
         await pods.run("stays", { containers: [shell(STAY)] });
         const before = await pods.running("stays");
         await cluster.restart();
@@ -100,7 +100,7 @@ describe.skipIf(await whyNoNodes())("a node of the lab's own", { timeout: 180_00
         await pods.gone("stays");
     });
 
-    test("a node that goes takes its pods with it", async () => {
+    test("removing a node deletes its pods", async () => {
         await cluster.addNode(2);
         await cluster.nodes.removeNode(testNode(2).name);
         const { items } = await pods.core.listNode();
@@ -109,7 +109,7 @@ describe.skipIf(await whyNoNodes())("a node of the lab's own", { timeout: 180_00
         expect(left.items).toEqual([]);
     });
 
-    test("nothing is left when the lab is killed", async () => {
+    test("nothing is left behind when the lab is killed", async () => {
         const owner = spawn(process.execPath, ["packages/lab/tests/nodes-real/owner.ts", join(folder, "owned")], {
             stdio: ["ignore", "pipe", "inherit"],
         });
@@ -117,8 +117,8 @@ describe.skipIf(await whyNoNodes())("a node of the lab's own", { timeout: 180_00
         expect(line).toBe("runs");
         const owned = descendants(owner.pid ?? 0);
         const groups = new Set(owned.flatMap((pid) => /^0::(\/clustermesh-\w+)/m.exec(readProc(pid, "cgroup"))?.[1] ?? []));
-        const namespaces = new Set(owned.flatMap(namespacesOf).filter((one) => !namespacesOf(process.pid).includes(one)));
-        // The node's own and the container's: PID, network, mount, UTS and IPC namespaces, and one cgroup.
+        const namespaces = new Set(owned.flatMap(namespacesOf).filter((namespace) => !namespacesOf(process.pid).includes(namespace)));
+        // PID, network, mount, UTS and IPC namespaces of the node and of the container, and one cgroup.
         expect([namespaces.size, groups.size]).toEqual([expect.any(Number), 1]);
         expect(namespaces.size).toBeGreaterThan(9);
 
@@ -129,14 +129,14 @@ describe.skipIf(await whyNoNodes())("a node of the lab's own", { timeout: 180_00
             const alive = allProcesses().filter((pid) => owned.includes(pid) && !/^State:\s+Z/m.test(readProc(pid, "status")));
             const held = allProcesses()
                 .flatMap(namespacesOf)
-                .filter((one) => namespaces.has(one));
+                .filter((namespace) => namespaces.has(namespace));
             const mounted = readFileSync("/proc/self/mounts", "utf8")
                 .split("\n")
                 .filter((mount) => mount.includes(folder));
             const kept = [...groups].filter((group) => CGROUPS.some((root) => existsSync(join(root, group))));
             return [...alive, ...new Set(held), ...mounted, ...kept];
         };
-        await until(async () => left().length === 0 || undefined, 10_000, "something is left").catch((error) => {
+        await until(async () => left().length === 0 || undefined, 10_000, "something is left behind").catch((error) => {
             throw new Error(`${error.message}: ${left().join(", ")}`);
         });
     });
@@ -148,7 +148,7 @@ function allProcesses(): number[] {
     return readdirSync("/proc").map(Number).filter(Boolean);
 }
 
-/** A file of /proc; empty when the process has just ended. */
+/** Reads a file of /proc. Empty when the process has just ended. */
 function readProc(pid: number, file: string): string {
     try {
         return readFileSync(`/proc/${pid}/${file}`, "utf8");
@@ -158,8 +158,9 @@ function readProc(pid: number, file: string): string {
 }
 
 function descendants(pid: number): number[] {
-    const parents = new Map(allProcesses().map((one) => [one, Number(/^PPid:\s+(\d+)/m.exec(readProc(one, "status"))?.[1])]));
-    const below = (root: number): number[] => [...parents].filter(([, parent]) => parent === root).flatMap(([one]) => [one, ...below(one)]);
+    const parents = new Map(allProcesses().map((child) => [child, Number(/^PPid:\s+(\d+)/m.exec(readProc(child, "status"))?.[1])]));
+    const below = (root: number): number[] =>
+        [...parents].filter(([, parent]) => parent === root).flatMap(([child]) => [child, ...below(child)]);
     return below(pid);
 }
 

@@ -1,7 +1,7 @@
-// Owns a cluster with a node that runs a pod until it is killed: node packages/lab/tests/nodes-real/owner.ts <folder>
+// Runs a cluster with one node and one pod until it is killed: node packages/lab/tests/nodes-real/owner.ts <folder>
 import { mkdirSync } from "node:fs";
 import { CoreV1Api } from "@kubernetes/client-node";
-import { nodePrograms } from "../../nodes-real/programs.ts";
+import { nodePrograms } from "../../nodes-real/node-programs.ts";
 import { ensureDebian } from "../../tools/debian.ts";
 import { addon, client, nodeCluster, podIs } from "./harness.ts";
 

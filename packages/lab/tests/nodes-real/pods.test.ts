@@ -7,7 +7,7 @@ import { type podTools, STAY, shell, withCluster } from "./pods.ts";
 
 const NAMESPACE = "default";
 
-describe.skipIf(await whyNoNodes())("pods on a node of the lab's own", { timeout: 180_000 }, () => {
+describe.skipIf(await whyNoNodes())("pods on a lab node", { timeout: 180_000 }, () => {
     let cluster: NodeCluster;
     let pods: ReturnType<typeof podTools>;
 
@@ -17,7 +17,7 @@ describe.skipIf(await whyNoNodes())("pods on a node of the lab's own", { timeout
         await cluster.addNode(1);
     });
 
-    test("environment, hosts, volumes, and a Secret that changes in its file", async () => {
+    test("a container has its environment, hosts file and volumes, and sees a changed Secret", async () => {
         await pods.core.createNamespacedSecret({
             namespace: NAMESPACE,
             body: { metadata: { name: "keys" }, stringData: { key: "first" } },
@@ -64,10 +64,10 @@ describe.skipIf(await whyNoNodes())("pods on a node of the lab's own", { timeout
         });
         const changed = async () =>
             (await pods.exec("full", ["cat", "/keys/key", "/keys/more"])).stdout === "secondnew" ? true : undefined;
-        await until(changed, 5_000, "the Secret's change is not in the files");
+        await until(changed, 5_000, "the files do not have the changed Secret");
     });
 
-    test("a pod waits for the Secret that it needs, and says for which", async () => {
+    test("a pod waits for a missing Secret, and its status names it", async () => {
         await pods.run("waits", { containers: [shell(STAY, { envFrom: [{ secretRef: { name: "late" } }] })] });
         await podIs(
             cluster,
@@ -78,7 +78,7 @@ describe.skipIf(await whyNoNodes())("pods on a node of the lab's own", { timeout
         await pods.running("waits");
     });
 
-    test("commands: output, input, exit codes", async () => {
+    test("exec returns output and exit code, and passes input", async () => {
         await pods.run("execs", { containers: [shell(STAY)] });
         await pods.running("execs");
         expect(await pods.exec("execs", ["sh", "-c", "echo out; echo err >&2; exit 7"])).toEqual({
@@ -92,7 +92,7 @@ describe.skipIf(await whyNoNodes())("pods on a node of the lab's own", { timeout
         expect((await pods.exec("execs", ["no-such-program"])).exitCode).not.toBe(0);
     });
 
-    test("init containers run one after another, and a sidecar stays beside the others", async () => {
+    test("init containers run in order, and a sidecar keeps running", async () => {
         const volumeMounts = [{ name: "shared", mountPath: "/shared" }];
         const step = (name: string, script: string, more: Partial<V1Container> = {}) => ({
             ...shell(script, { volumeMounts, ...more }),
@@ -119,7 +119,7 @@ describe.skipIf(await whyNoNodes())("pods on a node of the lab's own", { timeout
         ]);
     });
 
-    test("an init container that fails keeps the others waiting, and is tried again", async () => {
+    test("a failing init container is retried, and the containers wait", async () => {
         const failing = { ...shell("exit 3"), name: "init" };
         await pods.run("stuck", { initContainers: [failing], containers: [shell(STAY)] });
         const { status } = await podIs(cluster, "stuck", ({ status }) => (status?.initContainerStatuses?.[0]?.restartCount ?? 0) >= 2);
@@ -128,17 +128,17 @@ describe.skipIf(await whyNoNodes())("pods on a node of the lab's own", { timeout
         expect(status?.containerStatuses?.[0]?.state?.waiting?.reason).toBe("PodInitializing");
     });
 
-    test("a container that fails is restarted with back-off, and its last words are kept", async () => {
+    test("a failing container is restarted with back-off, and its last output is kept", async () => {
         await pods.run("crashes", { containers: [shell("echo words; exit 2", { terminationMessagePolicy: "FallbackToLogsOnError" })] });
         const { status } = await podIs(cluster, "crashes", ({ status }) => {
-            const [one] = status?.containerStatuses ?? [];
-            return one?.state?.waiting?.reason === "CrashLoopBackOff" && one.restartCount >= 2;
+            const [container] = status?.containerStatuses ?? [];
+            return container?.state?.waiting?.reason === "CrashLoopBackOff" && container.restartCount >= 2;
         });
         expect(status?.containerStatuses?.[0]?.lastState?.terminated).toMatchObject({ exitCode: 2, reason: "Error", message: "words" });
         expect(await pods.log("crashes", { previous: true })).toBe("words\n");
     });
 
-    test("a container that is killed from outside is restarted at once", async () => {
+    test("a container whose process is killed is restarted at once", async () => {
         await pods.run("killed", { containers: [shell(STAY)] });
         await pods.running("killed");
         await cluster.nodes.crash?.({ namespace: NAMESPACE, pod: "killed", container: "c" });
@@ -146,7 +146,7 @@ describe.skipIf(await whyNoNodes())("pods on a node of the lab's own", { timeout
         expect(status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode).toBe(137);
     });
 
-    test("readiness follows its probe; a liveness probe that fails restarts the container", async () => {
+    test("the readiness probe sets readiness, and a failing liveness probe restarts the container", async () => {
         const file = (name: string) => ({ exec: { command: ["test", "-e", `/tmp/${name}`] }, periodSeconds: 1, failureThreshold: 1 });
         await pods.run("probed", {
             containers: [
@@ -170,7 +170,7 @@ describe.skipIf(await whyNoNodes())("pods on a node of the lab's own", { timeout
         expect(status?.containerStatuses?.[0]?.lastState?.terminated?.message).toContain("liveness probe failed");
     });
 
-    test("a startup probe that never passes ends the container", async () => {
+    test("a container is restarted when its startup probe never passes", async () => {
         const startupProbe = { tcpSocket: { port: 81 }, periodSeconds: 1, failureThreshold: 2 };
         await pods.run("unborn", { containers: [shell(STAY, { startupProbe })] });
         const { status } = await podIs(cluster, "unborn", ({ status }) => (status?.containerStatuses?.[0]?.restartCount ?? 0) >= 1);
@@ -179,7 +179,7 @@ describe.skipIf(await whyNoNodes())("pods on a node of the lab's own", { timeout
         );
     });
 
-    test("a deletion runs the hook, asks with TERM, and gives time", async () => {
+    test("deletion runs the preStop hook, sends TERM and waits for the grace period", async () => {
         const lifecycle = { preStop: { exec: { command: ["sh", "-c", "echo hook > /proc/1/fd/1"] } } };
         await pods.run("polite", { containers: [shell("trap 'sleep 1; echo bye; exit 0' TERM; sleep 1000 & wait", { lifecycle })] });
         await pods.running("polite");
@@ -189,14 +189,14 @@ describe.skipIf(await whyNoNodes())("pods on a node of the lab's own", { timeout
         await pods.gone("polite");
     });
 
-    test("whoever does not go in time is killed", async () => {
+    test("a container that ignores TERM is killed after the grace period", async () => {
         await pods.run("stubborn", { containers: [shell("trap '' TERM; while :; do sleep 1; done")] });
         await pods.running("stubborn");
         await pods.core.deleteNamespacedPod({ name: "stubborn", namespace: NAMESPACE, gracePeriodSeconds: 1 });
         await pods.gone("stubborn");
     });
 
-    test("a pod on the node's network has its address and name; a pod that ends stays as it ended", async () => {
+    test("a hostNetwork pod has the node's address and name, and a finished pod keeps its status", async () => {
         await pods.run("host", { hostNetwork: true, containers: [shell(`hostname; ${STAY}`)] });
         const { status } = await pods.running("host");
         expect(status?.podIP).toBe(testNode(1).internalIp);
@@ -207,7 +207,7 @@ describe.skipIf(await whyNoNodes())("pods on a node of the lab's own", { timeout
         expect(ended.status?.containerStatuses?.[0]?.state?.terminated?.exitCode).toBe(4);
     });
 
-    test("a user without rights: its token is its own, and the volumes' group may read", async () => {
+    test("an unprivileged user can read its token, and its group the volumes", async () => {
         const securityContext = { runAsUser: 65532, runAsGroup: 65532, fsGroup: 65532, runAsNonRoot: true };
         const capabilities = { drop: ["ALL"] };
         await pods.run("nobody", {
@@ -233,14 +233,14 @@ describe.skipIf(await whyNoNodes())("pods on a node of the lab's own", { timeout
         expect(await pods.logged("nobody", (text) => text.endsWith("\n") && text.length > 6)).toBe("65532\nsecondey\n");
     });
 
-    test("an image without a program runs as a pod that is merely ready, and says so when asked", async () => {
+    test("a pod whose image has no program is ready, and exec explains why it fails", async () => {
         await pods.run("image", { containers: [{ name: "c", image: "eks/coredns:v1.13.1" }] });
         await pods.running("image");
         const { stderr, exitCode } = await pods.exec("image", ["ls"]);
         expect([exitCode, stderr]).toEqual([126, expect.stringContaining("its image may have no program in the lab")]);
     });
 
-    test("what a container writes stays its own, and the machine's settings stay the machine's", async () => {
+    test("a container cannot write to the root file system or the settings of others and the machine", async () => {
         const securityContext = { privileged: true };
         const script = `echo 1 > /etc/clustermesh-test; echo x > /proc/sys/kernel/core_pattern; ls /root /tmp; ${STAY}`;
         await pods.run("rooted", { containers: [shell(script, { securityContext })] });

@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import type { V1Container, V1PodSpec } from "@kubernetes/client-node";
 import { CoreV1Api } from "@kubernetes/client-node";
 import { afterAll, afterEach, beforeAll } from "vitest";
-import { nodePrograms } from "../../nodes-real/programs.ts";
+import { nodePrograms } from "../../nodes-real/node-programs.ts";
 import { until } from "../../process/until.ts";
 import { tryDatapath } from "../../tools/datapath.ts";
 import { BUILD_TIMEOUT, temporaryFolder } from "../harness.ts";
@@ -11,28 +11,28 @@ import { client, exec, isReady, type NodeCluster, nodeCluster, podIs } from "./h
 const WAIT = 60_000;
 const NAMESPACE = "default";
 
-/** For a shell: it stays until it is asked to go. */
+/** Shell commands that wait for TERM. */
 export const STAY = "trap 'exit 0' TERM; sleep 1000 & wait";
 
-/** A container that runs a script with the machine's own tools. */
+/** A container that runs a script with the machine's shell and tools. */
 export function shell(script: string, more: Partial<V1Container> = {}): V1Container {
     return { name: "c", image: "busybox", command: ["/bin/sh", "-c", script], ...more };
 }
 
-/** Pods of a test, each with a container called c. */
+/** Creates and inspects the pods of a test, each with a container named c. */
 export function podTools(cluster: NodeCluster) {
     const core = client(cluster, CoreV1Api);
-    const made: string[] = [];
+    const created: string[] = [];
     const log = (name: string, more: { container?: string; previous?: boolean; follow?: boolean } = {}) =>
         core.readNamespacedPodLog({ name, namespace: NAMESPACE, ...more });
     return {
         core,
         log,
         run(name: string, spec: V1PodSpec) {
-            made.push(name);
+            created.push(name);
             return core.createNamespacedPod({ namespace: NAMESPACE, body: { metadata: { name }, spec } });
         },
-        /** Waits until it is ready. */
+        /** Waits until the pod is ready. */
         running: (name: string) => podIs(cluster, name, isReady),
         exec: (pod: string, command: string[], input?: string) => exec(cluster, { pod }, command, input),
         logged: (name: string, wanted: (text: string) => boolean) =>
@@ -42,7 +42,7 @@ export function podTools(cluster: NodeCluster) {
                     return wanted(text) ? text : undefined;
                 },
                 WAIT,
-                `${name} has not written it`,
+                `pod ${name} has not logged the expected output`,
             ),
         gone: (name: string) =>
             until(
@@ -51,12 +51,12 @@ export function podTools(cluster: NodeCluster) {
                     return items.length === 0 || undefined;
                 },
                 WAIT,
-                `${name} is still there`,
+                `pod ${name} still exists`,
             ),
-        /** Takes the test's pods away: the node's prefix has 13 addresses, and all tests together need more. */
+        /** Deletes the test's pods: the node's prefix has 13 addresses, and all tests together need more. */
         clear: () =>
             Promise.all(
-                made
+                created
                     .splice(0)
                     .map((name) => core.deleteNamespacedPod({ name, namespace: NAMESPACE, gracePeriodSeconds: 0 }).catch(() => {})),
             ),
@@ -64,7 +64,11 @@ export function podTools(cluster: NodeCluster) {
 }
 type Pods = ReturnType<typeof podTools>;
 
-/** Starts a cluster for the tests of a file, whose nodes have no Cilium, and ends it after them. @param started gets it, without a node yet */
+/**
+ * Starts a cluster without Cilium for the tests of a file, and ends it after them.
+ *
+ * @param started is called with the cluster, which has no node yet
+ */
 export function withCluster(started: (folder: string, cluster: NodeCluster, pods: Pods) => Promise<void>): void {
     let folder: string;
     let cluster: NodeCluster;

@@ -28,50 +28,50 @@ describe("bundles", () => {
         network: "/run/netns/u-1",
         ...over,
     });
-    const namespaces = (made: ReturnType<typeof bundle>) =>
-        made.linux.namespaces.map(({ type, path }) => (path ? `${type} ${path}` : type));
-    const mount = (made: ReturnType<typeof bundle>, path: string) => made.mounts.find(({ destination }) => destination === path);
+    const namespaces = (config: ReturnType<typeof bundle>) =>
+        config.linux.namespaces.map(({ type, path }) => (path ? `${type} ${path}` : type));
+    const mount = (config: ReturnType<typeof bundle>, path: string) => config.mounts.find(({ destination }) => destination === path);
 
-    test("a pod's own network, or the node's", () => {
+    test("uses the pod's network namespace or the node's", () => {
         expect(namespaces(bundle(input()))).toEqual(["pid", "mount", "ipc", "uts", "network /run/netns/u-1"]);
         expect(namespaces(bundle(input({ pod: pod({ hostNetwork: true, hostPID: true }), network: undefined })))).toEqual(["mount", "ipc"]);
         expect(bundle(input()).hostname).toBe("web-0");
     });
 
-    test("only what the machine has to give is asked for", () => {
+    test("requests only capabilities that the machine can grant", () => {
         expect(processOf(input()).capabilities.bounding).toEqual(["CAP_CHOWN", "CAP_NET_RAW"]);
     });
 
-    test("whoever is in a container does not write to the machine's /proc/sys", () => {
+    test("the machine's /proc/sys is read-only, also for privileged containers", () => {
         const privileged = { ...container, securityContext: { privileged: true } };
-        for (const one of [container, privileged])
-            expect(bundle(input({ container: one })).linux.readonlyPaths).toContain("/proc/sys/kernel");
+        for (const each of [container, privileged])
+            expect(bundle(input({ container: each })).linux.readonlyPaths).toContain("/proc/sys/kernel");
     });
 
-    test("arguments, environment and user", () => {
+    test("sets arguments, environment and user", () => {
         const securityContext = { runAsUser: 65532, runAsGroup: 7, fsGroup: 9 };
-        const made = processOf(input({ pod: pod({ securityContext }) }));
-        expect(made.args).toEqual(["run", "1"]);
-        expect(made.env).toEqual(expect.arrayContaining(["A=1", "OF=image", "HOME=/", "HOSTNAME=web-0"]));
-        expect(made.env[0]).toMatch(/^PATH=\/opt\/own:\/cache\/bin:/);
-        expect(made.user).toEqual({ uid: 65532, gid: 7, additionalGids: [9] });
+        const process = processOf(input({ pod: pod({ securityContext }) }));
+        expect(process.args).toEqual(["run", "1"]);
+        expect(process.env).toEqual(expect.arrayContaining(["A=1", "OF=image", "HOME=/", "HOSTNAME=web-0"]));
+        expect(process.env[0]).toMatch(/^PATH=\/opt\/own:\/cache\/bin:/);
+        expect(process.user).toEqual({ uid: 65532, gid: 7, additionalGids: [9] });
         expect(processOf(input(), ["other"]).args).toEqual(["other"]);
     });
 
-    test("volumes, the image's files and the kubelet's", () => {
-        const made = bundle(input());
-        expect(mount(made, "/data")).toEqual({
+    test("mounts volumes, the image's files and the kubelet's files", () => {
+        const config = bundle(input());
+        expect(mount(config, "/data")).toEqual({
             destination: "/data",
             type: "bind",
             source: "/pods/data",
             options: ["rbind", "ro", "rprivate"],
         });
-        expect(mount(made, "/bin/run")?.options).toContain("ro");
-        expect(mount(made, "/etc/hosts")?.source).toBe("/pods/hosts");
-        expect(mount(made, "/lib/own")?.options).toContain("upperdir=/layers/c/folder0/upper");
+        expect(mount(config, "/bin/run")?.options).toContain("ro");
+        expect(mount(config, "/etc/hosts")?.source).toBe("/pods/hosts");
+        expect(mount(config, "/lib/own")?.options).toContain("upperdir=/layers/c/folder0/upper");
     });
 
-    test("a mount in another one comes after it", () => {
+    test("orders a nested mount after the mount that contains it", () => {
         const volumeMounts = ["/a/b/c", "/a", "/a/b"].map((mountPath) => ({
             name: "data",
             mountPath,
@@ -82,8 +82,8 @@ describe("bundles", () => {
         expect(paths[0]?.options).toContain("rslave");
     });
 
-    test("a volume that is not there is named", () => {
-        expect(() => bundle(input({ volumes: {} }))).toThrow("container c mounts data, which is no volume of the pod");
+    test("names a volume that the pod does not have", () => {
+        expect(() => bundle(input({ volumes: {} }))).toThrow("container c mounts volume data, which the pod does not have");
     });
 
     test.each([
@@ -92,14 +92,14 @@ describe("bundles", () => {
         [{ capabilities: { drop: ["CAP_CHOWN"] } }, ["NET_RAW"], ["CHOWN"]],
         [{ capabilities: { add: ["ALL"], drop: ["SYS_TIME"] } }, ["SYS_ADMIN"], ["SYS_TIME"]],
         [{ privileged: true }, ["SYS_ADMIN", "BPF"], []],
-    ])("capabilities of %j", (securityContext, has, lacks) => {
-        const made = capabilitiesOf({ name: "c", securityContext });
-        expect(made).toEqual(expect.arrayContaining(has));
-        for (const one of lacks) expect(made).not.toContain(one);
+    ])("derives the capabilities of %j", (securityContext, has, lacks) => {
+        const capabilities = capabilitiesOf({ name: "c", securityContext });
+        expect(capabilities).toEqual(expect.arrayContaining(has));
+        for (const capability of lacks) expect(capabilities).not.toContain(capability);
     });
 
-    test("the machine's capabilities", () => {
-        const some = capabilitiesIn("Name:\tx\nCapBnd:\t000001fffeffffff\n");
-        expect([some.has("CHOWN"), some.has("SYS_RESOURCE"), some.has("CHECKPOINT_RESTORE")]).toEqual([true, false, true]);
+    test("reads the capabilities of a process", () => {
+        const granted = capabilitiesIn("Name:\tx\nCapBnd:\t000001fffeffffff\n");
+        expect([granted.has("CHOWN"), granted.has("SYS_RESOURCE"), granted.has("CHECKPOINT_RESTORE")]).toEqual([true, false, true]);
     });
 });

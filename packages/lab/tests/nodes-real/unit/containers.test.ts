@@ -1,10 +1,10 @@
 import type { V1Container } from "@kubernetes/client-node";
 import { describe, expect, test } from "vitest";
+import { environment, expand } from "../../../nodes-real/containers/environment.ts";
 import { type ContainerPrograms, programOf, repositoryOf } from "../../../nodes-real/containers/images.ts";
-import { environment, expand } from "../../../nodes-real/pods/environment.ts";
 import { lookup, pod } from "./pod.ts";
 
-const around = {
+const surroundings = {
     nodeAddress: "10.0.1.5",
     podAddress: "10.0.1.82",
     allocatable: { cpu: "4", memory: "16Gi" },
@@ -18,7 +18,7 @@ describe("images", () => {
         ["busybox:1.36", "busybox"],
         ["docker.io/library/busybox", "busybox"],
         ["registry.k8s.io:5000/e2e-test-images/agnhost", "e2e-test-images/agnhost"],
-    ])("%s is %s", (image, repository) => expect(repositoryOf(image)).toBe(repository));
+    ])("the repository of %s is %s", (image, repository) => expect(repositoryOf(image)).toBe(repository));
 
     const programs: ContainerPrograms = {
         agnhost: "/cache/agnhost",
@@ -32,7 +32,7 @@ describe("images", () => {
     };
     const agnhost: V1Container = { name: "c", image: "registry.k8s.io/e2e-test-images/agnhost:2.53", args: ["netexec"] };
 
-    test("arguments follow the image's entrypoint, a command takes its place", () => {
+    test("arguments follow the image's entrypoint, and a command replaces it", () => {
         expect(programOf(agnhost, programs)).toMatchObject({ args: ["/agnhost", "netexec"], files: { "/agnhost": "/cache/agnhost" } });
         expect(programOf({ ...agnhost, command: ["/agnhost", "connect"], args: undefined }, programs)?.args).toEqual([
             "/agnhost",
@@ -40,12 +40,12 @@ describe("images", () => {
         ]);
     });
 
-    test("an image that is not known runs nothing, and so does a step that is left out", () => {
+    test("unknown images and skipped containers run no program", () => {
         expect(programOf({ name: "dns", image: "eks/coredns:v1" }, programs)).toBeUndefined();
         expect(programOf({ name: "mount-cgroup", image: "quay.io/cilium/cilium:v1.20.2", command: ["bash"] }, programs)).toBeUndefined();
     });
 
-    test("the agent's sources lie where its image has them", () => {
+    test("mounts the agent's programs and sources where its image has them", () => {
         const agent = programOf({ name: "cilium-agent", image: "quay.io/cilium/cilium:v1.20.2", command: ["cilium-agent"] }, programs);
         expect(agent?.folders).toEqual({ "/var/lib/cilium/bpf": "/cache/sources/bpf" });
         expect(agent?.files).toMatchObject({ "/usr/bin/cilium-agent": "/cache/cilium-agent" });
@@ -53,7 +53,7 @@ describe("images", () => {
         expect(agent?.shared).toEqual({ "/var/cache/clang": "/cache/objects" });
     });
 
-    test("a program that the lab was not given is named", () => {
+    test("names a program that the lab does not have", () => {
         expect(() => programOf(agnhost, {})).toThrow("image registry.k8s.io/e2e-test-images/agnhost:2.53 needs the program agnhost");
     });
 });
@@ -76,9 +76,9 @@ describe("environment", () => {
         ],
     };
 
-    test("is what the kubelet would make", () => {
-        const made = environment(container, pod(), lookup, around);
-        expect(made).toMatchObject({
+    test("is the one that the kubelet builds", () => {
+        const variables = environment(container, pod(), lookup, surroundings);
+        expect(variables).toMatchObject({
             KUBERNETES_SERVICE_HOST: "172.20.0.1",
             KUBERNETES_SERVICE_PORT: "443",
             SET_color: "blue",
@@ -90,16 +90,16 @@ describe("environment", () => {
             CPU: "4",
             KEY: "k",
         });
-        expect(made).not.toHaveProperty("NONE");
+        expect(variables).not.toHaveProperty("NONE");
     });
 
     test.each([
         [{ secretKeyRef: { name: "gone", key: "a" } }, 'secret "gone" not found'],
         [{ configMapKeyRef: { name: "settings", key: "gone" } }, "couldn't find key gone in configMap settings"],
-        [{ fieldRef: { fieldPath: "status.phase" } }, "the lab's kubelet knows no field status.phase"],
-    ])("what is missing is named: %j", (valueFrom, message) => {
-        expect(() => environment({ name: "c", env: [{ name: "A", valueFrom }] }, pod(), lookup, around)).toThrow(message);
+        [{ fieldRef: { fieldPath: "status.phase" } }, "field status.phase not supported by the lab's kubelet"],
+    ])("reports what is missing for %j", (valueFrom, message) => {
+        expect(() => environment({ name: "c", env: [{ name: "A", valueFrom }] }, pod(), lookup, surroundings)).toThrow(message);
     });
 
-    test("a variable is replaced in arguments", () => expect(expand("--a=$(A) $$", { A: "1" })).toBe("--a=1 $"));
+    test("expands variables in arguments", () => expect(expand("--a=$(A) $$", { A: "1" })).toBe("--a=1 $"));
 });

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { addonObjects } from "../../../nodes-real/addons.ts";
-import { currentConflist, parseConflist, pluginConfig, pluginEnvironment } from "../../../nodes-real/cni.ts";
 import { readLog } from "../../../nodes-real/containers/logs.ts";
-import { hostsFile } from "../../../nodes-real/pods/pod-network.ts";
+import { currentConflist, parseConflist, pluginConfig, pluginEnvironment } from "../../../nodes-real/pods/cni.ts";
+import { hostsFile } from "../../../nodes-real/pods/network.ts";
 import { writeVolume } from "../../../nodes-real/pods/volume-folder.ts";
 import { pod } from "./pod.ts";
 
@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 describe("CNI", () => {
     const list = { cniVersion: "0.4.0", name: "aws-cni", plugins: [{ type: "ptp", mtu: 9001 }, { type: "cilium-cni" }] };
 
-    test("the first conflist by name counts, once it is whole", async () => {
+    test("uses the first conflist by name that is complete", async () => {
         const files = join(folder, "net.d");
         expect(await currentConflist(files)).toBeUndefined();
         writeVolume(files, {});
@@ -28,12 +28,12 @@ describe("CNI", () => {
         expect((await currentConflist(files))?.name).toBe("cilium");
     });
 
-    test("a list needs a name and plugins", () => {
+    test("rejects a conflist without a name or plugins", () => {
         expect(parseConflist('{"name":"a","plugins":[]}')).toBeUndefined();
         expect(parseConflist('{"name":"a","plugins":[{"type":"p"}]}')).toMatchObject({ cniVersion: "0.4.0" });
     });
 
-    test("a plugin is given its part and what came before", () => {
+    test("passes a plugin its configuration and the previous result", () => {
         expect(pluginConfig(list, list.plugins[0] ?? { type: "" }, undefined)).toEqual({
             type: "ptp",
             mtu: 9001,
@@ -41,8 +41,8 @@ describe("CNI", () => {
             name: "aws-cni",
         });
         expect(pluginConfig(list, { type: "cilium-cni" }, { ips: [] })).toMatchObject({ prevResult: { ips: [] } });
-        const at = { containerId: "u-1", network: "/run/netns/u-1", namespace: "web", pod: "web-0", uid: "u-1" };
-        expect(pluginEnvironment("ADD", "/bin", at)).toMatchObject({
+        const attachment = { containerId: "u-1", network: "/run/netns/u-1", namespace: "web", name: "web-0", uid: "u-1" };
+        expect(pluginEnvironment("ADD", "/bin", attachment)).toMatchObject({
             CNI_COMMAND: "ADD",
             CNI_NETNS: "/run/netns/u-1",
             CNI_ARGS: expect.stringContaining("K8S_POD_NAME=web-0"),
@@ -50,11 +50,11 @@ describe("CNI", () => {
     });
 });
 
-test("a pod's hosts: its own name, and its aliases", () => {
+test("the hosts file has the pod's name and its host aliases", () => {
     const hostAliases = [{ ip: "10.2.0.16", hostnames: ["west.mesh.cilium.io"] }];
-    const at = { podAddress: "10.0.1.5", nodeName: "node-1" };
-    expect(hostsFile(pod({ hostAliases }), at)).toMatch(/\n10\.0\.1\.5\tweb-0\n(.*\n)*10\.2\.0\.16\twest\.mesh\.cilium\.io\n$/);
-    expect(hostsFile(pod({ hostNetwork: true }), at)).toMatch(/\n10\.0\.1\.5\tnode-1\n$/);
+    const place = { podAddress: "10.0.1.5", nodeName: "node-1" };
+    expect(hostsFile(pod({ hostAliases }), place)).toMatch(/\n10\.0\.1\.5\tweb-0\n(.*\n)*10\.2\.0\.16\twest\.mesh\.cilium\.io\n$/);
+    expect(hostsFile(pod({ hostNetwork: true }), place)).toMatch(/\n10\.0\.1\.5\tnode-1\n$/);
 });
 
 test.each([
@@ -63,7 +63,7 @@ test.each([
     [{ tailLines: 9 }, "one\ntwo\nthree\n"],
     [{ tailLines: 0 }, ""],
     [{ limitBytes: 5 }, "one\nt"],
-])("the log with %j", async (options, text) => {
+])("reads the log with %j", async (options, text) => {
     const file = join(folder, "log");
     writeFileSync(file, "one\ntwo\nthree\n");
     const read: Buffer[] = [];
@@ -71,7 +71,7 @@ test.each([
     expect(Buffer.concat(read).toString()).toBe(text);
 });
 
-test("add-ons are named and versioned as EKS has them", () => {
+test("creates the objects of EKS add-ons", () => {
     const addon = { account: "1", region: "eu-west-1", cluster: "east", version: "v1.20.4-eksbuild.1", configurationValues: undefined };
     const names = (name: string) =>
         addonObjects({ ...addon, name }, { serviceCidr: "172.20.0.0/16", apiAddresses: ["10.0.1.9"] }).map(

@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { placeOf } from "../../../nodes-real/pods/pod-volumes.ts";
+import { resolveHostPath } from "../../../nodes-real/pods/host-path.ts";
+import { objectsOf, tokensOf, volumeFiles } from "../../../nodes-real/pods/volume-files.ts";
 import { writeVolume } from "../../../nodes-real/pods/volume-folder.ts";
-import { objectsOf, tokensOf, volumeFiles } from "../../../nodes-real/pods/volumes.ts";
 import { lookup, pod } from "./pod.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "clustermesh-node-"));
@@ -33,27 +33,27 @@ describe("volumes", () => {
             },
             { own: "c 644", token: "t 644" },
         ],
-    ])("%j", (volume, files) => expect(text(volumeFiles({ name: "v", ...volume }, pod(), sources))).toEqual(files));
+    ])("writes the files of %j", (volume, files) => expect(text(volumeFiles({ name: "v", ...volume }, pod(), sources))).toEqual(files));
 
-    test("a volume of another kind has no files of API objects", () => {
+    test("an emptyDir has no files of API objects", () => {
         expect(volumeFiles({ name: "v", emptyDir: {} }, pod(), sources)).toBeUndefined();
     });
 
     test.each([
         [{ secret: { secretName: "gone" } }, 'secret "gone" not found'],
         [{ configMap: { name: "settings", items: [{ key: "gone", path: "a" }] } }, "configMap settings has no key gone"],
-    ])("what is missing is named: %j", (volume, message) => {
+    ])("reports what is missing for %j", (volume, message) => {
         expect(() => volumeFiles({ name: "v", ...volume }, pod(), sources)).toThrow(message);
     });
 
-    test("a token is the user's own once there is a user", () => {
+    test("a token belongs to the pod's user if it sets one", () => {
         const volume = { name: "v", projected: { sources: [{ serviceAccountToken: { path: "token" } }] } };
-        const owned = pod({ securityContext: { runAsUser: 65532 }, volumes: [volume] });
-        expect(volumeFiles(volume, owned, sources)?.token).toMatchObject({ mode: 0o600, uid: 65532 });
-        expect(tokensOf(owned)).toEqual([{ expirationSeconds: 3600 }]);
+        const withUser = pod({ securityContext: { runAsUser: 65532 }, volumes: [volume] });
+        expect(volumeFiles(volume, withUser, sources)?.token).toMatchObject({ mode: 0o600, uid: 65532 });
+        expect(tokensOf(withUser)).toEqual([{ expirationSeconds: 3600 }]);
     });
 
-    test("what a pod's volumes are made of", () => {
+    test("lists the Secrets and ConfigMaps of a pod's volumes", () => {
         const projected = { sources: [{ configMap: { name: "a" } }, { secret: { name: "b" } }] };
         const volumes = [
             { name: "p", projected },
@@ -63,7 +63,7 @@ describe("volumes", () => {
         expect([...objectsOf(pod({ volumes }))].sort()).toEqual(["configMap/a", "secret/b", "secret/c"]);
     });
 
-    test("files change in one step, and what is gone goes", () => {
+    test("replaces all files in one step and deletes the others", () => {
         const volume = join(folder, "volume");
         const file = (data: string, mode = 0o644) => ({ data: Buffer.from(data), mode });
         expect(writeVolume(volume, { a: file("1"), "b/c": file("2", 0o400) })).toBe(true);
@@ -79,7 +79,7 @@ describe("volumes", () => {
         expect(readdirSync(volume).sort()).toEqual([after, "..data", "a"].sort());
     });
 
-    test.skipIf(process.getuid?.() !== 0)("the pod's group may read", () => {
+    test.skipIf(process.getuid?.() !== 0)("the pod's group may read the files", () => {
         writeVolume(join(folder, "grouped"), { a: { data: Buffer.from("1"), mode: 0o400 } }, 65532);
         const { mode, gid } = statSync(join(folder, "grouped", "a"));
         expect([mode & 0o777, gid]).toEqual([0o440, 65532]);
@@ -92,5 +92,7 @@ describe("volumes", () => {
         ["/run/../etc", "/n/host/etc", "/n/host/etc"],
         ["/proc/sys/net", "/proc/sys/net", undefined],
         ["/sys/fs/bpf", "/sys/fs/bpf", undefined],
-    ])("hostPath %s is never the machine's own", (path, view, made) => expect(placeOf("/n", path)).toEqual({ view, made }));
+    ])("resolves hostPath %s to the node, not the machine", (path, nodePath, machinePath) =>
+        expect(resolveHostPath("/n", path)).toEqual({ nodePath, machinePath }),
+    );
 });

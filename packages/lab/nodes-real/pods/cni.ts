@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Runtime } from "./containers/runtime.ts";
+import type { Runtime } from "../containers/runtime.ts";
 
 /** A network configuration list of the Container Network Interface, 0.4.0 or 1.0.0. https://www.cni.dev/docs/spec/ */
 export interface Conflist {
@@ -9,12 +9,12 @@ export interface Conflist {
     plugins: ({ type: string } & Record<string, unknown>)[];
 }
 
-/** What is to be joined to the network. Paths are the node's. */
+/** The pod to connect to the network. Paths are in the node's view. */
 export interface Attachment {
     containerId: string;
     network: string;
     namespace: string;
-    pod: string;
+    name: string;
     uid: string;
 }
 
@@ -24,7 +24,11 @@ interface CniResult {
 
 const INTERFACE = "eth0";
 
-/** The node's conflist: the first by name, as the kubelet's runtime takes it. @returns undefined while there is none */
+/**
+ * The node's conflist: the first valid one by name, as in the kubelet's runtime.
+ *
+ * @returns undefined while there is none
+ */
 export async function currentConflist(folder: string): Promise<Conflist | undefined> {
     const files = (await readdir(folder).catch(() => [])).filter((file) => /^[^.].*\.conflist$/.test(file)).sort();
     for (const file of files) {
@@ -34,7 +38,7 @@ export async function currentConflist(folder: string): Promise<Conflist | undefi
     return undefined;
 }
 
-/** @returns undefined when it is none, because somebody is still writing it, say */
+/** @returns undefined when the text is not a valid conflist, for instance because it is still being written */
 export function parseConflist(text: string): Conflist | undefined {
     try {
         const list = JSON.parse(text) as Partial<Conflist>;
@@ -46,43 +50,48 @@ export function parseConflist(text: string): Conflist | undefined {
     }
 }
 
-/** What each plugin of the list is given: its part, and what those before it have made. */
+/** The configuration that a plugin receives: its own part of the list, and the result of the plugins before it. */
 export function pluginConfig({ cniVersion, name }: Conflist, plugin: Conflist["plugins"][number], previous: unknown): object {
     return { ...plugin, cniVersion, name, ...(previous !== undefined && { prevResult: previous }) };
 }
 
-/** The plugins' environment. */
-export function pluginEnvironment(verb: "ADD" | "DEL", plugins: string, at: Attachment): Record<string, string> {
+/** The environment of the plugins. */
+export function pluginEnvironment(verb: "ADD" | "DEL", plugins: string, pod: Attachment): Record<string, string> {
     return {
         CNI_COMMAND: verb,
-        CNI_CONTAINERID: at.containerId,
-        CNI_NETNS: at.network,
+        CNI_CONTAINERID: pod.containerId,
+        CNI_NETNS: pod.network,
         CNI_IFNAME: INTERFACE,
         CNI_PATH: plugins,
-        CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=${at.namespace};K8S_POD_NAME=${at.pod};K8S_POD_INFRA_CONTAINER_ID=${at.containerId};K8S_POD_UID=${at.uid}`,
+        CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=${pod.namespace};K8S_POD_NAME=${pod.name};K8S_POD_INFRA_CONTAINER_ID=${pod.containerId};K8S_POD_UID=${pod.uid}`,
         PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
     };
 }
 
-/** A pod's place in the network. */
+/** A pod's connection to the network. */
 export interface Attached {
     address: string;
-    /** Takes it out again, by the plugins that put it in. */
+    /** Disconnects the pod by the plugins that connected it. */
     detach(): Promise<void>;
 }
 
-/** Joins a pod to the network, by the list's plugins one after another. @param plugins folder of their programs @throws Error with the plugin's words */
-export async function attach(runtime: Runtime, list: Conflist, plugins: string, at: Attachment): Promise<Attached> {
+/**
+ * Connects a pod to the network with the list's plugins, one after another.
+ *
+ * @param plugins folder of the plugins' programs
+ * @throws Error with the plugin's output
+ */
+export async function attach(runtime: Runtime, list: Conflist, plugins: string, pod: Attachment): Promise<Attached> {
     const call = async (verb: "ADD" | "DEL", plugin: Conflist["plugins"][number], previous: unknown) => {
-        const env = pluginEnvironment(verb, plugins, at);
+        const env = pluginEnvironment(verb, plugins, pod);
         return runtime.command([join(plugins, plugin.type)], { env, input: JSON.stringify(pluginConfig(list, plugin, previous)) });
     };
     let result: unknown;
     const detach = async () => {
         const failures: unknown[] = [];
-        // The others get their turn even if one fails: an address that is not given back is lost to the node.
+        // Run the other plugins even if one fails: the node loses an address that is not released.
         for (const plugin of list.plugins.toReversed()) await call("DEL", plugin, result).catch((error) => failures.push(error));
-        if (failures.length > 0) throw new Error(`${at.pod} could not be taken out of the network: ${failures.join("; ")}`);
+        if (failures.length > 0) throw new Error(`pod ${pod.name} could not be disconnected from the network: ${failures.join("; ")}`);
     };
     try {
         for (const plugin of list.plugins) result = JSON.parse(await call("ADD", plugin, result));
@@ -91,6 +100,6 @@ export async function attach(runtime: Runtime, list: Conflist, plugins: string, 
         throw error;
     }
     const address = (result as CniResult).ips?.[0]?.address.split("/")[0];
-    if (!address) throw new Error(`the plugins of ${list.name} gave no address`);
+    if (!address) throw new Error(`the plugins of CNI network ${list.name} returned no address`);
     return { address, detach };
 }

@@ -1,7 +1,7 @@
-import { interfaces, type NetworkInterface } from "../aws/ec2/tables.ts";
-import type { Scope } from "../aws/scope.ts";
+import { interfaces, type NetworkInterface } from "../../aws/ec2/tables.ts";
+import type { Scope } from "../../aws/scope.ts";
 
-/** What the kernel is to hold, and what is to run on it. Names of namespaces are those below /run/netns. */
+/** The wanted state of the kernel network, and what netd runs on it. Namespaces are named as below /run/netns. */
 export interface NetworkPlan {
     namespaces: ReadonlyMap<string, NamespacePlan>;
     links: ReadonlyMap<string, Link>;
@@ -10,13 +10,13 @@ export interface NetworkPlan {
 }
 
 export interface NamespacePlan {
-    /** By what each of them is about: a changed statement with the same key takes the other's place. */
+    /** By their subject: a changed statement replaces the one with the same key. */
     statements: ReadonlyMap<string, Statement>;
-    /** Bodies of nftables' tables of family `ip`, by name. */
+    /** Bodies of nftables tables of family `ip`, by name. */
     tables: ReadonlyMap<string, string>;
 }
 
-/** Something that `ip` adds, replaces and deletes. */
+/** An object that `ip` adds, replaces and deletes. */
 export interface Statement {
     object: "address" | "route" | "rule";
     text: string;
@@ -25,18 +25,19 @@ export interface Statement {
 /** A pair of virtual Ethernet interfaces, each in a namespace of its own. */
 export interface Link {
     ends: readonly [LinkEnd, LinkEnd];
-    /** The largest packet, bytes. */
+    /** The largest packet, in bytes. */
     mtu: number;
 }
+
 export interface LinkEnd {
     namespace: string;
     name: string;
     mac?: string;
-    /** Between routers: whatever is sent is for the other end, so no addresses are asked for. Both ends then have one MAC. */
+    /** Set between routers: every packet is for the other end, so ARP is not needed. Both ends then have the same MAC address. */
     withoutArp?: true;
 }
 
-/** A connection that an interface of a load balancer makes to a target, again and again, to know whether it is well. */
+/** A health check: TCP connections from an interface of a load balancer to a target, at an interval. */
 export interface Check {
     namespace: string;
     from: string;
@@ -44,51 +45,52 @@ export interface Check {
     to: string;
     intervalMilliseconds: number;
     timeoutMilliseconds: number;
-    /** So many good ones in a row make it healthy. */
+    /** Number of successes in a row after which the target is healthy. */
     healthyThreshold: number;
-    /** So many failures in a row make it unhealthy. */
+    /** Number of failures in a row after which the target is unhealthy. */
     unhealthyThreshold: number;
 }
+
 export type MeasuredHealth = "healthy" | "unhealthy";
 
-/** A port in a namespace from which connections are carried to a loopback port of the machine. Either end may be the path of a unix socket. */
+/** Forwards connections from a port in a namespace to a loopback port of the machine. Either end may be the path of a Unix socket. */
 export interface Relay {
-    /** Default: the one that netd runs in. */
+    /** @default the namespace in which netd runs */
     namespace?: string;
     /** `10.0.0.5:443` */
     listen: string;
     to: string;
 }
 
-/** A part of the plan; parts are disjoint but for the namespaces, to which several may add. */
+/** A part of the plan. Several parts may add to the same namespace; otherwise parts are disjoint. */
 export interface Part {
     namespace?: { name: string; statements?: readonly (Statement & { key: string })[]; tables?: Readonly<Record<string, string>> };
     link?: Link;
 }
 
-/** Largest packets: within a VPC and over peerings within a region, and everywhere else (EC2 user guide, "Network MTU"). */
+/** Largest packets in bytes (EC2 user guide, "Network MTU"): within a VPC and over peerings within a region, and on every other path. */
 export const VPC_MTU = 9001;
 export const LONG_PATH_MTU = 8500;
 
-/** Of a VPC's router, or a transit gateway, or an interface: anything that has an id. */
+/** The namespace of a resource: a VPC (its router), a transit gateway or an interface. */
 export const namespaceName = (id: string, resourceId: string): string => `${id}-${resourceId}`;
 
-/** A link's name: at most 15 characters, which is all that the kernel takes. `eni-0123456789abcdef0` → `eni-6789abcdef0` */
+/** The name of a resource's link, at most 15 characters because of the kernel's limit. `eni-0123456789abcdef0` → `eni-6789abcdef0` */
 export const linkName = (resourceId: string): string => `${resourceId.slice(0, 3)}-${resourceId.slice(-11)}`;
 
-/** The number of a routing table, from the id of what it belongs to. The kernel's own tables have small numbers. */
+/** The number of a resource's routing table. Starts at 1,000, because the kernel's own tables have small numbers. */
 export const tableNumber = (resourceId: string): number => 1_000 + Number.parseInt(resourceId.slice(-7), 16);
 
 export const address = (text: string, device: string): Statement & { key: string } => statement("address", `${text} dev ${device}`);
 
-/** @param how where it leads: `dev x`, or `blackhole` or `throw` */
-export function route(destination: string, how: string, table: number | "main" = "main"): Statement & { key: string } {
+/** @param nextHop for instance `dev x`, or `blackhole` or `throw` */
+export function route(destination: string, nextHop: string, table: number | "main" = "main"): Statement & { key: string } {
     const to = destination === "0.0.0.0/0" ? "default" : destination;
-    const text = how === "blackhole" || how === "throw" ? `${how} ${to}` : `${to} ${how}`;
+    const text = nextHop === "blackhole" || nextHop === "throw" ? `${nextHop} ${to}` : `${to} ${nextHop}`;
     return { object: "route", key: `route ${to} table ${table}`, text: `${text} table ${table}` };
 }
 
-/** @param priority lower ones are looked at first */
+/** @param priority rules with lower numbers are evaluated first */
 export const rule = (priority: number, selector: string, table: number | "main"): Statement & { key: string } =>
     statement("rule", `priority ${priority} ${selector} lookup ${table}`);
 
@@ -96,7 +98,7 @@ function statement(object: Statement["object"], text: string): Statement & { key
     return { object, key: `${object} ${text}`, text };
 }
 
-/** Whether somebody could be behind an interface. A transit gateway's are only the places where its links begin. */
+/** Whether the interface belongs to something that can send and receive packets. Interfaces of a transit gateway are only the ends of its links. */
 export function isAttached({ Status, InterfaceType }: Readonly<NetworkInterface>): boolean {
     return Status === "in-use" && InterfaceType !== "transit_gateway";
 }
@@ -106,5 +108,5 @@ export function attachedIn(scope: Scope, vpcId: string): Readonly<NetworkInterfa
     return interfaces
         .in(scope)
         .list()
-        .filter((one) => one.VpcId === vpcId && isAttached(one));
+        .filter((eni) => eni.VpcId === vpcId && isAttached(eni));
 }

@@ -1,6 +1,6 @@
-import { instances } from "../aws/autoscaling.ts";
-import { interfaces, type NetworkInterface } from "../aws/ec2/tables.ts";
-import { forwardsTo } from "../aws/elb/forwarding.ts";
+import { instances } from "../../aws/autoscaling.ts";
+import { interfaces, type NetworkInterface } from "../../aws/ec2/tables.ts";
+import { forwardsTo } from "../../aws/elb/forwarding.ts";
 import {
     type Listener,
     type LoadBalancer,
@@ -9,13 +9,13 @@ import {
     type TargetGroup,
     targetGroups,
     targetsOf,
-} from "../aws/elb/tables.ts";
-import type { Scope } from "../aws/scope.ts";
+} from "../../aws/elb/tables.ts";
+import type { Scope } from "../../aws/scope.ts";
 import { type Check, type MeasuredHealth, namespaceName, type Part } from "./plan.ts";
 
-/** A target as an interface of a balancer sees it. */
+/** A target from the view of one interface of a balancer. */
 interface Target {
-    /** For its health. */
+    /** Key of its health. */
     key: string;
     address: string;
     port: number;
@@ -23,20 +23,21 @@ interface Target {
     health: MeasuredHealth | undefined;
 }
 
-/** What one interface of a balancer does. */
-export interface BalancerPlan {
+/** The plan of one interface of a balancer. */
+interface BalancerPlan {
     part: Part;
     checks: [string, Check][];
 }
 
-/** A target's key: the interface that looks at it, then target group and target as the simulated ELB keeps them. */
+/** The key of a target's health: the interface that checks it, then target group and target as in the simulated ELB. */
 export const healthKey = (interfaceId: string, groupArn: string, targetId: string): string => `${interfaceId} ${groupArn} ${targetId}`;
 
 /**
- * The network load balancers of a region that are active.
+ * The active network load balancers of a region.
  *
- * The kernel forwards: a connection is translated to a healthy target and to the interface's own address, as with client addresses not preserved, so the
- * client's handshake is the target's. Not as AWS: health is TCP only, and a connection that is terminated is reset at its next packet rather than at once.
+ * The kernel forwards. It translates a connection's destination to a healthy target and its source to the interface's own address, as without client IP
+ * preservation, so the client completes its handshake with the target. Differences from AWS: health checks are TCP only, and a terminated connection is reset
+ * at its next packet instead of at once.
  */
 export function planBalancers(scope: Scope, id: string, health: ReadonlyMap<string, MeasuredHealth>): BalancerPlan[] {
     return loadBalancers
@@ -59,7 +60,7 @@ function planBalancerInterface(
     health: ReadonlyMap<string, MeasuredHealth>,
 ): BalancerPlan {
     const namespace = namespaceName(id, eni.NetworkInterfaceId);
-    const served = listeners
+    const forwarded = listeners
         .in(scope)
         .list()
         .filter(({ LoadBalancerArn }) => LoadBalancerArn === balancer.LoadBalancerArn)
@@ -67,14 +68,14 @@ function planBalancerInterface(
             const group = targetGroups.in(scope).get(listener.DefaultActions[0]?.TargetGroupArn ?? "");
             return group ? { listener, group, targets: targetsAt(scope, balancer, eni, group, health) } : [];
         });
-    const checks = served.flatMap(({ group, targets }) =>
+    const checks = forwarded.flatMap(({ group, targets }) =>
         targets.flatMap(({ key, address, port, isDraining }): [string, Check][] => {
             if (isDraining || !group.HealthCheckEnabled) return [];
             const to = `${address}:${group.HealthCheckPort === "traffic-port" ? port : group.HealthCheckPort}`;
-            return [[key, { namespace, from: eni.PrivateIpAddress, to, ...timesOf(group) }]];
+            return [[key, { namespace, from: eni.PrivateIpAddress, to, ...checkSettings(group) }]];
         }),
     );
-    const rules = served.flatMap(({ listener, group, targets }) =>
+    const rules = forwarded.flatMap(({ listener, group, targets }) =>
         protocolsOf(listener).map((protocol) => forwarding(protocol, listener, group, targets)),
     );
     const body = [
@@ -84,7 +85,7 @@ function planBalancerInterface(
             rules.flatMap(({ translate }) => translate),
         ),
         chain("postrouting", "nat hook postrouting priority srcnat", [`oifname "eth0" ct status dnat snat to ${eni.PrivateIpAddress}`]),
-        // A listener without a healthy target refuses; on other ports nobody answers.
+        // A listener without a healthy target refuses connections. Other ports drop them.
         chain("input", "filter hook input priority filter; policy drop", [
             'iifname "lo" accept',
             "ct state established,related accept",
@@ -114,7 +115,7 @@ function targetsAt(
     });
 }
 
-function timesOf(group: Readonly<TargetGroup>) {
+function checkSettings(group: Readonly<TargetGroup>) {
     return {
         intervalMilliseconds: group.HealthCheckIntervalSeconds * 1_000,
         timeoutMilliseconds: group.HealthCheckTimeoutSeconds * 1_000,
@@ -125,21 +126,21 @@ function timesOf(group: Readonly<TargetGroup>) {
 
 type Protocol = "tcp" | "udp";
 const protocolsOf = ({ Protocol }: Readonly<Listener>): Protocol[] =>
-    (["tcp", "udp"] as const).filter((one) => Protocol.toLowerCase().includes(one));
+    (["tcp", "udp"] as const).filter((protocol) => Protocol.toLowerCase().includes(protocol));
 
-/** nftables' rules for one listener. Its connections carry a mark, by which they are found again when a target is no longer one. */
+/** The nftables rules of one listener. A mark on its connections identifies them after their target has been deregistered or has become unhealthy. */
 function forwarding(protocol: Protocol, { Port }: Readonly<Listener>, { attributes }: Readonly<TargetGroup>, targets: readonly Target[]) {
     const isOn = (name: string) => attributes[`${name}.connection_termination.enabled`] === "true";
     const mark = Port + (protocol === "udp" ? 0x10000 : 0);
-    const healthy = targets.filter((one) => one.health === "healthy" && !one.isDraining);
-    const at = ({ address, port }: Target) => `${address} . ${port}`;
-    const choice = healthy.map((one, i) => `${i} : ${at(one)}`).join(", ");
+    const healthy = targets.filter(({ health, isDraining }) => health === "healthy" && !isDraining);
+    const socket = ({ address, port }: Target) => `${address} . ${port}`;
+    const choice = healthy.map((target, i) => `${i} : ${socket(target)}`).join(", ");
     const refusal = protocol === "tcp" ? "reject with tcp reset" : "drop";
-    const bad = isOn("target_health_state.unhealthy") ? targets.filter(({ health }) => health === "unhealthy") : [];
-    const kept = targets.filter((one) => !bad.includes(one));
-    const both = (some: readonly Target[], verdict: string) => {
-        const list = `{ ${some.map(at).join(", ")} }`;
-        if (some.length === 0) return [];
+    const unhealthy = isOn("target_health_state.unhealthy") ? targets.filter(({ health }) => health === "unhealthy") : [];
+    const kept = targets.filter((target) => !unhealthy.includes(target));
+    const bothDirections = (chosen: readonly Target[], verdict: string) => {
+        const list = `{ ${chosen.map(socket).join(", ")} }`;
+        if (chosen.length === 0) return [];
         return [
             `ct mark ${mark} ct direction original ip daddr . ${protocol} dport ${list} ${verdict}`,
             `ct mark ${mark} ct direction reply ip saddr . ${protocol} sport ${list} ${verdict}`,
@@ -153,7 +154,9 @@ function forwarding(protocol: Protocol, { Port }: Readonly<Listener>, { attribut
                   ]
                 : [],
         refuse: healthy.length > 0 || protocol === "udp" ? [] : [`tcp dport ${Port} ${refusal}`],
-        terminate: isOn("deregistration_delay") ? [...both(kept, "accept"), `ct mark ${mark} ${refusal}`] : both(bad, refusal),
+        terminate: isOn("deregistration_delay")
+            ? [...bothDirections(kept, "accept"), `ct mark ${mark} ${refusal}`]
+            : bothDirections(unhealthy, refusal),
     };
 }
 

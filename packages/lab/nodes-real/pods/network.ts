@@ -1,27 +1,32 @@
 import type { V1HostAlias, V1Pod } from "@kubernetes/client-node";
-import { type Attached, attach, type Conflist } from "../cni.ts";
 import type { Runtime } from "../containers/runtime.ts";
+import { type Attached, attach, type Conflist } from "./cni.ts";
 
-/** The pod's own ports below 1024 need no right, as with containerd. */
-const MAKE =
+/** As with containerd, ports below 1024 need no privilege in the pod's network namespace. */
+const CREATE =
     'touch "$1" && exec unshare --net="$1" /bin/sh -c "ip link set lo up && echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start"';
 const REMOVE = 'umount "$1"; rm -f "$1"';
 
 /** The network namespace of a pod. */
 export interface PodNetwork extends Attached {
-    /** Its path in the node's view. */
+    /** Path in the node's view; empty for the node's own namespace. */
     namespace: string;
 }
 
-/** Makes a network namespace for the pod and joins it to the network. @param plugins folder of the CNI plugins @throws Error with the plugin's words */
+/**
+ * Creates a network namespace for the pod and connects it to the network.
+ *
+ * @param plugins folder of the CNI plugins
+ * @throws Error with the plugin's output
+ */
 export async function joinNetwork(runtime: Runtime, list: Conflist, plugins: string, pod: V1Pod): Promise<PodNetwork> {
     const { name = "", namespace = "", uid = "" } = pod.metadata ?? {};
     const path = `/run/netns/${uid}`;
     const shell = (script: string) => runtime.command(["/bin/sh", "-c", script, "netns", path]);
     await shell(REMOVE);
-    await shell(MAKE);
+    await shell(CREATE);
     try {
-        const attached = await attach(runtime, list, plugins, { containerId: uid, network: path, namespace, pod: name, uid });
+        const attached = await attach(runtime, list, plugins, { containerId: uid, network: path, namespace, name, uid });
         return {
             namespace: path,
             address: attached.address,
@@ -36,9 +41,8 @@ export async function joinNetwork(runtime: Runtime, list: Conflist, plugins: str
     }
 }
 
-/** A name that the machine's own servers would have to answer is refused at once: an empty file means a server on loopback, and there is none. */
-export const RESOLV_CONF =
-    "# The lab's pods ask no name server: there is no cluster DNS, and the machine's own is none of their business.\n";
+/** Without a nameserver line the resolver asks one on loopback. None exists there, so every look-up fails at once. */
+export const RESOLV_CONF = "# No name server: the lab has no cluster DNS, and pods must not use the machine's.\n";
 
 /** A pod's /etc/hosts. */
 export function hostsFile(pod: V1Pod, { podAddress, nodeName }: { podAddress: string; nodeName: string }): string {

@@ -1,26 +1,28 @@
 import type { V1Container, V1EnvVar, V1ObjectFieldSelector, V1Pod } from "@kubernetes/client-node";
 import { quantityToScalar } from "@kubernetes/client-node/dist/util.js";
 
-/** A cluster's Secrets and ConfigMaps, as last seen. Values of a Secret are decoded. */
+/** A cluster's Secrets and ConfigMaps, as last seen. Secret values are decoded. */
 export interface Lookup {
     secret(namespace: string, name: string): Readonly<Record<string, Buffer>> | undefined;
     configMap(namespace: string, name: string): Readonly<Record<string, Buffer>> | undefined;
 }
 
-/** What a pod is told of where it runs. */
+/** Facts about the node and the cluster that a container's environment may refer to. */
 export interface Surroundings {
     nodeAddress: string;
     podAddress: string;
-    /** What a container without a limit may use: the node's. */
+    /** The node's allocatable resources, which are the limit of a container without one. */
     allocatable: { cpu: string; memory: string };
     /** The `kubernetes` service. */
     apiServer: { host: string; port: number };
 }
 
 /**
- * The environment of a container, in the order in which the kubelet builds it: later ones win. Of services it holds `kubernetes` alone.
+ * The environment of a container, built in the kubelet's order: later variables override earlier ones.
  *
- * @throws Error that names the Secret, ConfigMap or key that is not there and not optional
+ * Service variables exist only for the `kubernetes` service.
+ *
+ * @throws Error that names a missing Secret, ConfigMap or key that is not optional
  */
 export function environment(container: V1Container, pod: V1Pod, lookup: Lookup, around: Surroundings): Record<string, string> {
     const namespace = pod.metadata?.namespace ?? "";
@@ -51,13 +53,13 @@ function variableValue(
     if (resourceFieldRef) {
         const { resource, divisor = "0" } = resourceFieldRef;
         const [list, kind = ""] = resource.split(".");
-        const own = container.resources?.[list as "limits" | "requests"]?.[kind];
-        const amount = own ?? (list === "limits" ? around.allocatable[kind as "cpu" | "memory"] : "0") ?? "0";
+        const set = container.resources?.[list as "limits" | "requests"]?.[kind];
+        const amount = set ?? (list === "limits" ? around.allocatable[kind as "cpu" | "memory"] : "0") ?? "0";
         const unit = Number(quantityToScalar(divisor)) || 1;
         return `${Math.ceil(Number(quantityToScalar(amount)) / unit)}`;
     }
     const [kind, ref] = configMapKeyRef ? (["configMap", configMapKeyRef] as const) : (["secret", secretKeyRef] as const);
-    if (!ref) throw new Error(`the lab's kubelet cannot fill the variable ${name}: unknown source`);
+    if (!ref) throw new Error(`source of environment variable ${name} not supported by the lab's kubelet`);
     const data = lookup[kind](pod.metadata?.namespace ?? "", ref.name ?? "");
     const found = data?.[ref.key];
     if (found) return found.toString();
@@ -65,7 +67,7 @@ function variableValue(
     throw new Error(data ? `couldn't find key ${ref.key} in ${kind} ${ref.name}` : `${kind} "${ref.name}" not found`);
 }
 
-/** A field of the pod, for environment variables and for files of the downward API. */
+/** The value of a pod field, for environment variables and downward API files. */
 export function fieldValue(
     { fieldPath }: V1ObjectFieldSelector,
     pod: V1Pod,
@@ -93,13 +95,13 @@ export function fieldValue(
         "status.podIPs": () => around.podAddress,
     };
     const field = fields[fieldPath];
-    if (!field) throw new Error(`the lab's kubelet knows no field ${fieldPath}`);
+    if (!field) throw new Error(`field ${fieldPath} not supported by the lab's kubelet`);
     return field() ?? "";
 }
 
-/** Replaces `$(NAME)`; `$$(NAME)` stays as `$(NAME)`, and a name that is not known stays as it is. */
+/** Replaces `$(NAME)` with the variable's value. `$$(NAME)` becomes `$(NAME)`, and references to unknown variables are left as they are. */
 export function expand(text: string, variables: Readonly<Record<string, string>>): string {
-    return text.replace(/\$\$|\$\(([^)]*)\)/g, (all, name?: string) => (name === undefined ? "$" : (variables[name] ?? all)));
+    return text.replace(/\$\$|\$\(([^)]*)\)/g, (reference, name?: string) => (name === undefined ? "$" : (variables[name] ?? reference)));
 }
 
 function serviceVariables({ host, port }: Surroundings["apiServer"]): Record<string, string> {

@@ -1,16 +1,16 @@
-import { interfaces } from "../aws/ec2/tables.ts";
-import { clusters } from "../aws/eks/tables.ts";
-import type { Scope } from "../aws/scope.ts";
+import { interfaces } from "../../aws/ec2/tables.ts";
+import { clusters } from "../../aws/eks/tables.ts";
+import type { Scope } from "../../aws/scope.ts";
 import { namespaceName, type Relay } from "./plan.ts";
 
-/** From the interfaces of each cluster's API server to the server itself, which listens on this machine's loopback address. */
+/** Relays from the interfaces of each cluster's API server to the API server, which listens on this machine's loopback address. */
 export function planRelays(scope: Scope, id: string): [string, Relay][] {
     return clusters
         .in(scope)
         .list()
         .flatMap(({ name, endpoint, own }) => {
             const server = URL.canParse(endpoint ?? "") ? new URL(endpoint ?? "") : undefined;
-            // Without a control plane of its own a cluster's endpoint is a name that nobody answers to.
+            // A cluster without a control plane in the lab has an endpoint that does not resolve.
             if (!server || !["127.0.0.1", "localhost"].includes(server.hostname)) return [];
             return own.interfaces.flatMap((interfaceId): [string, Relay][] => {
                 const eni = interfaces.in(scope).get(interfaceId);

@@ -7,21 +7,21 @@ import type { DebianPrograms } from "../tools/debian.ts";
 import { ensureTools, type ToolOptions } from "../tools/tools.ts";
 import type { ContainerProgram, ContainerPrograms } from "./containers/images.ts";
 
-/** What the lab's nodes run their containers with. */
+/** The programs with which the lab's nodes run their containers. */
 export interface NodePrograms {
     /** Path of crun. */
     crun: string;
     programs: ContainerPrograms;
-    /** Folder of the built programs, in which they find what they need of each other. */
+    /** Folder of the built programs, in which they find each other. */
     cache: string;
-    /** Those of its folders that go before the usual ones in a PATH. */
+    /** Folders of programs that come first in PATH. */
     path: readonly string[];
 }
 
 const CACHED_CLANG = fileURLToPath(new URL("cached-clang", import.meta.url));
 
-/** What containers may need of Go's, in the order of their build. */
-const BUILT = [
+/** Go programs that containers may need, in build order. */
+const GO_PROGRAMS = [
     "agnhost",
     "kube-proxy",
     "etcd",
@@ -33,11 +33,16 @@ const BUILT = [
     "clustermesh-apiserver",
 ] as const;
 
-/** What nodes need, built where it is missing. @param names what of it, for clusters that run less @throws Error that says what to install */
+/**
+ * The programs that nodes need. Builds the missing ones.
+ *
+ * @param names the Go programs to include, for clusters that run fewer images
+ * @throws Error that says what to install
+ */
 export async function nodePrograms(
     debian: DebianPrograms,
     options: ToolOptions = {},
-    names: readonly (typeof BUILT)[number][] = BUILT,
+    names: readonly (typeof GO_PROGRAMS)[number][] = GO_PROGRAMS,
 ): Promise<NodePrograms> {
     const programs: Partial<Record<ContainerProgram, string>> = await ensureTools(names, options);
     const cache = options.cache ?? cacheFolder();

@@ -1,16 +1,16 @@
-import { vpcs } from "../aws/ec2/tables.ts";
-import { transitRoutes } from "../aws/ec2/transit/routes.ts";
-import { peeringAttachments, transitGateways, transitRouteTables, vpcAttachments } from "../aws/ec2/transit/tables.ts";
-import type { Scope } from "../aws/scope.ts";
+import { vpcs } from "../../aws/ec2/tables.ts";
+import { transitRoutes } from "../../aws/ec2/transit/routes.ts";
+import { peeringAttachments, transitGateways, transitRouteTables, vpcAttachments } from "../../aws/ec2/transit/tables.ts";
+import type { Scope } from "../../aws/scope.ts";
 import { LONG_PATH_MTU, linkName, namespaceName, type Part, route, rule, tableNumber } from "./plan.ts";
-import { arrivals, routerLink } from "./plan-vpc.ts";
+import { arrivals, routerLink } from "./router-links.ts";
 
-/** Transit gateways with their route tables, and the links of their attachments. */
+/** The transit gateways with their route tables, and the links of their attachments. */
 export function planTransit(world: Scope, id: string): Part[] {
     const gateways = transitGateways
         .in(world)
         .list()
-        .filter((one) => !transitGateways.gone(one));
+        .filter((gateway) => !transitGateways.gone(gateway));
     const links = [...vpcLinks(world, id), ...gatewayLinks(world, id)];
     return [...gateways.map(({ TransitGatewayId }) => planGateway(world, id, TransitGatewayId)), ...links];
 }
@@ -19,14 +19,14 @@ function planGateway(world: Scope, id: string, gatewayId: string): Part {
     const tables = transitRouteTables
         .in(world)
         .list()
-        .filter((one) => one.TransitGatewayId === gatewayId);
+        .filter(({ TransitGatewayId }) => TransitGatewayId === gatewayId);
     const statements = tables.flatMap((table) => {
         const number = tableNumber(table.TransitGatewayRouteTableId);
         return [
             ...table.associations.map((attachmentId) => rule(10, `iif ${linkName(attachmentId)}`, number)),
-            ...transitRoutes(world, table).map(({ DestinationCidrBlock, State, TransitGatewayAttachments: [to] }) => {
-                const how = State === "active" && to ? `dev ${linkName(to.TransitGatewayAttachmentId)}` : "blackhole";
-                return route(DestinationCidrBlock, how, number);
+            ...transitRoutes(world, table).map(({ DestinationCidrBlock, State, TransitGatewayAttachments: [target] }) => {
+                const nextHop = State === "active" && target ? `dev ${linkName(target.TransitGatewayAttachmentId)}` : "blackhole";
+                return route(DestinationCidrBlock, nextHop, number);
             }),
             route("0.0.0.0/0", "blackhole", number),
         ];

@@ -1,17 +1,17 @@
-import { peerings } from "../aws/ec2/peering/tables.ts";
-import { interfaces, type NetworkInterface, type SecurityGroupRule, securityGroupRules, type Vpc } from "../aws/ec2/tables.ts";
-import type { Scope } from "../aws/scope.ts";
+import { peerings } from "../../aws/ec2/peering/tables.ts";
+import { interfaces, type NetworkInterface, type SecurityGroupRule, securityGroupRules, type Vpc } from "../../aws/ec2/tables.ts";
+import type { Scope } from "../../aws/scope.ts";
 import { isAttached, linkName } from "./plan.ts";
 
 /**
- * The security groups of a VPC's interfaces, as the table of its router that sees every packet between them.
+ * The security groups of a VPC's interfaces as an nftables table of the VPC's router, which sees every packet between them.
  *
- * Established connections go on when a rule is taken away, as AWS lets tracked connections. AWS does not track a few (all traffic from and to everywhere);
- * here every connection is tracked.
+ * Established connections continue when a rule is revoked, as tracked connections do on AWS. AWS does not track a few kinds (all traffic from and to
+ * everywhere); here every connection is tracked.
  */
 export function securityGroupTable(scope: Scope, { VpcId }: Readonly<Vpc>, attached: readonly Readonly<NetworkInterface>[]): string {
-    const verdicts = (way: "from" | "to", verdict: "jump" | "goto") =>
-        attached.map(({ NetworkInterfaceId: eni }) => `"${linkName(eni)}" : ${verdict} ${way}-${linkName(eni)}`).join(", ");
+    const verdicts = (direction: "from" | "to", verdict: "jump" | "goto") =>
+        attached.map(({ NetworkInterfaceId: eni }) => `"${linkName(eni)}" : ${verdict} ${direction}-${linkName(eni)}`).join(", ");
     const dispatch =
         attached.length > 0 ? [`iifname vmap { ${verdicts("from", "jump")} }`, `oifname vmap { ${verdicts("to", "goto")} }`] : [];
     return [
@@ -20,20 +20,20 @@ export function securityGroupTable(scope: Scope, { VpcId }: Readonly<Vpc>, attac
         "    type filter hook forward priority filter; policy drop",
         "    ct state established,related accept",
         ...dispatch.map((line) => `    ${line}`),
-        // Into a link: the router at its other end has the groups of whom it is for.
+        // Packets into a link between routers: the router at the other end enforces the receiver's groups.
         "    accept",
         "}",
     ].join("\n");
 }
 
 function outgoing(scope: Scope, vpcId: string, eni: Readonly<NetworkInterface>): string[] {
-    const own = [...eni.PrivateIpAddresses.map((one) => one.PrivateIpAddress), ...eni.Ipv4Prefixes.map((one) => one.Ipv4Prefix)];
-    const sourceCheck = eni.SourceDestCheck ? [`    ip saddr != { ${own.join(", ")} } drop`] : [];
+    const sources = addressesOf(eni);
+    const sourceCheck = eni.SourceDestCheck ? [`    ip saddr != { ${sources.join(", ")} } drop`] : [];
     const admitted = isUnguarded(eni) ? [""] : matches(scope, vpcId, eni, true);
     return [
         `chain from-${linkName(eni.NetworkInterfaceId)} {`,
         ...sourceCheck,
-        ...admitted.map((one) => `    ${one}return`),
+        ...admitted.map((match) => `    ${match}return`),
         "    drop",
         "}",
     ];
@@ -41,20 +41,20 @@ function outgoing(scope: Scope, vpcId: string, eni: Readonly<NetworkInterface>):
 
 function incoming(scope: Scope, vpcId: string, eni: Readonly<NetworkInterface>): string[] {
     const admitted = isUnguarded(eni) ? [""] : matches(scope, vpcId, eni, false);
-    return [`chain to-${linkName(eni.NetworkInterfaceId)} {`, ...admitted.map((one) => `    ${one}accept`), "    drop", "}"];
+    return [`chain to-${linkName(eni.NetworkInterfaceId)} {`, ...admitted.map((match) => `    ${match}accept`), "    drop", "}"];
 }
 
-/** A load balancer or a NAT gateway without groups lets everything through; anything else without groups, nothing. */
+/** Without groups, a load balancer or a NAT gateway allows all traffic, and every other interface none. */
 function isUnguarded({ Groups, RequesterManaged }: Readonly<NetworkInterface>): boolean {
     return Groups.length === 0 && RequesterManaged;
 }
 
-/** What each rule of an interface's groups in one direction matches, each ending with a space. */
+/** The nftables matches of an interface's group rules in one direction. Each ends with a space unless it is empty. */
 function matches(scope: Scope, vpcId: string, { Groups }: Readonly<NetworkInterface>, isEgress: boolean): string[] {
     const found = securityGroupRules
         .in(scope)
         .list()
-        .filter(({ GroupId, IsEgress }) => IsEgress === isEgress && Groups.some((one) => one.GroupId === GroupId))
+        .filter(({ GroupId, IsEgress }) => IsEgress === isEgress && Groups.some((group) => group.GroupId === GroupId))
         .flatMap((rule) => {
             const [peer, protocol] = [peerMatch(scope, vpcId, rule), protocolMatch(rule)];
             return peer === undefined || protocol === undefined ? [] : `${peer}${protocol}`;
@@ -62,17 +62,17 @@ function matches(scope: Scope, vpcId: string, { Groups }: Readonly<NetworkInterf
     return [...new Set(found)];
 }
 
-/** Undefined: no packet of IPv4 has it. One such rule would make nftables refuse all the others. */
+/** @returns undefined when no IPv4 packet has the protocol; nftables would reject the whole table because of such a rule */
 function protocolMatch({ IpProtocol, FromPort, ToPort }: Readonly<SecurityGroupRule>): string | undefined {
     if (IpProtocol === "-1") return "";
     if (IpProtocol === "tcp" || IpProtocol === "udp") return `${IpProtocol} dport ${FromPort}-${ToPort} `;
-    // The two fields are a type and a code then; -1 means every one.
+    // For ICMP the port fields hold a type and a code; -1 means all.
     if (IpProtocol === "icmp")
         return FromPort < 0 ? "ip protocol icmp " : `icmp type ${FromPort} ${ToPort < 0 ? "" : `icmp code ${ToPort} `}`;
     return Number(IpProtocol) <= 255 ? `ip protocol ${IpProtocol} ` : undefined;
 }
 
-/** Matches whom a rule names; undefined: nobody who is there. */
+/** The match for a rule's source or destination. @returns undefined when the rule refers to a group without members */
 function peerMatch(scope: Scope, vpcId: string, { IsEgress, CidrIpv4, ReferencedGroupInfo: named }: Readonly<SecurityGroupRule>) {
     const field = IsEgress ? "ip daddr" : "ip saddr";
     if (CidrIpv4) return CidrIpv4 === "0.0.0.0/0" ? "" : `${field} ${CidrIpv4} `;
@@ -80,7 +80,7 @@ function peerMatch(scope: Scope, vpcId: string, { IsEgress, CidrIpv4, Referenced
     const across = named.VpcPeeringConnectionId;
     const members = across ? membersAcross(scope, vpcId, across, named.GroupId) : membersOf(scope, vpcId, named.GroupId);
     if (members.length === 0) return undefined;
-    // A group across a peering is meant only for what comes through that one.
+    // A group across a peering matches only packets that come through that peering.
     const link = across ? `${IsEgress ? "oifname" : "iifname"} "${linkName(across)}" ` : "";
     return `${link}${field} { ${members.join(", ")} } `;
 }
@@ -91,14 +91,16 @@ function membersAcross(scope: Scope, vpcId: string, peeringId: string, groupId: 
     return far ? membersOf(scope.at({ account: far.OwnerId, region: far.Region }), far.VpcId, groupId) : [];
 }
 
-/** The addresses of a group's members in a VPC, those of their pods included. */
+/** The addresses of a group's members in a VPC, including those of their pods. */
 function membersOf(scope: Scope, vpcId: string, groupId: string): string[] {
     return interfaces
         .in(scope)
         .list()
-        .filter((one) => one.VpcId === vpcId && isAttached(one) && one.Groups.some(({ GroupId }) => GroupId === groupId))
-        .flatMap((one) => [
-            ...one.PrivateIpAddresses.map(({ PrivateIpAddress }) => PrivateIpAddress),
-            ...one.Ipv4Prefixes.map(({ Ipv4Prefix }) => Ipv4Prefix),
-        ]);
+        .filter((eni) => eni.VpcId === vpcId && isAttached(eni) && eni.Groups.some(({ GroupId }) => GroupId === groupId))
+        .flatMap(addressesOf);
+}
+
+/** The addresses of an interface and the prefixes of its pods. */
+function addressesOf({ PrivateIpAddresses, Ipv4Prefixes }: Readonly<NetworkInterface>): string[] {
+    return [...PrivateIpAddresses.map(({ PrivateIpAddress }) => PrivateIpAddress), ...Ipv4Prefixes.map(({ Ipv4Prefix }) => Ipv4Prefix)];
 }

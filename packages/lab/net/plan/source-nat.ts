@@ -1,19 +1,19 @@
-import { instances } from "../aws/autoscaling.ts";
-import { parseCidr } from "../aws/cidr.ts";
-import { cidrBlocksOf, interfaces, natGateways, vpcs } from "../aws/ec2/tables.ts";
-import { parseConfiguration } from "../aws/eks/addon-catalogue.ts";
-import { addons, nodegroups } from "../aws/eks/tables.ts";
-import type { Scope } from "../aws/scope.ts";
+import { instances } from "../../aws/autoscaling.ts";
+import { parseCidr } from "../../aws/cidr.ts";
+import { cidrBlocksOf, interfaces, natGateways, vpcs } from "../../aws/ec2/tables.ts";
+import { parseConfiguration } from "../../aws/eks/addon-catalogue.ts";
+import { addons, nodegroups } from "../../aws/eks/tables.ts";
+import type { Scope } from "../../aws/scope.ts";
 import { namespaceName, type Part } from "./plan.ts";
 
-/** Where sources are translated: at NAT gateways, and at nodes whose VPC CNI is left to do so. */
-export function planTranslations(scope: Scope, id: string): Part[] {
+/** Source NAT: at NAT gateways, and at nodes whose VPC CNI is configured to translate. */
+export function planSourceNat(scope: Scope, id: string): Part[] {
     const gateways = natGateways
         .in(scope)
         .list()
-        .flatMap(({ State, NatGatewayAddresses: [own] }) => {
-            if (State !== "available" || !own) return [];
-            return translation(namespaceName(id, own.NetworkInterfaceId), "nat-gateway", "", own.PrivateIp);
+        .flatMap(({ State, NatGatewayAddresses: [address] }) => {
+            if (State !== "available" || !address) return [];
+            return sourceNat(namespaceName(id, address.NetworkInterfaceId), "nat-gateway", "", address.PrivateIp);
         });
     const nodes = instances
         .in(scope)
@@ -23,16 +23,16 @@ export function planTranslations(scope: Scope, id: string): Part[] {
             const vpc = vpcs.in(scope).get(eni?.VpcId ?? "");
             const excluded = excludedBlocks(scope, AutoScalingGroupName);
             if (!eni || !vpc || !excluded) return [];
-            const own = [...cidrBlocksOf(vpc), ...excluded].join(", ");
-            return translation(namespaceName(id, NetworkInterfaceId), "vpc-cni", `ip daddr != { ${own} } `, PrivateIpAddress);
+            const blocks = [...cidrBlocksOf(vpc), ...excluded].join(", ");
+            return sourceNat(namespaceName(id, NetworkInterfaceId), "vpc-cni", `ip daddr != { ${blocks} } `, PrivateIpAddress);
         });
     return [...gateways, ...nodes];
 }
 
-function translation(name: string, table: string, match: string, source: string): Part {
+function sourceNat(name: string, table: string, match: string, source: string): Part {
     const chain = [
         "chain postrouting {",
-        // Before the chains of kube-proxy and Cilium, which would otherwise be first to say that a connection keeps its source.
+        // Must run before the chains of kube-proxy and Cilium, which would otherwise decide first that a connection keeps its source.
         "    type nat hook postrouting priority srcnat - 1",
         `    oifname "eth0" ${match}snat to ${source} fully-random`,
         "}",
@@ -41,9 +41,12 @@ function translation(name: string, table: string, match: string, source: string)
 }
 
 /**
- * The blocks, beside the VPC's own, to which the VPC CNI leaves packets of pods their source; undefined where it translates none.
- * As amazon-vpc-cni-k8s does, pkg/networkutils: AWS_VPC_K8S_CNI_EXTERNALSNAT is false unless said otherwise, and of AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS
- * what is no block is passed over.
+ * The blocks, in addition to the VPC's own, to which packets of pods keep their source address.
+ *
+ * As in amazon-vpc-cni-k8s (pkg/networkutils), AWS_VPC_K8S_CNI_EXTERNALSNAT defaults to false, and invalid blocks in AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS are
+ * ignored.
+ *
+ * @returns undefined when the VPC CNI does not translate at all
  */
 function excludedBlocks(scope: Scope, autoScalingGroup: string): string[] | undefined {
     const nodegroup = nodegroups

@@ -1,25 +1,26 @@
-import { vpcs } from "../aws/ec2/tables.ts";
-import type { Scope } from "../aws/scope.ts";
+import { vpcs } from "../../aws/ec2/tables.ts";
+import type { Scope } from "../../aws/scope.ts";
+import { planBalancers } from "./balancers.ts";
+import { planPeerings } from "./peerings.ts";
 import type { Link, MeasuredHealth, NetworkPlan, Part, Statement } from "./plan.ts";
-import { planBalancers } from "./plan-balancers.ts";
-import { planRelays } from "./plan-relays.ts";
-import { planTransit } from "./plan-transit.ts";
-import { planTranslations } from "./plan-translation.ts";
-import { planPeerings, planVpc } from "./plan-vpc.ts";
+import { planRelays } from "./relays.ts";
+import { planSourceNat } from "./source-nat.ts";
+import { planTransit } from "./transit.ts";
+import { planVpc } from "./vpc.ts";
 
 /**
- * The network that the simulated AWS describes, in all its accounts and regions.
+ * Plans the kernel network of the simulated AWS, for all accounts and regions.
  *
  *     instance's eth0 ──┐                                                            ┌── eth0 …
  *     balancer's eth0 ──┤ router of a VPC ──(peering)── router of a VPC ──(attachment)── transit gateway
  *     API server's eth0 ┘   its subnets' route tables, and the security groups of all its interfaces
  *
- * Security groups are enforced where an interface's link ends in the router, as AWS does outside the instance: nothing in a node's namespace, be it
- * kube-proxy or Cilium's programs on eth0, goes around them or is disturbed by them.
+ * Security groups are enforced where an interface's link ends in the router, as AWS does outside the instance. Nothing in a node's namespace, such as
+ * kube-proxy or Cilium's programs on eth0, can bypass them or is affected by them.
  *
- * Not there: the internet (routes to internet gateways drop), DNS, network ACLs, IPv6, client addresses preserved by load balancers.
+ * Not supported: the internet (routes to internet gateways drop), DNS, network ACLs, IPv6, and client IP preservation by load balancers.
  *
- * @param id what the names of all namespaces begin with
+ * @param id prefix of the names of all namespaces
  */
 export function planNetwork(world: Scope, id: string, health: ReadonlyMap<string, MeasuredHealth>): NetworkPlan {
     const balancers = world.places.flatMap((place) => planBalancers(world.at(place), id, health));
@@ -32,7 +33,7 @@ export function planNetwork(world: Scope, id: string, health: ReadonlyMap<string
         ),
         ...planPeerings(world, id),
         ...planTransit(world, id),
-        ...world.places.flatMap((place) => planTranslations(world.at(place), id)),
+        ...world.places.flatMap((place) => planSourceNat(world.at(place), id)),
         ...balancers.map(({ part }) => part),
     ];
     return {
@@ -49,8 +50,9 @@ function merged(parts: readonly Part[]): Pick<NetworkPlan, "namespaces" | "links
         if (namespace) {
             const known = namespaces.get(namespace.name) ?? { statements: new Map(), tables: new Map() };
             namespaces.set(namespace.name, known);
-            // The first one stays: of two routes to one block AWS takes the first as well.
-            for (const { key, ...one } of namespace.statements ?? []) if (!known.statements.has(key)) known.statements.set(key, one);
+            // The first statement wins, as AWS uses the first of two routes to the same block.
+            for (const { key, ...statement } of namespace.statements ?? [])
+                if (!known.statements.has(key)) known.statements.set(key, statement);
             for (const [name, body] of Object.entries(namespace.tables ?? {})) known.tables.set(name, body);
         }
         if (link) links.set(link.ends.map((end) => `${end.namespace}/${end.name}`).join(" "), link);
