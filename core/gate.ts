@@ -46,7 +46,7 @@ export function machineClock(signal?: AbortSignal): Clock {
 const POLL_MILLISECONDS = 3000;
 /** Restarts of the agent on one node: a third would not help either. */
 const MAX_RESTARTS = 2;
-/** Agents asked in parallel, to protect a large cluster's API server. */
+/** Agents queried in parallel, to protect a large cluster's API server. */
 const MAX_PARALLEL = 16;
 
 /** A cluster's state at one point in time. */
@@ -74,7 +74,7 @@ class Gate {
     readonly #clock: Clock;
     readonly #log: (line: string) => void;
     readonly #start: number;
-    /** Uids of agents that were ready once; they are not asked again. */
+    /** Uids of agents that were ready once; they are not queried again. */
     readonly #readyAgents = new Set<string>();
     /** By uid. */
     readonly #behindSince = new Map<string, number>();
@@ -109,9 +109,9 @@ class Gate {
         try {
             const { running, expected } = await this.#agents.list(cluster);
             const unknown = running.filter(({ uid }) => !this.#readyAgents.has(uid));
-            const asked = await parallel(unknown, MAX_PARALLEL, async (agent) => ({ agent, peers: await this.#laggingPeers(agent) }));
-            for (const { agent, peers } of asked) if (peers.length === 0) this.#readyAgents.add(agent.uid);
-            const behind = asked.filter(({ peers }) => peers.length > 0);
+            const queried = await parallel(unknown, MAX_PARALLEL, async (agent) => ({ agent, peers: await this.#laggingPeers(agent) }));
+            for (const { agent, peers } of queried) if (peers.length === 0) this.#readyAgents.add(agent.uid);
+            const behind = queried.filter(({ peers }) => peers.length > 0);
             return { ready: running.length - behind.length, expected, behind };
         } catch (error) {
             return { ready: 0, expected: 0, behind: [], unreachable: explain(error) };

@@ -29,11 +29,14 @@ vi.mock("../../../cli/gather.ts", () => ({
     gather: async (stacks: DeployedStack[]) => {
         const names = stacks.map(({ stack }) => stack);
         fakes.gathered.push(names);
-        const evidence = Evidence.parse(JSON.parse(readFileSync("tests/unit/recorded/healthy-mesh.json", "utf8")));
-        // Something to find in one of the meshes.
-        const [first] = evidence.stacks;
-        if (names.includes("test") && first) first.last = { kind: "update", result: "failed", at: evidence.gatheredAt };
-        return evidence;
+        const parts = names.filter((name) => name === "prod" || name === "test").map(evidenceOf);
+        return {
+            version: 1,
+            gatheredAt: parts[0]?.gatheredAt,
+            stacks: parts.flatMap(({ stacks }) => stacks),
+            meshes: parts.flatMap(({ meshes }) => meshes),
+            clusters: parts.flatMap(({ clusters }) => clusters),
+        };
     },
 }));
 vi.mock("../../../cli/verify.ts", () => ({
@@ -52,6 +55,21 @@ vi.mock("../../../cli/verify.ts", () => ({
         };
     },
 }));
+
+/** The recorded mesh under the name of one of the two, with something to find in the second. */
+function evidenceOf(name: string): Evidence {
+    const evidence = Evidence.parse(JSON.parse(readFileSync("tests/unit/recorded/healthy-mesh.json", "utf8")));
+    const stackOf = (stack: string) => stack.replace("cluster", name).replace(/^mesh$/, name);
+    for (const stack of evidence.stacks) stack.stack = stackOf(stack.stack);
+    for (const mesh of evidence.meshes) mesh.stack = name;
+    for (const cluster of evidence.clusters) {
+        cluster.mesh = name;
+        cluster.facts.stack = stackOf(cluster.facts.stack);
+    }
+    const [first] = evidence.stacks;
+    if (name === "test" && first) first.last = { kind: "update", result: "failed", at: evidence.gatheredAt };
+    return evidence;
+}
 
 let context: Context;
 beforeEach(() => {
@@ -75,14 +93,14 @@ beforeEach(() => {
 afterEach(() => rmSync(context.folder, { recursive: true }));
 
 const PROD = ["prod1", "prod2", "prod"];
-const TEST = ["test1", "test2", "test"];
+const ALL = DEPLOYED.map(({ stack }) => stack);
 
 test("doctor judges each mesh by itself and reports on all of them", async () => {
     const evidenceFile = join(context.folder, "evidence.json");
     const { code, report } = await doctor.run(context, { evidence: evidenceFile }, []);
-    expect(fakes.gathered).toEqual([PROD, TEST]);
+    expect(fakes.gathered).toEqual([ALL]);
     expect(doctor.report.parse(report).clusters).toEqual(["cluster1", "cluster2", "cluster1", "cluster2"]);
-    expect(report.rules.flatMap(({ findings }) => findings)).toHaveLength(1);
+    expect(report.rules.flatMap(({ findings }) => findings)).toMatchObject([{ subject: "test1" }]);
     expect(code).toBe(1);
     expect(Evidence.parse(JSON.parse(readFileSync(evidenceFile, "utf8"))).meshes).toHaveLength(2);
 });
@@ -96,12 +114,13 @@ test("doctor of one mesh gathers nothing about the other", async () => {
 
 test("status shows the clusters, pairs and problems of all meshes, or of the one named", async () => {
     const all = await status.run(context, {}, []);
-    expect(fakes.gathered).toEqual([PROD, TEST]);
+    expect(fakes.gathered).toEqual([ALL]);
     expect(status.report.parse(all.report).pairs).toHaveLength(2);
     expect(all.report.clusters).toHaveLength(4);
-    expect(all.report.problems).toHaveLength(1);
+    expect(all.report.problems).toMatchObject([{ id: "stack-failed", subject: "test1" }]);
     expect(all.code).toBe(1);
     const prod = await status.run(context, {}, ["prod"]);
+    expect(fakes.gathered.at(-1)).toEqual(PROD);
     expect(prod.report).toMatchObject({ pairs: [{ a: "cluster1", b: "cluster2" }], problems: [] });
     expect(prod.code).toBe(0);
 });

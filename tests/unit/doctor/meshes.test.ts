@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { stacksOf } from "../../../cli/engine/meshes.ts";
 import { groupByMesh } from "../../../cli/gather.ts";
 import { diagnose } from "../../../core/doctor/diagnose.ts";
 import { Evidence } from "../../../core/doctor/evidence.ts";
@@ -132,10 +133,13 @@ test("evidence is gathered per mesh: clusters with the same name belong to the m
         return { stack, kind: "mesh" as const, locked: false, pending: [], resources: 1, mesh };
     };
     const deployed = [...clusters.map(deployedCluster), deployedMesh("a", ["a1", "a2"]), deployedMesh("b", ["b1", "b2"])];
-    const groups = groupByMesh(deployed, { clusters: [], meshes: [], problems: [], invalid: [] });
+    const project = { clusters: [], meshes: [], problems: [], invalid: [] };
+    const groups = groupByMesh(deployed, project);
     expect(groups.map(({ mesh, clusters }) => [mesh?.stack, clusters.map(({ stack }) => stack)])).toEqual([
         ["a", ["a1", "a2"]],
         ["b", ["b1", "b2"]],
         [undefined, ["alone"]],
     ]);
+    expect(stacksOf("b", project, deployed).map(({ stack }) => stack)).toEqual(["b1", "b2", "b"]);
+    expect(stacksOf(undefined, project, deployed)).toEqual(deployed);
 });

@@ -37,9 +37,9 @@ export const days = (evidence: Evidence, count: number) => new Date(Date.parse(e
 export const agents = (cluster: ClusterEvidence) => value(cluster.kubernetes.agents);
 export const config = (cluster: ClusterEvidence) => value(cluster.kubernetes.config);
 export const entry = (cluster: ClusterEvidence, peer: string) => {
-    const told = value<PeersEvidence>(cluster.kubernetes.peers).peers[peer];
-    if (!told) throw new Error(`no entry for ${peer}`);
-    return told;
+    const found = value<PeersEvidence>(cluster.kubernetes.peers).peers[peer];
+    if (!found) throw new Error(`no entry for ${peer}`);
+    return found;
 };
 export const server = ({ kubernetes }: ClusterEvidence) => value(kubernetes.material["clustermesh-apiserver-server-cert"]);
 export const behind = (cluster: ClusterEvidence, peer: string, why: string, trouble?: string) => {

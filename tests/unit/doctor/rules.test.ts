@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { parseArguments } from "../../../cli/arguments.ts";
 import { COMMANDS } from "../../../cli/commands.ts";
 import { diagnose, isHealthy, RULES } from "../../../core/doctor/diagnose.ts";
 import { CILIUM_FAILURES } from "./failures/cilium.ts";
@@ -158,9 +159,13 @@ function documented(id: string): RegExp[] {
     });
 }
 
-test("remedies name commands of this command line that exist", () => {
-    const named = RULES.flatMap(({ remedy }) => remedy.flatMap((command) => /clustermesh (\w+)/.exec(command)?.[1] ?? []));
-    expect(named.length).toBeGreaterThan(0);
-    const existing = COMMANDS.map(({ name }) => name);
-    expect(named.filter((name) => !existing.includes(name))).toEqual([]);
+test("remedies name commands and options of this command line that exist", () => {
+    const commands = RULES.flatMap(({ remedy }) => remedy).flatMap((command) => /npx clustermesh ([^#]+)/.exec(command)?.[1]?.trim() ?? []);
+    expect(commands.length).toBeGreaterThan(0);
+    for (const command of commands) {
+        const [name = "", ...args] = command.split(" ");
+        const known = COMMANDS.find((existing) => existing.name === name);
+        if (!known) expect.fail(`${command}: unknown command`);
+        parseArguments(known, args);
+    }
 });
