@@ -4,7 +4,7 @@ import type { ClusterFacts } from "../core/facts/schema.ts";
 import { routesTo } from "../core/network/mesh.ts";
 
 /** One end of a connection, with the provider of its account and region. */
-export interface PeeringSide {
+interface PeeringSide {
     facts: ClusterFacts;
     provider: aws.Provider;
 }

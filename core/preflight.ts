@@ -7,7 +7,7 @@ import { shortStackName, stackFile } from "./stack-names.ts";
 import { minor } from "./versions.ts";
 
 /** AWS quotas that a mesh can reach. The defaults of a new account are in core/settings/schema.ts. */
-export interface Quotas {
+interface Quotas {
     /** Active VPC peering connections per VPC. */
     peeringsPerVpc: number;
     /** Routes per route table, the VPC's own not counted. */

@@ -1,5 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { COMMANDS } from "../cli/commands.ts";
+import { withCommandReference } from "../cli/help.ts";
 import { doctorPage } from "../core/doctor/page.ts";
 import { configurationPage, stackFileSchema } from "../core/settings/reference.ts";
 
@@ -10,13 +12,15 @@ interface GeneratedFile {
     content: () => string;
 }
 
+const ROOT = join(import.meta.dirname, "..");
+
 export const GENERATED_FILES: readonly GeneratedFile[] = [
+    // Between its marks; the rest of the page is written by hand.
+    { file: "docs/cli.md", content: () => withCommandReference(readFileSync(join(ROOT, "docs/cli.md"), "utf8"), COMMANDS) },
     { file: "docs/configuration.md", content: configurationPage },
     { file: "docs/doctor.md", content: doctorPage },
     { file: "schema/stack.schema.json", content: () => `${JSON.stringify(stackFileSchema(), null, 2)}\n` },
 ];
-
-const ROOT = join(import.meta.dirname, "..");
 
 /** The generated files that differ from the code. */
 export function outdated(files = GENERATED_FILES): string[] {

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** What a private key looks like wherever it may lie: its number as bytes, in hexadecimal, in its DER's base64, and in the base64 of its PEM, at any offset. */
-export function keyForms(pem: string): Buffer[] {
+function keyForms(pem: string): Buffer[] {
     const { d = "" } = createPrivateKey(pem).export({ format: "jwk" });
     const secret = Buffer.from(d, "base64url");
     const body = pem.split("\n").filter((line) => line.length === 64);

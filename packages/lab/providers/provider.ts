@@ -131,7 +131,7 @@ export interface DeleteRequest extends ResourceRequest {
     timeoutSeconds: number | undefined;
 }
 
-export interface InvokeRequest {
+interface InvokeRequest {
     token: string;
     args: Properties;
     signal: AbortSignal;

@@ -3,7 +3,7 @@ import { type ClusterConfig, type MeshConfig, parseConfig } from "../../../core/
 
 export const PROJECT = "organization/clustermesh";
 
-export function validConfig<Config>(settings: object): Config {
+function validConfig<Config>(settings: object): Config {
     const { config, problems } = parseConfig(settings, PROJECT);
     expect(problems).toEqual([]);
     return config as Config;

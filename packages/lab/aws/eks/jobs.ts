@@ -6,7 +6,15 @@ import type { Place } from "../memory.ts";
 import type { Scope } from "../scope.ts";
 import { Table } from "../table.ts";
 import { ADDONS } from "./addon-catalogue.ts";
-import { type AddonSpec, addonSpec, type ClusterConnection, type ClusterSpec, clusterSpec, type InstanceNode, instanceNode } from "./specs.ts";
+import {
+    type AddonSpec,
+    addonSpec,
+    type ClusterConnection,
+    type ClusterSpec,
+    clusterSpec,
+    type InstanceNode,
+    instanceNode,
+} from "./specs.ts";
 import { accessEntries, addons, type Cluster, clusters, type Health, nodegroups, podIdentities, updates } from "./tables.ts";
 
 /** An asynchronous operation of EKS. */

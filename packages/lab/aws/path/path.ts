@@ -31,7 +31,7 @@ export interface Path {
 }
 
 /** A target of a load balancer. The packet reaches it from the load balancer's own address: client addresses are not preserved. */
-export interface Target {
+interface Target {
     endpoint: Endpoint;
     port: number;
     healthy: boolean;
