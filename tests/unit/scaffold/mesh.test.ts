@@ -8,6 +8,7 @@ import { newCluster, newMesh, type Scaffold } from "../../../core/scaffold/mesh.
 import { SETTINGS_KEY } from "../../../core/settings/key.ts";
 import { parseConfig } from "../../../core/settings/parse.ts";
 import type { Project } from "../../../core/settings/project.ts";
+import { fullStackName } from "../../../core/stack-names.ts";
 import { cluster, PROJECT } from "../plan/stacks.ts";
 
 /** A plan of several clusters takes tens of milliseconds. */
@@ -43,7 +44,7 @@ function written(existing: Project, { files }: Scaffold): Project {
 
 /** The mesh with every cluster of the folder in it: `clustermesh join` of those that are not members. */
 function joined(project: Project): Project {
-    const clusters = project.clusters.map(({ stack }) => `${PROJECT}/${stack}`);
+    const clusters = project.clusters.map(({ stack }) => fullStackName(stack, PROJECT));
     return { ...project, meshes: project.meshes.map(({ stack, config }) => ({ stack, config: { ...config, clusters } })) };
 }
 
