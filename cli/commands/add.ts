@@ -11,8 +11,8 @@ export const add: Command<ScaffoldReport> = {
     operands: "<new-stack>",
     details: [
         "The VPC has the size of the other clusters' VPCs. Settings on which all other clusters agree are",
-        "copied. Deploys nothing and overwrites no file; next, `clustermesh join` deploys the cluster and adds",
-        "it to the mesh.",
+        "copied. Deploys nothing and overwrites no file. `clustermesh join <new-stack>` then deploys the",
+        "cluster and adds it to the mesh.",
     ].join("\n"),
     options: {
         region: { type: "string", value: "<region>", help: "AWS region of the cluster (required)" },

@@ -61,7 +61,7 @@ describe.skipIf(await whyNoTools())("pulumi new", () => {
 
     test("yields a project that passes plan, and whose stack names are completed with its own name", async () => {
         symlinkSync(join(REPOSITORY, "node_modules"), join(project, "node_modules"));
-        const { stdout } = await promisify(execFile)(process.execPath, ["cli/main.ts", "plan", "--json"], { cwd: project });
+        const { stdout } = await promisify(execFile)(process.execPath, ["cli/clustermesh.mjs", "plan", "--json"], { cwd: project });
         expect(JSON.parse(stdout)).toMatchObject({ meshes: [{ stack: "mesh", members: ["cluster1", "cluster2"], notHere: [] }] });
         expect(readProject(project).meshes[0]?.config.clusters).toEqual([`organization/${NAME}/cluster1`, `organization/${NAME}/cluster2`]);
     });
