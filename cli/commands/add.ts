@@ -2,8 +2,8 @@ import { newCluster } from "../../core/scaffold/mesh.ts";
 import { stackFile } from "../../core/stack-names.ts";
 import { type Command, UsageError } from "../command.ts";
 import { existingFiles, stackFileTexts, writeNewFiles } from "../project/new-files.ts";
+import { clusterTable, commandIn, ScaffoldReport } from "../project/scaffold-report.ts";
 import { projectName, readProject } from "../project/stack-files.ts";
-import { clusterTable, commandIn, ScaffoldReport } from "./init.ts";
 
 export const add: Command<ScaffoldReport> = {
     name: "add",
@@ -19,7 +19,7 @@ export const add: Command<ScaffoldReport> = {
         supernet: {
             type: "string",
             value: "<cidr>",
-            help: "Take the VPC from this CIDR (default: the next free block after the last VPC)",
+            help: "Take the VPC from this CIDR (default: the next free block)",
         },
     },
     report: ScaffoldReport,

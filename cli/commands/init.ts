@@ -1,22 +1,13 @@
 import { existsSync } from "node:fs";
-import { join, relative } from "node:path";
-import { z } from "zod";
+import { join } from "node:path";
 import { allocate } from "../../core/scaffold/allocate.ts";
-import { type NewMesh, newMesh, type Scaffold } from "../../core/scaffold/mesh.ts";
+import { type NewMesh, newMesh } from "../../core/scaffold/mesh.ts";
 import { columns } from "../../core/text/columns.ts";
 import { type Command, type Context, type OptionValues, UsageError } from "../command.ts";
 import { existingFiles, projectFile, stackFileTexts, writeNewFiles } from "../project/new-files.ts";
+import { clusterTable, commandIn, ScaffoldReport } from "../project/scaffold-report.ts";
 import { projectName, readProject } from "../project/stack-files.ts";
 import { type Ask, dialogue } from "../ui/questions.ts";
-
-/** What `init` and `add` report. */
-export const ScaffoldReport = z.strictObject({
-    version: z.literal(1),
-    files: z.array(z.string()).describe("names of the files that were written"),
-    clusters: z.array(z.strictObject({ stack: z.string(), region: z.string(), id: z.int(), vpcCidr: z.string() })),
-    next: z.array(z.string()).describe("commands to run next"),
-});
-export type ScaffoldReport = z.infer<typeof ScaffoldReport>;
 
 /** What is asked or taken from flags; undefined: not given. */
 type Wanted = { [Key in keyof NewMesh]: NewMesh[Key] | undefined };
@@ -104,17 +95,6 @@ function write({ folder }: Context, { scaffold: { clusters }, texts }: ReturnTyp
         ),
     ].join("\n");
     return { code: 0 as const, report, text };
-}
-
-/** "clustermesh up", with --cwd where the folder is not the current one. */
-export function commandIn(folder: string, command: string): string {
-    const path = relative(process.cwd(), folder);
-    return path === "" ? `clustermesh ${command}` : `clustermesh ${command} --cwd ${path}`;
-}
-
-export function clusterTable(clusters: Scaffold["clusters"]): string {
-    const rows = clusters.map(({ stack, region, id, vpcCidr }) => [stack, `id ${id}`, region, vpcCidr]);
-    return columns(rows, "  ");
 }
 
 /** @throws UsageError for a malformed --cluster */

@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 
-export interface Question {
+interface Question {
     text: string;
     /** The answer to an empty line. */
     fallback: string;
@@ -12,7 +12,7 @@ export interface Question {
 /** Asks questions on a terminal, one at a time. */
 export type Ask = (question: Question) => Promise<string>;
 
-export interface Streams {
+interface Streams {
     input: Readable;
     output: Writable;
     signal: AbortSignal;

@@ -18,7 +18,7 @@ export interface NewMesh {
 }
 
 /** A cluster as its new file describes it. */
-export interface NewCluster {
+interface NewCluster {
     stack: string;
     region: string;
     id: number;
