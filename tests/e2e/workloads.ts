@@ -59,7 +59,8 @@ export async function followWorkloadsReadme(real: RealLab): Promise<void> {
     const answeredBy =
         (...clusters: string[]) =>
         ({ code, stdout }: Result) => {
-            const answers = new Set(stdout.trim().split("\n"));
+            // kubectl's own lines, such as "deployment.apps/web scaled", stand before them.
+            const answers = new Set(stdout.split("\n").filter((line) => line.startsWith("web-")));
             const known = clusters.flatMap((cluster) => inCluster.get(cluster) ?? []);
             const from = clusters.filter((cluster) => inCluster.get(cluster)?.some((pod) => answers.has(pod)));
             return code === 0 && from.length === clusters.length && [...answers].every((pod) => known.includes(pod));

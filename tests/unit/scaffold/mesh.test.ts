@@ -12,7 +12,7 @@ import { fullStackName } from "../../../core/stack-names.ts";
 import { cluster, PROJECT } from "../plan/stacks.ts";
 
 /** A plan of several clusters takes tens of milliseconds. */
-const RUNS = { numRuns: 40 };
+const RUNS = { numRuns: 20 };
 
 const EMPTY: Project = { clusters: [], meshes: [], problems: [], invalid: [] };
 
