@@ -91,7 +91,7 @@ describe("init", () => {
         ["", "init asks questions on a terminal only: pass --supernet"],
         ["--yes", "init asks questions on a terminal only: pass --supernet"],
         ["--supernet 10.0.0.0/8", "--cluster <stack>=<region>"],
-        ["--supernet 10.0.0.0/8 --cluster east=us-east-1", "fewer than two clusters"],
+        ["--supernet 10.0.0.0/8 --cluster east=us-east-1", "clusters must list at least two cluster stacks"],
         ["--supernet 10.0.0.0/8 --cluster east", 'a cluster must be given as <stack>=<region>, such as cluster1=eu-central-1; got "east"'],
         [`${TWO} --network vpn`, "--network: unknown value vpn (available: peering, transit-gateway)"],
     ])("without a terminal, %j is a usage error", async (line, message) => {

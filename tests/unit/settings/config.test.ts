@@ -259,9 +259,7 @@ describe("the reader of Pulumi.<stack>.yaml", () => {
 
     test("refuses keys without a namespace, which Pulumi puts into the project's own", async () => {
         const error = await load({ "acme:stack": "{}", "clustermesh:stack": JSON.stringify(cluster) }, "acme").catch((error) => error);
-        expect(error.message).toBe(
-            'Pulumi.cluster1.yaml is invalid:\n✖ unknown key "acme:stack": all settings go under clustermesh:stack',
-        );
+        expect(error.message).toBe('Pulumi.cluster1.yaml is invalid:\n✖ unknown key "acme:stack": all settings go under clustermesh:stack');
     });
 
     test("throws a RunError, without a stack trace, that names the file and all its problems", async () => {
