@@ -1,7 +1,9 @@
 import type { Command } from "./command.ts";
+import { add } from "./commands/add.ts";
 import { completion } from "./commands/completion.ts";
 import { destroy } from "./commands/destroy.ts";
 import { doctor } from "./commands/doctor.ts";
+import { init } from "./commands/init.ts";
 import { join } from "./commands/join.ts";
 import { leave } from "./commands/leave.ts";
 import { plan } from "./commands/plan.ts";
@@ -14,11 +16,13 @@ import { verify } from "./commands/verify.ts";
 
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
+    init,
     plan,
     preview,
     up,
     refresh,
     destroy,
+    add,
     join,
     leave,
     status,

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { NAMESPACE, SETTINGS_KEY } from "../core/settings/key.ts";
 import { parseConfig, type StackConfig } from "../core/settings/parse.ts";
 import { stackFile } from "../core/stack-names.ts";
 import { problemList } from "../core/text/problems.ts";
@@ -10,13 +11,16 @@ import { problemList } from "../core/text/problems.ts";
  * @throws RunError with every problem of the file
  */
 export function loadConfig(): StackConfig {
-    const config = new pulumi.Config();
+    // Named: `new Config()` would read `<project>:stack`, and the project may have any name (`pulumi new` asks for one).
+    const config = new pulumi.Config(NAMESPACE);
+    // Pulumi puts a key without a namespace into the project's own.
+    const prefixes = [`${NAMESPACE}:`, `${pulumi.getProject()}:`];
     const stray = Object.keys(pulumi.runtime.allConfig()).filter(
-        (key) => key.startsWith(`${config.name}:`) && key !== `${config.name}:stack`,
+        (key) => prefixes.some((prefix) => key.startsWith(prefix)) && key !== SETTINGS_KEY,
     );
     // The file and object-store backends call their only organization `organization`.
     const parsed = parseConfig(config.getObject("stack"), `${pulumi.getOrganization()}/${pulumi.getProject()}`);
-    const problems = [...stray.map((key) => `unknown key "${key}": all settings go under ${config.name}:stack`), ...parsed.problems];
+    const problems = [...stray.map((key) => `unknown key "${key}": all settings go under ${SETTINGS_KEY}`), ...parsed.problems];
     if (!parsed.config || problems.length > 0)
         throw new pulumi.RunError(`${stackFile(pulumi.getStack())} is invalid:\n${problemList(problems)}`);
     // Set by `clustermesh up --rolling`, for one run.

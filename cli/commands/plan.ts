@@ -1,7 +1,7 @@
 import { PlanReport, planReport } from "../../core/plan/report.ts";
 import { planTable } from "../../core/plan/table.ts";
 import { type Command, UsageError } from "../command.ts";
-import { DEFAULT_PROJECT, readProject } from "../project/stack-files.ts";
+import { projectName, readProject } from "../project/stack-files.ts";
 
 export const plan: Command<PlanReport> = {
     name: "plan",
@@ -12,7 +12,7 @@ export const plan: Command<PlanReport> = {
     report: PlanReport,
     async run({ folder }) {
         const project = readProject(folder);
-        const { report, problems } = planReport(project, DEFAULT_PROJECT);
+        const { report, problems } = planReport(project, projectName(folder));
         const all = [...project.problems, ...problems];
         if (!report || all.length > 0) throw new UsageError(all, "stack files");
         if (report.clusters.length === 0)

@@ -7,7 +7,7 @@ import { Topology, topology as topologyOf } from "../../core/topology/model.ts";
 import { topologySvg } from "../../core/topology/svg.ts";
 import { type Command, type Context, UsageError } from "../command.ts";
 import { readValidProject, selectMesh } from "../project/selection.ts";
-import { DEFAULT_PROJECT } from "../project/stack-files.ts";
+import { projectName } from "../project/stack-files.ts";
 
 export const topology: Command<Topology> = {
     name: "topology",
@@ -24,7 +24,7 @@ export const topology: Command<Topology> = {
     async run(context, options, [meshName]) {
         const project = readValidProject(context);
         const mesh = selectMesh(project, meshName, "<mesh>");
-        const { members: planned, problems } = plannedMembers(mesh, project, DEFAULT_PROJECT);
+        const { members: planned, problems } = plannedMembers(mesh, project, projectName(context.folder));
         if (problems.length > 0) throw new UsageError(problems, "stack files");
         const known = options.planned ? { facts: [] } : await deployedFacts(project, mesh.stack, context);
         const report = topologyOf({ mesh: mesh.stack, network: mesh.config.network, planned }, known.facts, known.mesh);

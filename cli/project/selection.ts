@@ -1,7 +1,7 @@
 import { planReport } from "../../core/plan/report.ts";
 import type { Project } from "../../core/settings/project.ts";
 import { type Context, didYouMean, UsageError } from "../command.ts";
-import { DEFAULT_PROJECT, readProject, stackNames } from "./stack-files.ts";
+import { projectName, readProject, stackNames } from "./stack-files.ts";
 
 type Folder = Pick<Context, "folder">;
 
@@ -12,7 +12,7 @@ type Folder = Pick<Context, "folder">;
  */
 export function readFittingProject({ folder }: Folder): Project {
     const project = readProject(folder);
-    const problems = [...project.problems, ...planReport(project, DEFAULT_PROJECT).problems];
+    const problems = [...project.problems, ...planReport(project, projectName(folder)).problems];
     if (problems.length > 0) throw new UsageError(problems, "stack files");
     return required(project, folder);
 }

@@ -1,11 +1,22 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
+import { parse, parseDocument } from "yaml";
+import { SETTINGS_KEY } from "../../core/settings/key.ts";
 import { parseConfig } from "../../core/settings/parse.ts";
 import type { Project } from "../../core/settings/project.ts";
 
-/** Completes short stack names unless told otherwise. The file and object-store backends call their organization `organization`. */
-export const DEFAULT_PROJECT = "organization/clustermesh";
+/** The project's name when Pulumi.yaml does not give one. */
+const DEFAULT_NAME = "clustermesh";
+
+/**
+ * Completes the short stack names of a folder: `organization/<name>`, with the name from Pulumi.yaml. The file and object-store backends call their
+ * organization `organization`.
+ */
+export function projectName(folder: string): string {
+    const file = join(folder, "Pulumi.yaml");
+    const name = existsSync(file) ? parseDocument(readFileSync(file, "utf8")).get("name") : undefined;
+    return `organization/${typeof name === "string" ? name : DEFAULT_NAME}`;
+}
 
 /**
  * The names of a project's stacks.
@@ -33,9 +44,9 @@ export function stackFiles(folder: string): { stack: string; file: string; path:
 /**
  * Reads every stack file of a folder, without engine or credentials. Files without `clustermesh:stack` belong to other projects and are ignored.
  *
- * @param projectName "<organization>/<project>", which completes short stack names
+ * @param name "<organization>/<project>", which completes short stack names
  */
-export function readProject(folder: string, projectName = DEFAULT_PROJECT): Project {
+export function readProject(folder: string, name = projectName(folder)): Project {
     const project = {
         clusters: [] as Project["clusters"][number][],
         meshes: [] as Project["meshes"][number][],
@@ -45,7 +56,7 @@ export function readProject(folder: string, projectName = DEFAULT_PROJECT): Proj
     for (const { stack, file, path } of stackFiles(folder)) {
         const settings = stackSettings(path);
         if (settings === undefined) continue;
-        const { config, problems } = typeof settings === "string" ? { problems: [settings] } : parseConfig(settings.value, projectName);
+        const { config, problems } = typeof settings === "string" ? { problems: [settings] } : parseConfig(settings.value, name);
         project.problems.push(...problems.map((problem) => `${file}: ${problem}`));
         if (!config) project.invalid.push(stack);
         if (config?.kind === "cluster") project.clusters.push({ stack, config });
@@ -57,7 +68,7 @@ export function readProject(folder: string, projectName = DEFAULT_PROJECT): Proj
 /** The value of `clustermesh:stack`; undefined if the file has none; a string says why the file cannot be read. */
 function stackSettings(path: string): { value: unknown } | string | undefined {
     try {
-        const value = (parse(readFileSync(path, "utf8")) as { config?: Record<string, unknown> } | null)?.config?.["clustermesh:stack"];
+        const value = (parse(readFileSync(path, "utf8")) as { config?: Record<string, unknown> } | null)?.config?.[SETTINGS_KEY];
         return value === undefined ? undefined : { value };
     } catch (error) {
         return `is not valid YAML: ${error instanceof Error ? error.message.split("\n", 1)[0] : error}`;

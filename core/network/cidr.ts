@@ -71,7 +71,7 @@ export function addressAt(cidr: string, offset: number): string {
 }
 
 /** The block number `index`, counted from 0, of prefix length `prefix` in `cidr`. */
-function blockAt(cidr: string, prefix: number, index: number): string {
+export function blockAt(cidr: string, prefix: number, index: number): string {
     return `${addressAt(cidr, index * 2 ** (32 - prefix))}/${prefix}`;
 }
 

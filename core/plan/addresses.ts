@@ -14,6 +14,9 @@ export interface Block {
 /** Prefix length of the smallest block that is reported as free. */
 const ROOM_PREFIX = 20;
 
+/** Largest cluster id that works behind the AWS VPC CNI. */
+const MAX_ID = 127;
+
 /** All blocks in ascending order, a VPC before its subnets. */
 export function addressMap(clusters: readonly ClusterConfig[]): Block[] {
     return clusters.flatMap(blocksOf).toSorted((a, b) => compare(a.cidr, b.cidr) || a.cluster.localeCompare(b.cluster, "en"));
@@ -36,13 +39,23 @@ function blocksOf(config: ClusterConfig): Block[] {
 /** Unused blocks of 10.0.0.0/8, 172.16.0.0/12 and 192.168.0.0/16: as few as possible, the largest first, none smaller than a /20. */
 export function freeBlocks(used: readonly string[]): string[] {
     return PRIVATE_RANGES.slice(0, 3)
-        .flatMap((range) => free(range, used))
+        .flatMap((range) => freeWithin(range, used))
         .toSorted((a, b) => prefixLength(a) - prefixLength(b) || compare(a, b));
 }
 
-function free(block: string, used: readonly string[]): string[] {
+/** Ids from 1 to 127 that no cluster uses: those that work behind the AWS VPC CNI, ascending. */
+export function freeIds(used: readonly number[]): number[] {
+    return Array.from({ length: MAX_ID }, (_, i) => i + 1).filter((id) => !used.includes(id));
+}
+
+/**
+ * The parts of a block that nothing uses, as few blocks as possible, in ascending order.
+ *
+ * @param smallest prefix length of the smallest part to return
+ */
+export function freeWithin(block: string, used: readonly string[], smallest = ROOM_PREFIX): string[] {
     const overlapping = used.filter((other) => overlap(block, other));
     if (overlapping.length === 0) return [block];
-    if (prefixLength(block) === ROOM_PREFIX || overlapping.some((other) => contains(other, block))) return [];
-    return halves(block).flatMap((half) => free(half, overlapping));
+    if (prefixLength(block) >= smallest || overlapping.some((other) => contains(other, block))) return [];
+    return halves(block).flatMap((half) => freeWithin(half, overlapping, smallest));
 }

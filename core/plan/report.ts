@@ -5,7 +5,7 @@ import { fitProblems } from "../preflight.ts";
 import type { ClusterConfig } from "../settings/parse.ts";
 import type { Project } from "../settings/project.ts";
 import { fullStackName, shortStackName, stackFile } from "../stack-names.ts";
-import { addressMap, freeBlocks } from "./addresses.ts";
+import { addressMap, freeBlocks, freeIds } from "./addresses.ts";
 import { clusterCost, meshCost, total, unitPrices } from "./cost.ts";
 import { PRICE_DATES, PRICE_SOURCE } from "./prices.ts";
 import { accountQuotas, addressNeeds, gatewayRegions, meshQuotas } from "./quotas.ts";
@@ -89,9 +89,6 @@ export const PlanReport = z.strictObject({
 });
 export type PlanReport = z.infer<typeof PlanReport>;
 
-/** Number of cluster ids that work with the AWS VPC CNI. */
-const MOST_IDS = 127;
-
 /** Number of free ids in the report. */
 const IDS_SHOWN = 4;
 
@@ -125,7 +122,7 @@ export function planReport(files: Project, project: string): { report?: PlanRepo
             addresses,
             free: {
                 blocks: freeBlocks(addresses.map(({ cidr }) => cidr)),
-                ids: freeIds(configs),
+                ids: freeIds(configs.map(({ id }) => id)).slice(0, IDS_SHOWN),
             },
             quotas: [
                 ...accountQuotas(configs, regions),
@@ -214,11 +211,4 @@ function meshPlan(mesh: Project["meshes"][number] & { members: readonly PlannedF
 function stackPlan(stack: string, byType: Resources, items: ReturnType<typeof clusterCost>) {
     const resources = Object.values(byType).reduce((sum, count) => sum + count, 0);
     return { stack, resources: { total: resources, byType }, cost: { monthly: total(items), items } };
-}
-
-function freeIds(clusters: readonly ClusterConfig[]): number[] {
-    const used = new Set(clusters.map(({ id }) => id));
-    return Array.from({ length: MOST_IDS }, (_, i) => i + 1)
-        .filter((id) => !used.has(id))
-        .slice(0, IDS_SHOWN);
 }

@@ -22,6 +22,7 @@ import {
     timed,
     whyNoRealLab,
 } from "./real-lab.ts";
+import { followWorkloadsReadme } from "./workloads.ts";
 
 /** Of another region, and as small as can be. */
 const THIRD = {
@@ -82,6 +83,11 @@ describe.skipIf(await whyNoRealLab())("real agents over real packets", { timeout
         await timed("verify", async () => proven(await real.verify()));
         await unchanged();
         held = await holdConnection(real, "cluster1", "cluster2");
+    });
+
+    test("the workload examples do what their README says: both clusters answer, affinity, failover, a policy", async () => {
+        await timed("workload examples", () => followWorkloadsReadme(real));
+        await held.goesOn();
     });
 
     describe("a connection between pods of untouched nodes goes on while", () => {

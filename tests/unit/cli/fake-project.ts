@@ -2,6 +2,7 @@ import type { DeployedStack } from "../../../cli/engine/deployed.ts";
 import type { MeshOutputs, PublishedCluster } from "../../../core/facts/schema.ts";
 import { parseConfig } from "../../../core/settings/parse.ts";
 import type { Project } from "../../../core/settings/project.ts";
+import { fullStackName } from "../../../core/stack-names.ts";
 import { member } from "../../members.ts";
 
 const PROJECT = "organization/clustermesh";
@@ -45,7 +46,7 @@ export function deployedMesh(stack: string, members: Record<string, string>): De
     const outputs: MeshOutputs = {
         network: "peering",
         members: Object.fromEntries(
-            Object.entries(members).map(([name, cluster]) => [name, { ...member(1, { name }), stack: `${PROJECT}/${cluster}` }]),
+            Object.entries(members).map(([name, cluster]) => [name, { ...member(1, { name }), stack: fullStackName(cluster, PROJECT) }]),
         ),
         connections: {},
     };

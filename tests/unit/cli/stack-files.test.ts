@@ -38,3 +38,12 @@ test("reports the problems of every file at once, and ignores the project file a
         expect.stringMatching(/^Pulumi\.broken\.yaml: is not valid YAML/),
     ]);
 });
+
+test("short stack names are completed with the project's name in Pulumi.yaml", () => {
+    const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+    write("Pulumi.mesh.yaml", "config:\n  clustermesh:stack: {kind: mesh, clusters: [a, acme/other/b]}\n");
+    const members = () => readProject(folder).meshes[0]?.config.clusters;
+    expect(members()).toEqual(["organization/clustermesh/a", "acme/other/b"]);
+    write("Pulumi.yaml", "name: acme\n");
+    expect(members()).toEqual(["organization/acme/a", "acme/other/b"]);
+});

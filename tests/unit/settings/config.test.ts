@@ -235,10 +235,10 @@ describe("a chart on disk", () => {
 });
 
 describe("the reader of Pulumi.<stack>.yaml", () => {
-    const load = async (config: Record<string, string>) => {
+    const load = async (config: Record<string, string>, project = "clustermesh") => {
         await pulumi.runtime.setMocks(
             { call: () => ({}), newResource: () => ({ id: "", state: {} }) },
-            "clustermesh",
+            project,
             "cluster1",
             false,
             "organization",
@@ -249,6 +249,17 @@ describe("the reader of Pulumi.<stack>.yaml", () => {
 
     test("reads clustermesh:stack", async () => {
         expect(await load({ "clustermesh:stack": JSON.stringify(cluster), "aws:profile": "x" })).toMatchObject({ name: "cluster1" });
+    });
+
+    test("takes clustermesh:stack in a project of any name, which completes short stack names", async () => {
+        expect(await load({ "clustermesh:stack": JSON.stringify(mesh) }, "acme")).toMatchObject({
+            clusters: ["organization/acme/cluster1", "organization/acme/cluster2"],
+        });
+    });
+
+    test("refuses keys without a namespace, which Pulumi puts into the project's own", async () => {
+        const error = await load({ "acme:stack": "{}", "clustermesh:stack": JSON.stringify(cluster) }, "acme").catch((error) => error);
+        expect(error.message).toBe('Pulumi.cluster1.yaml is invalid:\n✖ unknown key "acme:stack": all settings go under clustermesh:stack');
     });
 
     test("throws a RunError, without a stack trace, that names the file and all its problems", async () => {

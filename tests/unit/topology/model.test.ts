@@ -1,13 +1,14 @@
 import { expect, test } from "vitest";
 import { plannedFacts } from "../../../core/facts/planned.ts";
 import type { ClusterFacts } from "../../../core/facts/schema.ts";
+import { fullStackName } from "../../../core/stack-names.ts";
 import { describeLink, type Topology, topology } from "../../../core/topology/model.ts";
 import { member } from "../../members.ts";
 import { cluster, PROJECT } from "../plan/stacks.ts";
 
 function planned(network: Topology["network"], ...ids: [number, string?][]) {
     const configs = ids.map(([id, region = "eu-central-1"]) => cluster(id, { region }));
-    return { mesh: "mesh", network, planned: configs.map((config) => plannedFacts(config, `${PROJECT}/${config.name}`)) };
+    return { mesh: "mesh", network, planned: configs.map((config) => plannedFacts(config, fullStackName(config.name, PROJECT))) };
 }
 
 const published = (...members: ClusterFacts[]) => Object.fromEntries(members.map((facts) => [facts.name, facts]));
