@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { extname, join, relative } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "./cluster.ts";
@@ -22,8 +24,7 @@ export class ReadyGate extends pulumi.ComponentResource {
         const { self, peers, memberRevision, timeoutSeconds, healAfterSeconds } = args;
         const limit = `${timeoutSeconds + GRACE_SECONDS}s`;
         const settings = { timeoutSeconds, healAfterSeconds, cluster: self.name, peers: peers.map((peer) => peer.name) };
-        // Relative to the project's folder, in which the provider runs it: an absolute path would be a diff on every other machine.
-        const run = "node gate/main.ts";
+        const run = `node ${gateProgram()}`;
         new command.local.Command(
             name,
             {
@@ -59,4 +60,13 @@ function revision(members: readonly Cluster[], memberRevision: pulumi.Output<str
             .update(JSON.stringify([own, ...state]))
             .digest("hex");
     });
+}
+
+/**
+ * The gate's program: gate/main.ts, or gate/main.js of the package. Relative to the working directory, in which the provider runs it: an absolute path would be
+ * a diff on every other machine.
+ */
+function gateProgram(): string {
+    const program = `gate/main${extname(import.meta.filename)}`;
+    return existsSync(program) ? program : relative(process.cwd(), join(import.meta.dirname, "..", program));
 }

@@ -10,9 +10,11 @@ import { ETCD_PORT } from "../core/cilium/clustermesh-config.ts";
 import { ciliumValues, type HelmValues } from "../core/cilium/helm-values.ts";
 import { decidedFacts, subnets } from "../core/facts/planned.ts";
 import { CONTRACT_VERSION } from "../core/facts/schema.ts";
+import { chartLocation } from "../core/settings/chart.ts";
 import type { ClusterConfig } from "../core/settings/parse.ts";
 import { stackFile } from "../core/stack-names.ts";
 import { problemList } from "../core/text/problems.ts";
+import { projectFolder } from "./project-folder.ts";
 import type { ClusterOutputs } from "./read-clusters.ts";
 
 /** Where the cluster's AWS resources are created. */
@@ -129,7 +131,7 @@ function eksCluster(config: ClusterConfig, { provider, partition }: AwsTarget, n
 function ciliumRelease({ name, id, mtu, cilium }: ClusterConfig, { secrets }: EtcdTls, opts: pulumi.ComponentResourceOptions) {
     const { version, chart, poolCidr, kvstoreMesh, privileged } = cilium;
     const values = ciliumValues({ name, id, poolCidr, mtu, kvstoreMesh, privileged }, cilium.values as HelmValues);
-    return new Cilium("cilium", { version, chart, values, secrets }, opts).release;
+    return new Cilium("cilium", { version, chart: chartLocation(chart, projectFolder()), values, secrets }, opts).release;
 }
 
 /** After Cilium and the nodes: its pods need both to start. */

@@ -3,6 +3,7 @@ import { NAMESPACE, SETTINGS_KEY } from "../core/settings/key.ts";
 import { parseConfig, type StackConfig } from "../core/settings/parse.ts";
 import { stackFile } from "../core/stack-names.ts";
 import { problemList } from "../core/text/problems.ts";
+import { projectFolder } from "./project-folder.ts";
 
 /**
  * Reads the settings of the running stack. Separate from core/settings/parse.ts, because the command line validates stack files without loading Pulumi's SDK,
@@ -19,7 +20,7 @@ export function loadConfig(): StackConfig {
         (key) => prefixes.some((prefix) => key.startsWith(prefix)) && key !== SETTINGS_KEY,
     );
     // The file and object-store backends call their only organization `organization`.
-    const parsed = parseConfig(config.getObject("stack"), `${pulumi.getOrganization()}/${pulumi.getProject()}`);
+    const parsed = parseConfig(config.getObject("stack"), `${pulumi.getOrganization()}/${pulumi.getProject()}`, projectFolder());
     const problems = [...stray.map((key) => `unknown key "${key}": all settings go under ${SETTINGS_KEY}`), ...parsed.problems];
     if (!parsed.config || problems.length > 0)
         throw new pulumi.RunError(`${stackFile(pulumi.getStack())} is invalid:\n${problemList(problems)}`);

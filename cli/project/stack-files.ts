@@ -56,7 +56,7 @@ export function readProject(folder: string, name = projectName(folder)): Project
     for (const { stack, file, path } of stackFiles(folder)) {
         const settings = stackSettings(path);
         if (settings === undefined) continue;
-        const { config, problems } = typeof settings === "string" ? { problems: [settings] } : parseConfig(settings.value, name);
+        const { config, problems } = typeof settings === "string" ? { problems: [settings] } : parseConfig(settings.value, name, folder);
         project.problems.push(...problems.map((problem) => `${file}: ${problem}`));
         if (!config) project.invalid.push(stack);
         if (config?.kind === "cluster") project.clusters.push({ stack, config });

@@ -27,21 +27,27 @@ export type StackConfig = ClusterConfig | MeshConfig;
  * Validates the value of `clustermesh:stack`. The only file that it reads is the Chart.yaml of a chart on disk.
  *
  * @param project "<organization>/<project>", which completes short stack names
+ * @param folder folder of Pulumi.yaml, which a chart on disk is relative to. Default: the working directory
  * @returns every problem, or the settings with all defaults
  */
-export function parseConfig(raw: unknown, project: string): { config?: StackConfig; problems: string[] } {
+export function parseConfig(raw: unknown, project: string, folder = "."): { config?: StackConfig; problems: string[] } {
     if (raw === undefined)
         return { problems: ["clustermesh:stack is required: see Pulumi.cluster1.yaml for a cluster, Pulumi.mesh.yaml for a mesh"] };
     const parsed = StackSettings.safeParse(raw, { error: plainMessage });
     const issues = parsed.error?.issues ?? [];
-    const problems = [...issues.flatMap((issue) => describeIssue(issue, raw)), ...ruleProblems(withoutUnknownKeys(raw, issues), project)];
+    const problems = [
+        ...issues.flatMap((issue) => describeIssue(issue, raw)),
+        ...ruleProblems(withoutUnknownKeys(raw, issues), project, folder),
+    ];
     return parsed.success && problems.length === 0 ? { config: withComputedDefaults(parsed.data, project), problems } : { problems };
 }
 
 /** Problems across settings. Each rule runs as soon as its own settings are valid, whatever is wrong elsewhere, so that all problems are reported at once. */
-function ruleProblems(known: unknown, project: string): string[] {
+function ruleProblems(known: unknown, project: string, folder: string): string[] {
     if (isKind(known, "cluster"))
-        return CLUSTER_RULES.flatMap(({ needs, problems }) => validSettings(ClusterSchema, needs, known).flatMap(problems));
+        return CLUSTER_RULES.flatMap(({ needs, problems }) =>
+            validSettings(ClusterSchema, needs, known).flatMap((settings) => problems(settings, folder)),
+        );
     if (isKind(known, "mesh"))
         return MESH_RULES.flatMap(({ needs, problems }) =>
             validSettings(MeshSchema, needs, known).flatMap((settings) => problems(settings, project)),

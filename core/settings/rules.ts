@@ -1,14 +1,17 @@
 import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { parse } from "yaml";
 import { type HelmValues, refusedPaths } from "../cilium/helm-values.ts";
 import { defaultPool, overlap, subnetBlocks } from "../network/cidr.ts";
 import { fullStackName } from "../stack-names.ts";
+import { isRemoteChart } from "./chart.ts";
 import type { ClusterSettings, MeshSettings } from "./schema.ts";
 
 /** A check across several settings, each of which is valid by itself. */
 interface ClusterRule {
     needs: readonly (keyof ClusterSettings)[];
-    problems: (settings: ClusterSettings) => string[];
+    /** @param folder folder of Pulumi.yaml */
+    problems: (settings: ClusterSettings, folder: string) => string[];
 }
 
 interface MeshRule {
@@ -18,7 +21,10 @@ interface MeshRule {
 }
 
 /** A rule that sees only the settings it names: the others may be invalid. */
-function rule<K extends keyof ClusterSettings>(needs: K[], problems: (settings: Pick<ClusterSettings, K>) => string[]): ClusterRule {
+function rule<K extends keyof ClusterSettings>(
+    needs: K[],
+    problems: (settings: Pick<ClusterSettings, K>, folder: string) => string[],
+): ClusterRule {
     return { needs, problems };
 }
 
@@ -69,7 +75,7 @@ export const CLUSTER_RULES: ClusterRule[] = [
                 `cilium.values must not set ${path}, which the mesh depends on: remove it, or use the stack setting for it (docs/configuration.md)`,
         ),
     ),
-    rule(["cilium"], ({ cilium }) => chartProblems(cilium.chart, cilium.version)),
+    rule(["cilium"], ({ cilium }, folder) => chartProblems(cilium.chart, cilium.version, folder)),
 ];
 
 export const MESH_RULES: MeshRule[] = [
@@ -94,14 +100,15 @@ export const MESH_RULES: MeshRule[] = [
 ];
 
 /** Checks a chart on disk before any resource exists: Helm would fail only after a quarter of an hour. */
-function chartProblems(chart: string, version: string): string[] {
-    if (/^(https?|oci):\/\//.test(chart)) return [];
-    if (!existsSync(chart))
+function chartProblems(chart: string, version: string, folder: string): string[] {
+    if (isRemoteChart(chart)) return [];
+    const path = resolve(folder, chart);
+    if (!existsSync(path))
         return [
             `cilium.chart must be an existing folder or .tgz, relative to Pulumi.yaml, or a repository (https://, oci://); got "${chart}"`,
         ];
     if (chart.endsWith(".tgz")) return [];
-    const manifest = `${chart}/Chart.yaml`;
+    const manifest = `${path}/Chart.yaml`;
     if (!existsSync(manifest)) return [`cilium.chart must be a chart's own folder, with a Chart.yaml; got "${chart}"`];
     const found = (parse(readFileSync(manifest, "utf8")) as { version?: string }).version;
     return found === version ? [] : [`cilium.chart "${chart}" has version ${found}, but cilium.version is ${version}: they must match`];

@@ -14,7 +14,7 @@ import { withExecEnvironment } from "./cluster/credentials.ts";
 import type { DataPlane } from "./data-plane.ts";
 import { simulatedDataPlane } from "./nodes-simulated/data-plane.ts";
 import { writeShellFile } from "./process/shell.ts";
-import { makeProject, type StackFiles, writeStackFiles } from "./project.ts";
+import { linkRepository, programFolder, type StackFiles, writeStackFiles } from "./project.ts";
 import { awsPackage } from "./providers/aws/package.ts";
 import { commandPackage } from "./providers/command.ts";
 import { kubernetesPackage } from "./providers/kubernetes/provider.ts";
@@ -50,6 +50,8 @@ export interface LabOptions {
     folder: string;
     stacks: StackFiles;
     log: (line: string) => void;
+    /** Puts Pulumi.yaml and the program into the project's empty folder. Default: links to this repository. */
+    fillProject?: (project: string) => void | Promise<void>;
     /** Providers for which the engine starts the real plugin, not the stand-in. Default: tls, kubernetes and command, where installed. */
     real?: readonly string[];
     /** Lets kwok play the nodes even if this machine can run real ones: seconds faster, a quarter of the memory. Default false. */
@@ -102,7 +104,9 @@ async function startParts(started: Started, options: LabOptions): Promise<Lab> {
     const [tools, chart] = await Promise.all([ensureTools(TOOLS, { log }), ciliumChart({ log })]);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const project = join(folder, "project");
-    makeProject(project, withChart(stacks, chart));
+    mkdirSync(project, { recursive: true });
+    await (options.fillProject ?? linkRepository)(project);
+    writeStackFiles(project, withChart(stacks, chart));
 
     const tokens = join(folder, "tokens.json");
     const simulation = await startSimulation(started, options, tools, tokens);
@@ -113,7 +117,7 @@ async function startParts(started: Started, options: LabOptions): Promise<Lab> {
     for (const { name, path } of plugins) log(`${name}: the real plugin, ${path}`);
     const served = await serveProviders(started, simulation.aws, {
         folder,
-        project,
+        directory: programFolder(project),
         helm: tools.helm,
         plugins,
         access: { ...access, PATH },
@@ -170,7 +174,8 @@ async function serveAws(started: Started, aws: SimulatedAws, folder: string): Pr
 
 interface ProviderOptions {
     folder: string;
-    project: string;
+    /** Working directory of providers, as the engine sets it. */
+    directory: string;
     /** Path of Helm. */
     helm: string;
     plugins: readonly RealPlugin[];
@@ -182,19 +187,19 @@ interface ProviderOptions {
 async function serveProviders(
     started: Started,
     aws: SimulatedAws,
-    { folder, project, helm, plugins, access }: ProviderOptions,
+    { folder, directory, helm, plugins, access }: ProviderOptions,
 ): Promise<Pick<Served, "name" | "port">[]> {
     const environment = { ...process.env, ...access };
     const packages = [
         awsPackage({ simulation: aws, account: ACCOUNT }),
         kubernetesPackage({
             helm,
-            directory: project,
+            directory,
             environment,
             rewriteKubeconfig: (kubeconfig) => withExecEnvironment(kubeconfig, access),
         }),
         tlsPackage(),
-        commandPackage({ directory: project, environment }),
+        commandPackage({ directory, environment }),
     ];
     const served = await Promise.all(packages.filter(({ name }) => !plugins.some((plugin) => plugin.name === name)).map(serve));
     for (const { close } of served) started.defer(close);

@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import type { Project } from "../../core/settings/project.ts";
 import { stackFile } from "../../core/stack-names.ts";
@@ -31,13 +31,18 @@ export function stackFiles({ clusters, meshes }: Project): StackFiles {
 }
 
 /**
- * Makes a folder in which Pulumi runs the repository's program with the lab's own stack files. The engine writes into stack files (a
- * stack's encryption salt), so running in the repository would change committed files.
+ * Fills a folder so that Pulumi runs the repository's program there, with the lab's own stack files. The engine writes into stack files
+ * (a stack's encryption salt), so running in the repository would change committed files.
  */
-export function makeProject(folder: string, stacks: StackFiles): void {
-    mkdirSync(folder, { recursive: true });
+export function linkRepository(folder: string): void {
     for (const part of PARTS) symlinkSync(join(REPOSITORY, part), join(folder, part));
-    writeStackFiles(folder, stacks);
+}
+
+/** The folder in which the engine runs the program and the plugins: that of `main` (pulumi/pulumi pkg/engine, getPwdMain). */
+export function programFolder(project: string): string {
+    const { main = "." } = parse(readFileSync(join(project, "Pulumi.yaml"), "utf8")) as { main?: string };
+    const path = resolve(project, main);
+    return statSync(path).isDirectory() ? path : dirname(path);
 }
 
 /** Writes stacks' settings into their files. What the engine keeps in an existing file stays. */
