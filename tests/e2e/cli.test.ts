@@ -15,10 +15,10 @@ import type { SimulationOptions } from "../../packages/lab/aws/simulation.ts";
 import { type Lab, startLab } from "../../packages/lab/lab.ts";
 import { family, processTable } from "../../packages/lab/process/process-tree.ts";
 import { until } from "../../packages/lab/process/until.ts";
+import { onTerminal } from "../../packages/lab/recording/terminal.ts";
 import { BUILD_TIMEOUT, temporaryFolder } from "../../packages/lab/tests/harness.ts";
 import { NO_ROUTE } from "./mesh-faults.ts";
 import { handsOn, whyNoRealLab } from "./real-lab.ts";
-import { onTerminal } from "./terminal.ts";
 
 /** The commands that the README's quick start prints. */
 const WALKTHROUGH = (/^npx clustermesh plan.*?(?=```)/ms.exec(readFileSync("README.md", "utf8"))?.[0] ?? "")

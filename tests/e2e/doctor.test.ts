@@ -9,10 +9,10 @@ import { deployMesh } from "../../cli/engine/driver.ts";
 import { DoctorReport } from "../../core/doctor/diagnose.ts";
 import { StatusReport } from "../../core/doctor/status.ts";
 import { until } from "../../packages/lab/process/until.ts";
+import { onTerminal } from "../../packages/lab/recording/terminal.ts";
 import { BUILD_TIMEOUT } from "../../packages/lab/tests/harness.ts";
 import { NO_INGRESS, NO_ROUTE, OTHER_CA, SOURCE_NAT, WRONG_ALIAS } from "./mesh-faults.ts";
 import { ALL, PLACE, type RealLab, startRealLab, whyNoRealLab } from "./real-lab.ts";
-import { onTerminal } from "./terminal.ts";
 
 const MAIN = resolve("cli/main.ts");
 const POD = { name: "unmanaged", namespace: "default" };

@@ -2,11 +2,13 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import xterm from "@xterm/headless";
-import { until } from "../../packages/lab/process/until.ts";
+import xterm, { type Terminal } from "@xterm/headless";
+import { until } from "../process/until.ts";
 
 /** A program on a pseudo-terminal, with the screen that a person would see. */
 export interface TerminalRun {
+    /** The emulator that keeps the screen. */
+    screen: Terminal;
     /** The lines of the screen, and before them those that have scrolled out of it. */
     lines(): Promise<string[]>;
     /** Types this text. */
@@ -46,6 +48,7 @@ export async function onTerminal(
         "the terminal did not start",
     );
     return {
+        screen,
         async lines() {
             await written;
             const { buffer } = screen;
