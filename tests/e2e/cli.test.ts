@@ -17,7 +17,7 @@ import { family, processTable } from "../../packages/lab/process/process-tree.ts
 import { until } from "../../packages/lab/process/until.ts";
 import { BUILD_TIMEOUT, temporaryFolder } from "../../packages/lab/tests/harness.ts";
 import { NO_ROUTE } from "./mesh-faults.ts";
-import { handsOn, whyNoRealLab } from "./real-lab.ts";
+import { whyNoRealLab, wrapLab } from "./real-lab.ts";
 import { onTerminal } from "./terminal.ts";
 
 /** The commands that the README's quick start prints. */
@@ -168,7 +168,7 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
     });
 
     test("a manual change is drift, which doctor reports and `up --refresh` reverts", async () => {
-        const real = handsOn(lab);
+        const real = wrapLab(lab);
         const { items } = await real.core("cluster1").listNode();
         await NO_ROUTE.make(real, { cluster: "cluster1", peer: "cluster2", node: items[0]?.metadata?.name ?? "" });
         expect((await json<OperationReport>("refresh mesh --preview-only --expect-no-changes")).code).toBe(1);
