@@ -173,7 +173,7 @@ describe.skipIf(await whyNoTools())("both programs on the real engine and the si
         lab.configure({ cluster3: { ...THIRD, assumeRole: "arn:aws:iam::222222222222:role/deployer" } });
         const noRole = await failure(deployMesh({ clusters: ["cluster3"], meshes: [] }, driver));
         expect(noRole).toMatch(
-            /AWS does not log .* in us-east-1; check role arn:aws:iam::222222222222:role\/deployer \(assumeRole in Pulumi.cluster3.yaml\): .*AccessDenied/s,
+            /cannot query .* from AWS in us-east-1; check role arn:aws:iam::222222222222:role\/deployer \(assumeRole in Pulumi.cluster3.yaml\): .*AccessDenied/s,
         );
         expect(noRole).not.toMatch(/^ +at /m);
         const { iam } = lab.aws.in({ account: "222222222222", region: "us-east-1" });
