@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Memory of a test file that runs a lab. */
 const BYTES_PER_FILE = 5 * 2 ** 30;
-/** More than one, because tests that run a lab mostly wait. */
+/** Above 1, because tests that run a lab mostly wait. */
 const FILES_PER_CORE = 1.5;
 
 /** Files that take minutes, longest first, because one that starts last delays the end. On a fresh clone vitest knows only file sizes, not durations. */
