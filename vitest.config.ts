@@ -2,11 +2,12 @@ import { availableParallelism, totalmem } from "node:os";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** What a file takes that runs a lab; they mostly wait, so that there is work for more of them than cores. */
+/** Memory of a test file that runs a lab. */
 const BYTES_PER_FILE = 5 * 2 ** 30;
+/** Above 1, because tests that run a lab mostly wait. */
 const FILES_PER_CORE = 1.5;
 
-/** Files that take minutes, the longest first: one that begins last holds up the end. On a fresh clone vitest knows no more of them than their size. */
+/** Files that take minutes, longest first, because one that starts last delays the end. On a fresh clone vitest knows only file sizes, not durations. */
 const SLOWEST = [
     "tests/e2e/data-plane",
     "tests/e2e/data-plane-faults",
@@ -33,7 +34,7 @@ class SlowestFirst extends BaseSequencer {
 export default defineConfig({
     test: {
         include: ["tests/**/*.test.ts", "packages/*/tests/**/*.test.ts"],
-        // Loading @pulumi/aws takes seconds on two cores; no test waits for anything else.
+        // Enough to load @pulumi/aws, which takes seconds on two cores. Slower tests set their own timeout.
         testTimeout: 30_000,
         maxWorkers: Math.max(1, Math.floor(Math.min(FILES_PER_CORE * availableParallelism(), totalmem() / BYTES_PER_FILE))),
         sequence: { sequencer: SlowestFirst },

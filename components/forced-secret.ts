@@ -10,8 +10,8 @@ export interface ForcedSecretArgs {
 }
 
 /**
- * A Secret in kube-system that belongs to this stack alone. `patchForce`: without it, a Secret that somebody has changed with kubectl would be a conflict at the
- * next `up` instead of being restored.
+ * A Secret in kube-system that belongs to this stack alone. Without `patchForce`, a manual change with kubectl would be a conflict at the next `up` instead of
+ * being reverted.
  */
 export function forcedSecret(
     name: string,

@@ -18,7 +18,7 @@ export interface MemberArgs {
  * kvstoremesh. Destroying it removes the peers, and the host aliases with them.
  */
 export class Member extends pulumi.ComponentResource {
-    /** Changes with the mesh configuration, also when somebody else has changed it and it is restored. */
+    /** Changes with the mesh configuration, and when `up` reverts a manual change to it. */
     readonly revision: pulumi.Output<string>;
 
     constructor(name: string, { self, peers }: MemberArgs, opts?: pulumi.ComponentResourceOptions) {

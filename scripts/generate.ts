@@ -15,7 +15,7 @@ interface GeneratedFile {
 const ROOT = join(import.meta.dirname, "..");
 
 export const GENERATED_FILES: readonly GeneratedFile[] = [
-    // Between its marks; the rest of the page is written by hand.
+    // Only the part between the markers; the rest of the page is written manually.
     { file: "docs/cli.md", content: () => withCommandReference(readFileSync(join(ROOT, "docs/cli.md"), "utf8"), COMMANDS) },
     { file: "docs/configuration.md", content: configurationPage },
     { file: "docs/doctor.md", content: doctorPage },

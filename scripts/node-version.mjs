@@ -1,4 +1,4 @@
-// Loaded before the program (Pulumi.yaml, nodeargs), by whatever Node is on the PATH: plain JavaScript, nothing imported.
+// Loaded before the program (nodeargs in Pulumi.yaml) by any version of Node on the PATH: plain JavaScript without imports.
 const NEEDED = 24;
 
 if (Number.parseInt(process.versions.node, 10) < NEEDED) {

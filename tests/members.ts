@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { type ClusterFacts, CONTRACT_VERSION } from "../core/facts/schema.ts";
 import { defaultPool } from "../core/network/cidr.ts";
 
-/** The facts of cluster number `id`. Clusters with different numbers up to 127 fit into one mesh. */
+/** The facts of the cluster with this id. Clusters with different ids up to 127 can form a mesh. */
 export function member(id: number, facts: Partial<ClusterFacts> = {}): ClusterFacts {
     const name = facts.name ?? `c${id}`;
     return {
@@ -32,7 +32,10 @@ export function member(id: number, facts: Partial<ClusterFacts> = {}): ClusterFa
     };
 }
 
-/** 2 to 12 members that fit into one mesh, in any order, each with 1 to 3 blocks, 1 to 4 route tables and 1 to 2 security groups. */
+/**
+ * 2 to 12 clusters that can form a mesh, in any order, each with 1 to 3 CIDR blocks, 1 to 4 route tables, 1 to 2 security groups and 2 to 3 zones with an etcd
+ * address.
+ */
 export const fitMembers: fc.Arbitrary<ClusterFacts[]> = fc
     .uniqueArray(fc.integer({ min: 1, max: 127 }), { minLength: 2, maxLength: 12 })
     .chain((ids) =>

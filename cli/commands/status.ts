@@ -4,7 +4,7 @@ import { type Command, type Context, numberOption, type Outcome } from "../comma
 import { readValidProject, selectMesh } from "../project/selection.ts";
 
 const INTERVAL_SECONDS = 5;
-/** Reading the stacks takes more processor time than everything else, and they change only when somebody runs them. */
+/** Reading the stacks takes more processor time than everything else, and they change only during an operation. */
 const STACKS_SECONDS = 30;
 
 export const status: Command<Report> = {

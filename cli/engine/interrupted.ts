@@ -18,7 +18,7 @@ const Pending = z.object({
         .nullish(),
 });
 
-/** A resource whose creation was interrupted. It may exist or not; the state does not tell. */
+/** A resource whose creation was interrupted. The state does not show whether it exists. */
 export interface InterruptedCreation {
     urn: string;
     /** The provider's id, if it follows from the program: a refresh can then look for the resource. */

@@ -101,7 +101,7 @@ export const SECRET_RULES: readonly Rule[] = [
                         found: `${hostname} in the ${direct ? "hostAliases of the DaemonSet cilium" : "entry of cilium-kvstoremesh"} ${parts.join(" and ")}`,
                         remedy: [
                             ...restore(mesh.stack),
-                            // Whoever added the alias owns that entry; the program only removes its own.
+                            // The entry belongs to the field manager that added it; the program removes only its own.
                             ...(direct && unexpected.length > 0
                                 ? [kubectl(from, "-n kube-system edit daemonset/cilium   # remove the alias that was added by hand")]
                                 : []),

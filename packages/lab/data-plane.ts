@@ -5,7 +5,7 @@ import type { Network } from "./net/network.ts";
 /** Runs the nodes of the lab's clusters, and the network between them. */
 export interface DataPlane {
     nodes: (cluster: RunningCluster) => ClusterNodes;
-    /** The kernel network. Undefined: kwok plays the nodes, no container runs on them, and paths are computed. */
+    /** The kernel network. Undefined: kwok simulates the nodes, no container runs on them, and paths are computed. */
     network?: Network;
     /** Whether agents report the mesh's state from connections that exist. Without a network, `verify` can check nothing else. */
     connected: boolean;

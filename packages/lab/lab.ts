@@ -84,7 +84,7 @@ type Started = AsyncDisposableStack;
 
 /**
  * Starts the lab: the simulated AWS and the providers to which the engine attaches. A cluster starts when the program creates it. The
- * environment of this process stays as it is; whoever runs Pulumi passes `env` of the lab.
+ * environment of this process does not change: pass the lab's `env` to Pulumi.
  *
  * @throws Error with what cannot be started; everything that did start is stopped, and the folder stays
  */

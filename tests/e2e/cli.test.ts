@@ -18,7 +18,7 @@ import { until } from "../../packages/lab/process/until.ts";
 import { onTerminal } from "../../packages/lab/recording/terminal.ts";
 import { BUILD_TIMEOUT, temporaryFolder } from "../../packages/lab/tests/harness.ts";
 import { NO_ROUTE } from "./mesh-faults.ts";
-import { handsOn, whyNoRealLab } from "./real-lab.ts";
+import { whyNoRealLab, wrapLab } from "./real-lab.ts";
 
 /** The commands that the README's quick start prints. */
 const WALKTHROUGH = (/^npx clustermesh plan.*?(?=```)/ms.exec(readFileSync("README.md", "utf8"))?.[0] ?? "")
@@ -26,6 +26,27 @@ const WALKTHROUGH = (/^npx clustermesh plan.*?(?=```)/ms.exec(readFileSync("READ
     .map((line) => line.replace(/(^|\s)#\s.*$/, "").trim())
     .filter(Boolean);
 const THIRD_CLUSTER = WALKTHROUGH.findIndex((line) => line.startsWith("npx clustermesh add "));
+
+/** Commands in the text of the documentation that only read, or print. */
+const READ_ONLY = /^(npx )?clustermesh (help|plan|preview|status|doctor|verify|topology|completion)\b|^pulumi stack (output|-s)\b/;
+const PAGES = ["docs/cli.md", "docs/doctor.md", "docs/operations.md"];
+const DOCUMENTED = [
+    ...new Set(PAGES.flatMap((page) => [...readFileSync(page, "utf8").matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code))),
+]
+    .filter((code) => READ_ONLY.test(code))
+    .map((code) =>
+        code
+            .replace(/^clustermesh/, "npx clustermesh")
+            .replaceAll(/<(stack|cluster)>/g, "cluster1")
+            .replaceAll("<command>", "up"),
+    );
+
+/** The commands of a section of docs/operations.md. */
+const OPERATION = (heading: string) =>
+    (new RegExp(`^## ${heading}\\n.*?^\`\`\`sh\\n(.*?)^\`\`\``, "ms").exec(readFileSync("docs/operations.md", "utf8"))?.[1] ?? "")
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => line.replaceAll("<cluster>", "cluster1"));
 
 const settings = (stack: string): object => parse(readFileSync(`Pulumi.${stack}.yaml`, "utf8")).config["clustermesh:stack"];
 
@@ -147,6 +168,22 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
         expect(out + err).not.toContain("\x1b");
     });
 
+    test.each(DOCUMENTED)("documentation: %s", async (line) => {
+        const { code, out, err } = await run(line);
+        expect(code, `${out}\n${err}`).toBe(0);
+        expect(out).not.toBe("");
+    });
+
+    test("a CA is replaced by the commands of docs/operations.md, and every agent trusts the new one", async () => {
+        const lines = OPERATION("Replace a CA");
+        expect(lines).toHaveLength(2);
+        for (const line of lines) {
+            const { code, out, err } = await run(`${line} --yes --skip-preview --non-interactive`);
+            expect(code, `${out}\n${err}`).toBe(0);
+        }
+        expect((await run("npx clustermesh verify --only agents")).code).toBe(0);
+    });
+
     test("a second `up` changes nothing, according to its JSON report too", async () => {
         const { code, report } = await json<OperationReport>("up --expect-no-changes");
         expect(code).toBe(0);
@@ -168,7 +205,7 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
     });
 
     test("a manual change is drift, which doctor reports and `up --refresh` reverts", async () => {
-        const real = handsOn(lab);
+        const real = wrapLab(lab);
         const { items } = await real.core("cluster1").listNode();
         await NO_ROUTE.make(real, { cluster: "cluster1", peer: "cluster2", node: items[0]?.metadata?.name ?? "" });
         expect((await json<OperationReport>("refresh mesh --preview-only --expect-no-changes")).code).toBe(1);

@@ -8,22 +8,26 @@ import { PLACE, type RealLab } from "./real-lab.ts";
 
 const SYSTEM = "kube-system";
 const NAMESPACE = "default";
-const MILLISECONDS = 120_000;
+const TIMEOUT_MILLISECONDS = 120_000;
 
-/** Names of the pods of a cluster's clustermesh-apiserver. */
-export async function replicas({ core }: RealLab, cluster: string): Promise<string[]> {
+/** Names of a cluster's clustermesh-apiserver pods that are not being deleted. */
+export async function replicaNames({ core }: RealLab, cluster: string): Promise<string[]> {
     const { items } = await core(cluster).listNamespacedPod({ namespace: SYSTEM, labelSelector: "k8s-app=clustermesh-apiserver" });
     return items.filter(({ metadata }) => !metadata?.deletionTimestamp).flatMap(({ metadata }) => metadata?.name ?? []);
 }
 
-/** Kills every process of a program in these pods, as the kernel's out-of-memory killer does. @returns how many */
-export function killIn(pods: readonly string[], program: string): number {
-    const found = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && isOf(pid, pods, program));
+/**
+ * Kills every process of a program in these pods with SIGKILL, as the kernel's out-of-memory killer does.
+ *
+ * @returns the number of killed processes
+ */
+export function killProcesses(pods: readonly string[], program: string): number {
+    const found = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && runsProgram(pid, pods, program));
     for (const pid of found) process.kill(Number(pid), "SIGKILL");
     return found.length;
 }
 
-function isOf(pid: string, pods: readonly string[], program: string): boolean {
+function runsProgram(pid: string, pods: readonly string[], program: string): boolean {
     try {
         const [file, command] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
         const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
@@ -35,86 +39,86 @@ function isOf(pid: string, pods: readonly string[], program: string): boolean {
 }
 
 /**
- * Makes a pod in one cluster, and waits until every agent of the other one takes its address for a pod of that cluster. So the whole way is tried: API server,
- * etcd, agents.
+ * Creates a pod in cluster `from`, and waits until the IP cache of every agent of cluster `to` has an entry for its address. This covers the whole path: API
+ * server, etcd, agents.
  *
- * @returns seconds, the pod's start among them
+ * @returns seconds, including the pod's start
  */
-export async function propagates({ core, agents, inAgent }: RealLab, from: string, to: string): Promise<number> {
+export async function measurePropagation({ core, agents, inAgent }: RealLab, from: string, to: string): Promise<number> {
     const start = performance.now();
-    const name = `news-${Math.round(start)}`;
+    const name = `propagation-${Math.round(start)}`;
     const api = core(from);
     const containers = [{ name: "idle", image: "busybox", command: ["sleep", "infinity"] }];
     const spec = { containers, terminationGracePeriodSeconds: 0 };
     await api.createNamespacedPod({ namespace: NAMESPACE, body: { metadata: { name }, spec } });
     const address = await until(
         async () => (await api.readNamespacedPod({ name, namespace: NAMESPACE })).status?.podIP,
-        MILLISECONDS,
+        TIMEOUT_MILLISECONDS,
         `pod ${name} of ${from} has no address`,
     );
-    // Until the pod itself is known, the address is one of its cluster's nodes or of the world.
+    // Before an agent knows the pod, it takes the address for a node of that cluster or for the world, by a shorter prefix than /32.
     const known = async () => {
-        const looks = (await agents(to)).map(async (agent) => {
+        const results = (await agents(to)).map(async (agent) => {
             const list = await inAgent(agent, "cilium-dbg", "bpf", "ipcache", "list");
             return new RegExp(`^${address.replaceAll(".", "\\.")}/32 `, "m").test(list);
         });
-        return (await Promise.all(looks)).every(Boolean) || undefined;
+        return (await Promise.all(results)).every(Boolean) || undefined;
     };
-    await until(known, MILLISECONDS, `${to} does not hear of pod ${name} of ${from}`);
+    await until(known, TIMEOUT_MILLISECONDS, `${to} does not learn of pod ${name} of ${from}`);
     const seconds = (performance.now() - start) / 1000;
     await api.deleteNamespacedPod({ name, namespace: NAMESPACE });
     return seconds;
 }
 
-/** Waits until no agent of these clusters lists a cluster that has left, nor a node of it. */
-export async function forgotten({ agents, inAgent }: RealLab, left: string, by: readonly string[]): Promise<void> {
-    const listed = async () => {
+/** Waits until no agent of the clusters `by` lists the cluster `left` or its nodes. */
+export async function waitUntilForgotten({ agents, inAgent }: RealLab, left: string, by: readonly string[]): Promise<void> {
+    const forgotten = async () => {
         const all = (await Promise.all(by.map(agents))).flat();
-        const looks = all.map(async (agent) => [
+        const results = all.map(async (agent) => [
             ...seenPeers(await inAgent(agent, "cilium-dbg", "status", "-o", "json")),
             ...JSON.parse(await inAgent(agent, "cilium-dbg", "node", "list", "-o", "json")).map(
                 ({ name }: { name: string }) => name.split("/")[0],
             ),
         ]);
-        return (await Promise.all(looks)).flat().includes(left) ? undefined : true;
+        return (await Promise.all(results)).flat().includes(left) ? undefined : true;
     };
-    await until(listed, MILLISECONDS, `${by.join(", ")} still know ${left}`);
+    await until(forgotten, TIMEOUT_MILLISECONDS, `${by.join(", ")} still know ${left}`);
 }
 
 function seenPeers(statusJson: string): string[] {
     return (JSON.parse(statusJson)["cluster-mesh"]?.clusters ?? []).map(({ name }: { name: string }) => name);
 }
 
-/** Deletes a replica, and waits until there are as many ready ones as before, all of them others. */
+/** Deletes a clustermesh-apiserver replica, and waits until another pod replaces it and all are ready. */
 export async function replaceReplica(real: RealLab, cluster: string): Promise<void> {
-    const before = await replicas(real, cluster);
+    const before = await replicaNames(real, cluster);
     await real.core(cluster).deleteNamespacedPod({ name: before[0] ?? "", namespace: SYSTEM });
     const ready = async () => {
         const { status } = await real.apps(cluster).readNamespacedDeployment({ name: "clustermesh-apiserver", namespace: SYSTEM });
-        const now = await replicas(real, cluster);
+        const now = await replicaNames(real, cluster);
         return (status?.readyReplicas === before.length && now.length === before.length && !now.includes(before[0] ?? "")) || undefined;
     };
-    await until(ready, MILLISECONDS, `a replica of ${cluster}'s clustermesh-apiserver does not come back`);
+    await until(ready, TIMEOUT_MILLISECONDS, `a replica of ${cluster}'s clustermesh-apiserver is not replaced`);
 }
 
-/** Changes how many nodes a cluster's node group has, as an autoscaler does, and waits until an agent runs on each. */
-export async function scaleTo({ lab, core, agents }: RealLab, cluster: string, desiredSize: number): Promise<void> {
+/** Sets the desired size of a cluster's node group, as an autoscaler does, and waits until each node runs an agent. */
+export async function scaleNodeGroup({ lab, core, agents }: RealLab, cluster: string, desiredSize: number): Promise<void> {
     const { eks } = lab.aws.in(PLACE);
     const { nodegroups } = await eks.listNodegroups({ clusterName: cluster });
     await eks.updateNodegroupConfig({ clusterName: cluster, nodegroupName: nodegroups[0] ?? "", scalingConfig: { desiredSize } });
-    const there = async () => {
+    const scaled = async () => {
         const [{ items }, running] = await Promise.all([core(cluster).listNode(), agents(cluster)]);
         return (items.length === desiredSize && running.length === desiredSize) || undefined;
     };
-    await until(there, MILLISECONDS, `${cluster} does not have ${desiredSize} nodes with an agent each`);
+    await until(scaled, TIMEOUT_MILLISECONDS, `${cluster} does not have ${desiredSize} nodes with an agent each`);
 }
 
 /**
- * Drops what a node sends to a port of the peer's, as something within the node would; nothing that the program made is to blame.
+ * Drops packets from a node to a TCP port in `block`, with a rule on the node itself: nothing that the program manages has changed.
  *
- * @returns ends it
+ * @returns a function that removes the rule
  */
-export async function blockedFrom(
+export async function blockTraffic(
     { lab, core }: RealLab,
     { cluster, node }: End,
     block: string,

@@ -16,21 +16,21 @@ import { ALL, PLACE, type RealLab, startRealLab, whyNoRealLab } from "./real-lab
 
 const MAIN = resolve("cli/main.ts");
 const POD = { name: "unmanaged", namespace: "default" };
-/** What may follow from the faults below, sooner or later, and is told as their consequence. */
+/** Rules that may fail as a consequence of the faults below, at any time, and are reported as symptoms. */
 const SYMPTOMS = ["peer-behind", "nodes-unknown", "health-failing"];
 
-describe.skipIf(await whyNoRealLab())("doctor and status, of a lab with real agents", { timeout: 400_000 }, () => {
+describe.skipIf(await whyNoRealLab())("doctor and status in a lab with real agents", { timeout: 400_000 }, () => {
     let real: RealLab;
 
     beforeAll(async () => {
         real = await startRealLab();
         await deployMesh(ALL, real.driver);
-        await real.healthy();
+        await real.waitUntilHealthy();
     }, BUILD_TIMEOUT);
     afterAll(() => real?.lab.destroy(), 120_000);
 
     const options = () => ({ cwd: real.driver.folder, env: { ...process.env, ...real.driver.env }, maxBuffer: 1e8 });
-    /** The command line as a process of its own. */
+    /** Runs the command line in a separate process. */
     const clustermesh = async (...args: string[]) => {
         const start = performance.now();
         const { code, stdout } = await promisify(execFile)(process.execPath, [MAIN, ...args], options()).then(
@@ -50,11 +50,11 @@ describe.skipIf(await whyNoRealLab())("doctor and status, of a lab with real age
     };
     const nodes = async (cluster: string) => (await real.core(cluster).listNode()).items.map(({ metadata }) => metadata?.name ?? "");
 
-    /** A pod that is started while the VPC CNI alone is in the node's chain of plugins: as before Cilium's agent has come. */
+    /** Starts a pod while the node's CNI chain has only the VPC CNI, as before Cilium's agent first runs on a node. */
     const startUnmanaged = async (cluster: string, node: string) => {
-        const place = join(dirname(real.lab.project), "nodes", PLACE.account, PLACE.region, cluster, node, "host/etc/cni/net.d");
-        const first = join(place, "00-alone.conflist");
-        copyFileSync(join(place, "10-aws.conflist"), first);
+        const folder = join(dirname(real.lab.project), "nodes", PLACE.account, PLACE.region, cluster, node, "host/etc/cni/net.d");
+        const first = join(folder, "00-alone.conflist");
+        copyFileSync(join(folder, "10-aws.conflist"), first);
         const containers = [{ name: "idle", image: "busybox", command: ["sleep", "infinity"] }];
         const spec = { containers, nodeName: node, terminationGracePeriodSeconds: 0 };
         await real.core(cluster).createNamespacedPod({ namespace: POD.namespace, body: { metadata: { name: POD.name }, spec } });
@@ -63,7 +63,7 @@ describe.skipIf(await whyNoRealLab())("doctor and status, of a lab with real age
         rmSync(first);
     };
 
-    test("nothing is found where all is well, every rule could judge, and no secret is in what was gathered", async () => {
+    test("doctor checks every rule and finds nothing in a healthy mesh, and its evidence has no secrets", async () => {
         const file = join(dirname(real.lab.project), "evidence.json");
         const { code, stdout } = await clustermesh("doctor", "--evidence", file);
         expect(stdout).toMatch(/^no problems found: \d+ rules checked for cluster1, cluster2 in [\d.]+ s\n$/);
@@ -75,21 +75,21 @@ describe.skipIf(await whyNoRealLab())("doctor and status, of a lab with real age
         for (const secret of Object.values(data)) expect(evidence).not.toContain(secret.slice(0, 60));
     });
 
-    test("status has a line for each cluster and the pair", async () => {
+    test("status reports each cluster and the pair", async () => {
         const { code, stdout } = await clustermesh("status", "--json");
         const { clusters, pairs, problems } = StatusReport.parse(JSON.parse(stdout));
-        const well = { ready: 2, all: 2 };
-        const cluster = { agents: well, replicas: well, balancer: "active", targets: well, certificateDays: 364 };
+        const ready = { ready: 2, all: 2 };
+        const cluster = { agents: ready, replicas: ready, balancer: "active", targets: ready, certificateDays: 364 };
         expect(clusters).toMatchObject([
             { cluster: "cluster1", ...cluster },
             { cluster: "cluster2", ...cluster },
         ]);
-        expect(pairs).toEqual([{ a: "cluster1", b: "cluster2", aSeesB: well, bSeesA: well, link: "peering active" }]);
+        expect(pairs).toEqual([{ a: "cluster1", b: "cluster2", aSeesB: ready, bSeesA: ready, link: "peering active" }]);
         expect(problems).toEqual([]);
         expect(code).toBe(0);
     });
 
-    test("status --watch goes on until an interrupt, which is no failure; by --json a document a line", async () => {
+    test("status --watch runs until an interrupt and exits with 0; with --json it prints one document per line", async () => {
         const child = spawn(process.execPath, [MAIN, "status", "--watch", "--json", "--interval", "1"], {
             ...options(),
             stdio: ["ignore", "pipe", "ignore"],
@@ -102,18 +102,18 @@ describe.skipIf(await whyNoRealLab())("doctor and status, of a lab with real age
         expect(await ended).toEqual([0, null]);
     });
 
-    test("on a terminal it is drawn in place, also after it was resized", async () => {
+    test("status --watch redraws in place on a terminal, also after a resize", async () => {
         const folder = dirname(real.lab.project);
         const line = `${process.execPath} ${MAIN} status --cwd ${real.driver.folder} --watch --interval 1`;
         const screen = await onTerminal(line, folder, { ...real.driver.env }, 120, 30);
         const drawnAt = async () => (await screen.lines()).flatMap((text) => /^(\d{4}-\S+Z), Ctrl-C to end/.exec(text)?.[1] ?? []);
         const again = async (before: string | undefined) => {
             const next = async () => ((await drawnAt()).at(-1) === before ? undefined : await drawnAt());
-            return until(async () => (await next())?.at(-1), 60_000, "status is not drawn anew");
+            return until(async () => (await next())?.at(-1), 60_000, "status is not redrawn");
         };
         const first = await again(undefined);
         await again(first);
-        // Narrower than the lines, yet high enough that none of what they wrap into scrolls away, where nothing can be drawn over.
+        // Narrower than the lines, but high enough that wrapped lines do not scroll out of the screen, where they could not be redrawn.
         await screen.resize(70, 24);
         await again((await drawnAt()).at(-1));
         await again((await drawnAt()).at(-1));
@@ -123,27 +123,27 @@ describe.skipIf(await whyNoRealLab())("doctor and status, of a lab with real age
         expect(await screen.ended).toBe(0);
     });
 
-    test("six faults at once are found, each by its own name, with whom and the values; their symptoms are told as such", async () => {
+    test("doctor finds six faults at once, each by its own rule with subject and values, and links symptoms to causes", async () => {
         const [[near = "", far = ""], [other = ""]] = await Promise.all([nodes("cluster1"), nodes("cluster2")]);
         await startUnmanaged("cluster2", other);
-        const one = { cluster: "cluster1", peer: "cluster2" };
-        const two = { cluster: "cluster2", peer: "cluster1", node: other };
-        await NO_ROUTE.make(real, { ...one, node: near });
-        await NO_INGRESS.make(real, { ...one, node: near });
-        await SOURCE_NAT.make(real, two);
-        await Promise.all([OTHER_CA.make(real, { ...one, node: far }), WRONG_ALIAS.make(real, two)]);
+        const target1 = { cluster: "cluster1", peer: "cluster2" };
+        const target2 = { cluster: "cluster2", peer: "cluster1", node: other };
+        await NO_ROUTE.make(real, { ...target1, node: near });
+        await NO_INGRESS.make(real, { ...target1, node: near });
+        await SOURCE_NAT.make(real, target2);
+        await Promise.all([OTHER_CA.make(real, { ...target1, node: far }), WRONG_ALIAS.make(real, target2)]);
 
         const wanted = ["route-missing", "ingress-missing", "source-nat", "host-aliases", "peer-ca", "pods-unmanaged"];
         const { found, code } = await until(
             async () => {
-                const looked = await doctor();
-                return wanted.every((id) => looked.found.some((one) => one.id === id)) &&
-                    looked.found.some(({ id }) => id === "peer-behind")
-                    ? looked
+                const result = await doctor();
+                return wanted.every((id) => result.found.some((rule) => rule.id === id)) &&
+                    result.found.some(({ id }) => id === "peer-behind")
+                    ? result
                     : undefined;
             },
             120_000,
-            "doctor does not find all",
+            "doctor does not find all faults",
         );
         expect(code).toBe(1);
         expect(
@@ -152,19 +152,19 @@ describe.skipIf(await whyNoRealLab())("doctor and status, of a lab with real age
                 .filter((id) => !SYMPTOMS.includes(id))
                 .toSorted(),
         ).toEqual(wanted.toSorted());
-        const says = Object.fromEntries(
+        const texts = Object.fromEntries(
             found.map(({ id, findings }) => [id, findings.map(({ subject, found }) => `${subject}: ${found}`).join("\n")]),
         );
-        expect(says["route-missing"]).toMatch(
+        expect(texts["route-missing"]).toMatch(
             /^cluster1 → cluster2: table rtb-\w+ routes 192\.168\.0\.0\/16 by 0\.0\.0\.0\/0 to nat-\w+ instead of pcx-\w+$/,
         );
-        expect(says["ingress-missing"]).toMatch(
+        expect(texts["ingress-missing"]).toMatch(
             /^cluster2 → cluster1: sg-\w+ of cluster1 does not admit all traffic from 192\.168\.0\.0\/16$/,
         );
-        expect(says["source-nat"]).toMatch(/^cluster2: AWS_VPC_K8S_CNI_EXTERNALSNAT is false/);
-        expect(says["host-aliases"]).toMatch(/^cluster2 → cluster1: .* lacks 10\.248\.\d+\.16, .* and resolves to 192\.168\.0\.99/);
-        expect(says["peer-ca"]).toMatch(/^cluster1 → cluster2: .*\(Cilium CA cluster1\), the peer's is [0-9a-f]{16}$/);
-        expect(says["pods-unmanaged"]).toContain(`default/unmanaged on ${other}`);
+        expect(texts["source-nat"]).toMatch(/^cluster2: AWS_VPC_K8S_CNI_EXTERNALSNAT is false/);
+        expect(texts["host-aliases"]).toMatch(/^cluster2 → cluster1: .* lacks 10\.248\.\d+\.16, .* and resolves to 192\.168\.0\.99/);
+        expect(texts["peer-ca"]).toMatch(/^cluster1 → cluster2: .*\(Cilium CA cluster1\), the peer's is [0-9a-f]{16}$/);
+        expect(texts["pods-unmanaged"]).toContain(`default/unmanaged on ${other}`);
         const behind = found.find(({ id }) => id === "peer-behind")?.findings ?? [];
         expect(behind.find(({ subject }) => subject === "cluster1 → cluster2")).toMatchObject({
             found: expect.stringContaining("certificate signed by unknown authority"),
@@ -173,7 +173,7 @@ describe.skipIf(await whyNoRealLab())("doctor and status, of a lab with real age
         expect((await clustermesh("status")).code).toBe(1);
     });
 
-    test("what it says mends them", async () => {
+    test("the remedies that doctor prints fix the faults", async () => {
         const { found } = await doctor();
         const remedies = found.flatMap(({ findings }) => findings.flatMap(({ remedy }) => remedy));
         const ups = [...new Set(remedies.filter((command) => command.startsWith("npx clustermesh up")))].toSorted();
@@ -184,8 +184,8 @@ describe.skipIf(await whyNoRealLab())("doctor and status, of a lab with real age
         await WRONG_ALIAS.undo?.(real, { cluster: "cluster2", peer: "cluster1", node: "" });
         const after = await until(
             async () => {
-                const looked = await doctor();
-                return looked.found.length === 0 ? looked : undefined;
+                const result = await doctor();
+                return result.found.length === 0 ? result : undefined;
             },
             120_000,
             "doctor still finds something",

@@ -6,14 +6,14 @@ import { nodeOf, type RealLab } from "./real-lab.ts";
 const NAMESPACE = "default";
 const PORT = 8080;
 const START_MILLISECONDS = 60_000;
-/** So many further answers are bytes enough. */
-const ANSWERS = 10;
+/** Number of further answers that prove that bytes still flow. */
+const MORE_ANSWERS = 10;
 
 /**
- * Asks over one connection for as long as that lasts, ten times a second; `$1` and `$2` are the server's address and port. Says in a file how many answers
- * came, and the longest time between two, microseconds. Ends with the connection.
+ * Sends ten requests per second over one connection and exits when that breaks; `$1` and `$2` are the server's address and port. Writes the number of answers
+ * and the longest time between two of them, in microseconds, to a file.
  */
-const ASK = `
+const CLIENT_SCRIPT = `
 exec 3<>"/dev/tcp/$1/$2" || exit 1
 answers=0 longest=0 last=\${EPOCHREALTIME/./}
 while :; do
@@ -29,12 +29,12 @@ while :; do
     now=\${EPOCHREALTIME/./} answers=$((answers + 1))
     [ $((now - last)) -gt $longest ] && longest=$((now - last))
     last=$now
-    echo "$answers $longest" > /tmp/told.new && mv /tmp/told.new /tmp/told
+    echo "$answers $longest" > /tmp/answers.new && mv /tmp/answers.new /tmp/answers
     sleep 0.1
 done
 `;
 
-/** An end of a connection. */
+/** One end of a connection. */
 export interface End {
     cluster: string;
     node: string;
@@ -42,11 +42,15 @@ export interface End {
 
 /** A connection between pods of two clusters. */
 export interface HeldConnection {
-    /** Asserts that it has never broken, and that bytes still flow. @returns the longest time without an answer, seconds */
-    goesOn(): Promise<number>;
+    /**
+     * Asserts that the connection has never broken and that bytes still flow.
+     *
+     * @returns the longest time without an answer, in seconds
+     */
+    assertOpen(): Promise<number>;
 }
 
-/** Connects two pods, by IP, for as long as the lab lasts. They are on the second nodes of their clusters, which the tests leave alone. */
+/** Connects two pods by IP for the lifetime of the lab. They run on the second node of each cluster, which the tests do not touch. */
 export async function holdConnection(real: RealLab, client: string, server: string): Promise<HeldConnection> {
     const [from, to] = [
         { cluster: client, node: await nodeOf(real, client, 1) },
@@ -62,8 +66,8 @@ async function connect({ core, clients }: RealLab, from: End, to: End): Promise<
         args: ["netexec", `--http-port=${PORT}`],
         readinessProbe: { httpGet: { path: "/hostname", port: PORT }, periodSeconds: 1 },
     });
-    const command = ["bash", "-c", ASK, "ask", server.status?.podIP ?? "", `${PORT}`];
-    const ready = { exec: { command: ["test", "-s", "/tmp/told"] }, periodSeconds: 1 };
+    const command = ["bash", "-c", CLIENT_SCRIPT, "ask", server.status?.podIP ?? "", `${PORT}`];
+    const ready = { exec: { command: ["test", "-s", "/tmp/answers"] }, periodSeconds: 1 };
     const client = await startPod(core(from.cluster), "client", from.node, {
         name: "client",
         image: "busybox",
@@ -71,19 +75,19 @@ async function connect({ core, clients }: RealLab, from: End, to: End): Promise<
         readinessProbe: ready,
     });
 
-    const told = async () => {
+    const readCounts = async () => {
         const container = { namespace: NAMESPACE, pod: "client", container: "client" };
-        const [answers = 0, longest = 0] = (await clients().exec(from.cluster, container, ["cat", "/tmp/told"])).split(" ").map(Number);
+        const [answers = 0, longest = 0] = (await clients().exec(from.cluster, container, ["cat", "/tmp/answers"])).split(" ").map(Number);
         return { answers, longest };
     };
     return {
-        async goesOn() {
-            const before = await told();
+        async assertOpen() {
+            const before = await readCounts();
             const after = async () => {
-                const now = await told();
-                return now.answers >= before.answers + ANSWERS ? now : undefined;
+                const now = await readCounts();
+                return now.answers >= before.answers + MORE_ANSWERS ? now : undefined;
             };
-            const { longest } = await until(after, 30_000, "no bytes flow on the connection that was held");
+            const { longest } = await until(after, 30_000, "no bytes flow on the held connection");
             const { status, metadata } = await core(from.cluster).readNamespacedPod({ name: "client", namespace: NAMESPACE });
             expect(metadata?.uid).toBe(client.metadata?.uid);
             expect(status).toMatchObject({ phase: "Running", containerStatuses: [{ restartCount: 0 }] });
@@ -92,7 +96,11 @@ async function connect({ core, clients }: RealLab, from: End, to: End): Promise<
     };
 }
 
-/** A pod on a node, which is never started a second time. @returns it when it is ready */
+/**
+ * Starts a pod on a node; its container is never restarted.
+ *
+ * @returns the pod, once it is ready
+ */
 async function startPod(core: CoreV1Api, name: string, node: string, container: V1Container): Promise<V1Pod> {
     const place = { nodeSelector: { "kubernetes.io/hostname": node }, tolerations: [{ operator: "Exists" }] };
     const spec = { ...place, restartPolicy: "Never", terminationGracePeriodSeconds: 0, containers: [container] };

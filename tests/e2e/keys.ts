@@ -2,7 +2,7 @@ import { createPrivateKey } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** What a private key looks like wherever it may lie: its number as bytes, in hexadecimal, in its DER's base64, and in the base64 of its PEM, at any offset. */
+/** The forms of a private key to search for: its number as bytes, in hexadecimal and in base64; the lines of its PEM, plain and in base64. Base64 is found at any offset. */
 function keyForms(pem: string): Buffer[] {
     const { d = "" } = createPrivateKey(pem).export({ format: "jwk" });
     const secret = Buffer.from(d, "base64url");
@@ -16,7 +16,7 @@ function keyForms(pem: string): Buffer[] {
     ];
 }
 
-/** The base64 of bytes in the midst of others depends on where they begin: three ways, less the ends, which share digits with their neighbours. */
+/** The base64 of bytes within other bytes depends on their offset modulo 3. Returns all three, without the ends, whose digits also encode neighbouring bytes. */
 function base64Forms(bytes: Buffer): Buffer[] {
     return [0, 1, 2].map((offset) =>
         Buffer.from(
@@ -27,13 +27,13 @@ function base64Forms(bytes: Buffer): Buffer[] {
     );
 }
 
-/** Which of the places hold one of the keys, in any form. */
-export function whereKeysLie(keys: readonly string[], places: Iterable<[name: string, content: Buffer]>): string[] {
+/** Names of the places that contain one of the keys, in any form. */
+export function placesWithKeys(keys: readonly string[], places: Iterable<[name: string, content: Buffer]>): string[] {
     const forms = keys.flatMap(keyForms);
     return [...places].filter(([, content]) => forms.some((form) => content.includes(form))).map(([name]) => name);
 }
 
-/** Every file below the folder that the filter admits. */
+/** Path and content of every file in the folder, at any depth, that passes the filter. */
 export function filesBelow(folder: string, admit: (path: string) => boolean = () => true): [string, Buffer][] {
     return readdirSync(folder, { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())
@@ -42,20 +42,24 @@ export function filesBelow(folder: string, admit: (path: string) => boolean = ()
         .map((path) => [path, readFileSync(path)]);
 }
 
-/** Gathers the command lines of all processes of this machine, from now on. @returns how to stop, and what was gathered */
+/**
+ * Records the command lines of all processes on this machine.
+ *
+ * @returns a function that stops recording and returns the command lines
+ */
 export function watchCommandLines(): () => [string, Buffer][] {
     const seen = new Map<string, Buffer>();
-    const look = () => {
+    const scan = () => {
         for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
             try {
                 const line = readFileSync(`/proc/${pid}/cmdline`);
                 seen.set(line.toString(), line);
             } catch {
-                // It has ended meanwhile.
+                // The process has ended in the meantime.
             }
         }
     };
-    const timer = setInterval(look, 50);
+    const timer = setInterval(scan, 50);
     return () => {
         clearInterval(timer);
         return [...seen].map(([line, content]) => [`command line ${line.slice(0, 80)}`, content]);

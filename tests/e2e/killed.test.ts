@@ -16,15 +16,15 @@ const CLUSTERS = { clusters: ["cluster1", "cluster2"], meshes: [] };
 const MESH = { clusters: [], meshes: ["mesh"] };
 const ALL = { clusters: CLUSTERS.clusters, meshes: MESH.meshes };
 const STACKS = [...ALL.clusters, ...ALL.meshes];
-/** Of the clusters' runs, then of the mesh's. */
+/** Number of runs to kill: of the cluster stacks, then of the mesh stack. */
 const KILLS = { clusters: 6, mesh: 4 };
-/** So many resources at most are begun between two kills: few enough that some are left for the last. */
-const APART = { clusters: 16, mesh: 6 };
+/** Maximum number of operations between two kills: small enough to leave some for the last run. */
+const MAX_RESOURCES = { clusters: 16, mesh: 6 };
 
-describe.skipIf(await whyNoTools())("runs that are killed", { timeout: 900_000 }, () => {
+describe.skipIf(await whyNoTools())("killed runs", { timeout: 900_000 }, () => {
     let lab: Lab;
     let driver: DriverOptions;
-    // Printed, so that a failure can be had again: CLUSTERMESH_SEED=... npx vitest run tests/lab/killed.test.ts
+    // Printed to reproduce a failure: CLUSTERMESH_SEED=... npx vitest run tests/e2e/killed.test.ts
     const seed = Number(process.env.CLUSTERMESH_SEED ?? Date.now() % 100_000);
     const random = randomFrom(seed);
 
@@ -40,38 +40,38 @@ describe.skipIf(await whyNoTools())("runs that are killed", { timeout: 900_000 }
     }, BUILD_TIMEOUT);
     afterAll(() => lab?.destroy(), 120_000);
 
-    test("killed at ten random points and run again, they end as undisturbed ones do, with nothing twice and nothing lost", async () => {
+    test("after kills at ten random points, further runs end like undisturbed ones: no duplicates, nothing missing", async () => {
         await deployMesh(ALL, driver);
-        const undisturbed = { rows: rows(), resources: await Promise.all(STACKS.map(resources)) };
+        const undisturbed = { resourceCounts: resourceCounts(), resources: await Promise.all(STACKS.map(resources)) };
         await destroyMesh(ALL, driver);
 
         let kills = 0;
-        for (const [stacks, count, apart] of [
-            [CLUSTERS, KILLS.clusters, APART.clusters],
-            [MESH, KILLS.mesh, APART.mesh],
+        for (const [stacks, count, maxResources] of [
+            [CLUSTERS, KILLS.clusters, MAX_RESOURCES.clusters],
+            [MESH, KILLS.mesh, MAX_RESOURCES.mesh],
         ] as const) {
             for (let i = 0; i < count; i++) {
-                if (await killedRun(stacks, 1 + random(apart))) kills += 1;
-                // What the engine says to do about the lock that such a run leaves.
-                for (const stack of [...stacks.clusters, ...stacks.meshes]) await (await open(stack)).cancel();
+                if (await killedRun(stacks, 1 + random(maxResources))) kills += 1;
+                // Removes the lock that a killed run leaves, as the engine's error message advises.
+                for (const stack of [...stacks.clusters, ...stacks.meshes]) await (await selectStack(stack)).cancel();
             }
             await deployMesh(stacks, driver);
         }
         expect(kills).toBe(KILLS.clusters + KILLS.mesh);
 
-        expect(rows()).toEqual(undisturbed.rows);
+        expect(resourceCounts()).toEqual(undisturbed.resourceCounts);
         expect(await Promise.all(STACKS.map(resources))).toEqual(undisturbed.resources);
         expect(pathMatrix(lab.aws, lab.clusters.running(), { protocol: "tcp", port: 8080 }).filter(({ open }) => !open)).toEqual([]);
         for (const [stack, { same: _, ...others }] of await previewMesh(ALL, driver)) expect(others, stack).toEqual({});
     });
 
-    test("the engine goes on naming what was in doubt, until somebody has looked and says that it is settled", async () => {
+    test("the engine reports interrupted creations as pending until a refresh clears them", async () => {
         for (const name of STACKS) {
-            const stack = await open(name);
-            const { pending_operations: doubts, resources: known } = await exported(name);
-            for (const { type, resource } of doubts ?? []) {
+            const stack = await selectStack(name);
+            const { pending_operations: pendingOperations, resources: registered } = await exported(name);
+            for (const { type, resource } of pendingOperations ?? []) {
                 expect(type).toBe("creating");
-                expect(known.map(({ urn }) => urn)).toContain(resource.urn);
+                expect(registered.map(({ urn }) => urn)).toContain(resource.urn);
             }
             await stack.refresh({ clearPendingCreates: true });
             expect((await exported(name)).pending_operations ?? []).toEqual([]);
@@ -79,44 +79,48 @@ describe.skipIf(await whyNoTools())("runs that are killed", { timeout: 900_000 }
         for (const [stack, { same: _, ...others }] of await previewMesh(ALL, driver)) expect(others, stack).toEqual({});
     });
 
-    test("destroyed, they leave nothing", async () => {
+    test("destroy leaves nothing", async () => {
         await destroyMesh(ALL, driver);
         expect(lab.aws.remains(ALL_TABLES)).toEqual([]);
     });
 
-    const open = async (stackName: string) =>
+    const selectStack = async (stackName: string) =>
         automation.LocalWorkspace.selectStack(
             { stackName, workDir: lab.project },
             { envVars: lab.env, pulumiCommand: await engine(lab.env) },
         );
 
     async function exported(stackName: string) {
-        return (await (await open(stackName)).exportStack()).deployment as {
+        return (await (await selectStack(stackName)).exportStack()).deployment as {
             resources: { urn: string }[];
             pending_operations?: { type: string; resource: { urn: string } }[];
         };
     }
 
-    /** URNs of all that the state of a stack holds; AWS's ids, of which some are a part, are new each time. */
+    /** URNs of all resources in a stack's state. Some contain AWS ids, which differ in every deployment and are masked. */
     async function resources(stackName: string): Promise<string[]> {
         return (await exported(stackName)).resources.map(({ urn }) => urn.replace(/\b(rtb|sg)-[0-9a-f]{17}\b/, "$1-ID")).toSorted();
     }
 
-    /** How much there is of what the simulated AWS has, by place and table. */
-    function rows(): Record<string, number> {
+    /** Number of resources in the simulated AWS, by place and table. */
+    function resourceCounts(): Record<string, number> {
         const counts: Record<string, number> = {};
         for (const { place, table } of lab.aws.remains(ALL_TABLES)) counts[`${place} ${table}`] = (counts[`${place} ${table}`] ?? 0) + 1;
         return counts;
     }
 
-    /** Deploys, and kills all engines once so many resources have been begun. @returns whether it came to that */
+    /**
+     * Deploys, and kills all engines once `after` operations have started.
+     *
+     * @returns whether the engines were killed
+     */
     async function killedRun(stacks: typeof CLUSTERS | typeof MESH, after: number): Promise<boolean> {
-        let begun = 0;
+        let started = 0;
         let killed = false;
         const onEvent: DriverOptions["onEvent"] = async (_, { resourcePreEvent }) => {
             if (!resourcePreEvent || resourcePreEvent.metadata.op === "same") return;
-            begun += 1;
-            if (begun !== after) return;
+            started += 1;
+            if (started !== after) return;
             await sleep(random(150));
             killed = true;
             const table = processTable();
@@ -138,7 +142,7 @@ function kill(pid: number): void {
     }
 }
 
-/** Numbers below a bound, the same for the same seed (mulberry32). */
+/** Returns a generator of random integers below a bound, deterministic by seed (mulberry32). */
 function randomFrom(seed: number): (below: number) => number {
     let state = seed;
     return (below) => {

@@ -17,7 +17,7 @@ import { pathMatrix } from "../../packages/lab/matrix.ts";
 import { stackFiles } from "../../packages/lab/project.ts";
 import { verifyLab } from "../../packages/lab/run.ts";
 import { BUILD_TIMEOUT, temporaryFolder, whyNoTools } from "../../packages/lab/tests/harness.ts";
-import { filesBelow, watchCommandLines, whereKeysLie } from "./keys.ts";
+import { filesBelow, placesWithKeys, watchCommandLines } from "./keys.ts";
 
 const STACKS = { clusters: ["cluster1", "cluster2"], meshes: ["mesh"] };
 const PLACE = { account: "111111111111", region: "eu-central-1" };
@@ -32,31 +32,33 @@ const THIRD = {
     endpoint: { publicCidrs: ["0.0.0.0/0"] },
 };
 
-describe.skipIf(await whyNoTools())("both programs on the real engine, over the simulated AWS", { timeout: 600_000 }, () => {
+describe.skipIf(await whyNoTools())("both programs on the real engine and the simulated AWS", { timeout: 600_000 }, () => {
     let lab: Lab;
     let driver: DriverOptions;
     const events: EngineEvent[] = [];
     const commandLines = watchCommandLines();
-    const open = () => pathMatrix(lab.aws, lab.clusters.running(), HTTP).filter((tried) => tried.open).length;
-    const all = () => pathMatrix(lab.aws, lab.clusters.running(), HTTP).length;
-    /** What an operation did. References to other stacks that the state forgets are nobody's resources. */
+    const openPaths = () => pathMatrix(lab.aws, lab.clusters.running(), HTTP).filter((path) => path.open).length;
+    const allPaths = () => pathMatrix(lab.aws, lab.clusters.running(), HTTP).length;
+    /** What an operation changed. A `discard` drops a reference to another stack from the state, which is no change to a resource. */
     const changed = ({ same: _, discard: __, ...others }: Record<string, number>) => others;
     const ec2 = () => lab.aws.in(PLACE).ec2;
     const mesh = { clusters: [], meshes: ["mesh"] };
-    /** What a run says that must fail. */
+    /** The error message of a run that must fail. */
     const failure = (run: Promise<unknown>): Promise<string> =>
         run.then(
-            () => expect.fail("it was deployed"),
+            () => expect.fail("the deployment succeeded"),
             (error: AggregateError) => (error.errors[0] as Error).message,
         );
-    const ofEach = async <T>(ask: (cluster: RunningCluster) => Promise<T>) =>
-        Object.fromEntries(await Promise.all(lab.clusters.running().map(async (cluster) => [cluster.name, await ask(cluster)] as const)));
-    /** Whom each cluster's agents are told of. */
+    const ofEachCluster = async <T>(read: (cluster: RunningCluster) => Promise<T>) =>
+        Object.fromEntries(await Promise.all(lab.clusters.running().map(async (cluster) => [cluster.name, await read(cluster)] as const)));
+    /** The peers that each cluster's agents are configured with. */
     const peers = () =>
-        ofEach(async ({ name, config }) => [...parseClustermesh(await secretFiles(config, "cilium-clustermesh"), name).keys()].toSorted());
-    /** The Secret as an object: one that is made anew has another uid. */
-    const peersSecrets = () =>
-        ofEach(async ({ config }) => {
+        ofEachCluster(async ({ name, config }) =>
+            [...parseClustermesh(await secretFiles(config, "cilium-clustermesh"), name).keys()].toSorted(),
+        );
+    /** UIDs of the Secrets with the peers: a Secret that is replaced gets a new UID. */
+    const peerSecretUids = () =>
+        ofEachCluster(async ({ config }) => {
             const core = config.makeApiClient(CoreV1Api);
             const { items } = await core.listNamespacedSecret({
                 namespace: "kube-system",
@@ -76,20 +78,20 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
     }, BUILD_TIMEOUT);
     afterAll(() => lab?.destroy(), 120_000);
 
-    test("the clusters come up, and no path leads from one to the other", async () => {
+    test("deploys the clusters, with no open path between them", async () => {
         const results = await deployMesh({ ...STACKS, meshes: [] }, driver);
         for (const [stack, changes] of results) expect(changed(changes), stack).toEqual({ create: expect.any(Number) });
-        expect(all()).toBeGreaterThan(20);
-        expect(open()).toBe(0);
+        expect(allPaths()).toBeGreaterThan(20);
+        expect(openPaths()).toBe(0);
     });
 
-    test("the mesh stack opens every path, both ways, and its gate passes", async () => {
+    test("the mesh stack opens every path in both directions, and its gate passes", async () => {
         await deployMesh(mesh, driver);
-        expect(open()).toBe(all());
+        expect(openPaths()).toBe(allPaths());
     });
 
-    test("every agent sees the other cluster and all its nodes, through connections that are there", async ({ skip }) => {
-        skip(!lab.dataPlane.connected, "this user may run no sandbox: what agents say is computed");
+    test("every agent sees the other cluster and all its nodes over real connections", async ({ skip }) => {
+        skip(!lab.dataPlane.connected, "this user cannot run a sandbox, so agent status is computed");
         const { checks, readiness, nodeLists } = await verifyLab(lab, { only: ["agents"] });
         expect(checks.flatMap(({ findings }) => findings.filter(({ outcome }) => outcome !== "passed"))).toEqual([]);
         expect(readiness).toHaveLength(2);
@@ -99,7 +101,7 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
         ]);
     });
 
-    test("in both API servers: peers as Cilium reads them, host aliases, what cilium-config must say, agents on every node", async () => {
+    test("both API servers have the peers in Cilium's format, host aliases, the right cilium-config, and agents on every node", async () => {
         for (const { name, config } of lab.clusters.running()) {
             const peer = name === "cluster1" ? "cluster2" : "cluster1";
             const peers = parseClustermesh(await secretFiles(config, "cilium-clustermesh"), name);
@@ -128,21 +130,21 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
         }
     });
 
-    test("a preview shows no changes, and a second up makes none", async () => {
+    test("a preview shows no changes, and a second `up` makes none", async () => {
         for (const [stack, changes] of await previewMesh(STACKS, driver)) expect(changed(changes), stack).toEqual({});
         for (const [stack, changes] of await deployMesh(STACKS, driver)) expect(changed(changes), stack).toEqual({});
     });
 
-    describe("taken away behind the program's back, seen by refresh and put back by up:", () => {
+    describe("refresh detects a manual deletion, and `up` restores", () => {
         const peering = async () => (await ec2().describeVpcPeeringConnections({})).VpcPeeringConnections[0]?.VpcPeeringConnectionId ?? "";
         const drifts: Record<string, () => Promise<unknown>> = {
             "a route": async () => {
-                const through = await peering();
-                // Of a table by which a pod's packets really go.
+                const connection = await peering();
+                // From a table that routes a pod's packets.
                 const used = pathMatrix(lab.aws, lab.clusters.running(), HTTP)[0]?.path.forward ?? [];
                 const { RouteTables } = await ec2().describeRouteTables({});
                 const { RouteTableId = "", Routes = [] } = RouteTables.find((table) => used.includes(table.RouteTableId)) ?? {};
-                const route = Routes.find(({ VpcPeeringConnectionId }) => VpcPeeringConnectionId === through);
+                const route = Routes.find(({ VpcPeeringConnectionId }) => VpcPeeringConnectionId === connection);
                 return ec2().deleteRoute({ RouteTableId, DestinationCidrBlock: route?.DestinationCidrBlock ?? "" });
             },
             "an ingress rule": async () => {
@@ -156,22 +158,22 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
             "the peering": async () => ec2().deleteVpcPeeringConnection({ VpcPeeringConnectionId: await peering() }),
         };
 
-        test.each(Object.entries(drifts))("%s", async (_, takeAway) => {
-            await takeAway();
-            expect(open()).toBeLessThan(all());
+        test.each(Object.entries(drifts))("%s", async (_, remove) => {
+            await remove();
+            expect(openPaths()).toBeLessThan(allPaths());
             await refreshMesh(mesh, driver);
             const results = await deployMesh(mesh, driver);
             expect(changed(results.get("mesh") ?? {})).toMatchObject({ create: expect.any(Number) });
-            expect(open()).toBe(all());
+            expect(openPaths()).toBe(allPaths());
             for (const [stack, changes] of await previewMesh(mesh, driver)) expect(changed(changes), stack).toEqual({});
         });
     });
 
-    test("a cluster of another region and account joins by one word in the mesh's file and leaves again: nothing of the others is replaced", async () => {
+    test("a cluster in another region and account joins and leaves by one entry in the mesh's stack file, and nothing in the others is replaced", async () => {
         lab.configure({ cluster3: { ...THIRD, assumeRole: "arn:aws:iam::222222222222:role/deployer" } });
         const noRole = await failure(deployMesh({ clusters: ["cluster3"], meshes: [] }, driver));
         expect(noRole).toMatch(
-            /AWS does not log .* in us-east-1; check role arn:aws:iam::222222222222:role\/deployer \(assumeRole in Pulumi.cluster3.yaml\): .*AccessDenied/s,
+            /cannot query .* from AWS in us-east-1; check role arn:aws:iam::222222222222:role\/deployer \(assumeRole in Pulumi.cluster3.yaml\): .*AccessDenied/s,
         );
         expect(noRole).not.toMatch(/^ +at /m);
         const { iam } = lab.aws.in({ account: "222222222222", region: "us-east-1" });
@@ -181,12 +183,12 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
         };
         await iam.createRole({ RoleName: "deployer", AssumeRolePolicyDocument: JSON.stringify(trust) });
         await deployMesh({ clusters: ["cluster3"], meshes: [] }, driver);
-        const before = await peersSecrets();
+        const before = await peerSecretUids();
 
         lab.configure({ mesh: { kind: "mesh", clusters: ["cluster1", "cluster2", "cluster3"] } });
-        const joined = changed((await deployMesh(mesh, driver)).get("mesh") ?? {});
-        expect(Object.keys(joined).toSorted()).toEqual(["create", "update"]);
-        expect(open()).toBe(all());
+        const joinChanges = changed((await deployMesh(mesh, driver)).get("mesh") ?? {});
+        expect(Object.keys(joinChanges).toSorted()).toEqual(["create", "update"]);
+        expect(openPaths()).toBe(allPaths());
         expect(await peers()).toEqual({
             cluster1: ["cluster2", "cluster3"],
             cluster2: ["cluster1", "cluster3"],
@@ -194,15 +196,15 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
         });
 
         lab.configure({ mesh: { kind: "mesh", clusters: STACKS.clusters } });
-        const left = changed((await deployMesh(mesh, driver)).get("mesh") ?? {});
-        expect(Object.keys(left).toSorted()).toEqual(["delete", "update"]);
-        expect(left.delete).toBe(joined.create);
+        const leaveChanges = changed((await deployMesh(mesh, driver)).get("mesh") ?? {});
+        expect(Object.keys(leaveChanges).toSorted()).toEqual(["delete", "update"]);
+        expect(leaveChanges.delete).toBe(joinChanges.create);
         expect(await peers()).toEqual({ cluster1: ["cluster2"], cluster2: ["cluster1"], cluster3: [] });
-        const after = await peersSecrets();
+        const after = await peerSecretUids();
         for (const name of STACKS.clusters) expect(after[name], name).toEqual(before[name]);
     });
 
-    test("clusters that cannot be one mesh, and one that was never deployed, are refused before anything is made, in the program's words", async () => {
+    test("refuses clusters that cannot form a mesh, and stacks never deployed, with the program's errors and before it changes anything", async () => {
         lab.configure({ clash: { ...THIRD, name: "clash", id: 1, vpcCidr: "10.248.0.0/18" }, new: { ...THIRD, name: "new", id: 4 } });
         await deployMesh({ clusters: ["clash"], meshes: [] }, driver);
         const pulumiCommand = await engine(lab.env);
@@ -233,44 +235,47 @@ describe.skipIf(await whyNoTools())("both programs on the real engine, over the 
         await destroyMesh({ clusters: ["clash", "new"], meshes: [] }, driver);
     });
 
-    test("no private key lies in plain in states, outputs, events, the lab's own files or command lines, in whatever form", async () => {
+    test("no private key is in plain text, in any form, in states, outputs, events, the lab's files or command lines", async () => {
         const pulumi = (...args: string[]) =>
             promisify(execFile)("pulumi", args, { cwd: lab.project, env: { ...process.env, ...lab.env } });
         const stacks = ["cluster1", "cluster2", "mesh"];
         const states = await Promise.all(
             stacks.map(async (stack) => (await pulumi("stack", "export", "--show-secrets", "-s", stack)).stdout),
         );
-        // States have them as JSON within JSON.
+        // States contain them as JSON within JSON.
         const pem = /-----BEGIN (EC )?PRIVATE KEY-----[^-]+-----END (EC )?PRIVATE KEY-----\n/g;
         const pems = [...new Set(states.flatMap((state) => state.replaceAll(/\\+n/g, "\n").match(pem) ?? []))];
-        // Five of each cluster: the CA's, and the leaves'.
+        // Five per cluster: the CA's and four leaves'.
         expect(pems.length).toBeGreaterThanOrEqual(10);
-        expect(whereKeysLie(pems, [["what is searched", Buffer.from(states.join())]])).toEqual(["what is searched"]);
+        expect(placesWithKeys(pems, [["what is searched", Buffer.from(states.join())]])).toEqual(["what is searched"]);
 
         const outputs = await Promise.all(stacks.map(async (stack) => (await pulumi("stack", "output", "--json", "-s", stack)).stdout));
         const state = new URL(lab.env.PULUMI_BACKEND_URL ?? "").pathname;
-        // The clusters' own folders hold what an API server must hold, its certificates and the Secrets in its etcd, and the mesh's what pods have as volumes.
-        const own = filesBelow(dirname(lab.project), (path) => path.endsWith(".log") || !/\/(clusters|mesh)\/|node_modules/.test(path));
-        expect(own.some(([path]) => path.startsWith(state))).toBe(true);
-        expect(own.some(([path]) => path.endsWith("kube-apiserver.log"))).toBe(true);
+        // Excluded: the clusters' folders, with the API server's certificates and the Secrets in its etcd, and the mesh's folder, with the pods' volumes.
+        const labFiles = filesBelow(
+            dirname(lab.project),
+            (path) => path.endsWith(".log") || !/\/(clusters|mesh)\/|node_modules/.test(path),
+        );
+        expect(labFiles.some(([path]) => path.startsWith(state))).toBe(true);
+        expect(labFiles.some(([path]) => path.endsWith("kube-apiserver.log"))).toBe(true);
         const places = [
-            ...own,
+            ...labFiles,
             ["events", Buffer.from(JSON.stringify(events))],
             ["outputs", Buffer.from(outputs.join())],
             ...commandLines(),
         ] as [string, Buffer][];
         expect(places.some(([name]) => name.startsWith("command line") && name.includes("pulumi"))).toBe(true);
-        expect(whereKeysLie(pems, places)).toEqual([]);
+        expect(placesWithKeys(pems, places)).toEqual([]);
     });
 
-    test("destroyed in order, nothing is left in any account or region, and the agents have no host aliases after the mesh", async () => {
+    test("destroying the mesh removes all host aliases, and destroying the clusters leaves nothing in any account or region", async () => {
         await destroyMesh(mesh, driver);
         for (const { config } of lab.clusters.running()) {
             const agents = await config.makeApiClient(AppsV1Api).readNamespacedDaemonSet({ name: "cilium", namespace: "kube-system" });
             expect(agents.spec?.template.spec?.hostAliases ?? []).toEqual([]);
             expect(await secretFiles(config, "cilium-clustermesh")).toEqual({});
         }
-        expect(open()).toBe(0);
+        expect(openPaths()).toBe(0);
         await destroyMesh({ clusters: [...STACKS.clusters, "cluster3"], meshes: [] }, driver);
         await lab.aws.in({ account: "222222222222", region: "us-east-1" }).iam.deleteRole({ RoleName: "deployer" });
         expect(lab.aws.remains(ALL_TABLES)).toEqual([]);

@@ -5,28 +5,28 @@ const NETWORK_NAMESPACES = "/run/netns";
 const PINS = "/sys/fs/bpf";
 
 /**
- * Notes what a lab has of this machine while it runs.
+ * Records the namespaces, cgroups, mounts, processes and BPF objects that a running lab uses on this machine.
  *
- * @param folder the lab's
- * @param networkId what the names of its network namespaces begin with
- * @returns what of it is left, and what has come since, in words
- * @throws Error when there is nothing to note, and so nothing could be found later
+ * @param folder the lab's folder
+ * @param networkId prefix of the names of its network namespaces
+ * @returns a function that lists what is left of these, and every BPF object pinned since
+ * @throws Error if no node of the lab runs, as the list would always be empty
  */
-export function noteTraces(folder: string, networkId: string): () => string[] {
-    const names = (pid: string) => ofProcess(pid, "cmdline").includes(folder);
-    const groups = new Set(processes().filter(names).flatMap(groupsOf));
-    // Not by their network namespace: the kernel gives the number of one that is gone to the next, another lab's.
-    const isOurs = (pid: string) => names(pid) || groupsOf(pid).some((group) => groups.has(group));
-    const before = pins();
-    if (groups.size === 0 || !mounts(folder)) throw new Error(`no node of the lab in ${folder} runs`);
+export function recordTraces(folder: string, networkId: string): () => string[] {
+    const mentionsFolder = (pid: string) => readProcessFile(pid, "cmdline").includes(folder);
+    const cgroups = new Set(processes().filter(mentionsFolder).flatMap(cgroupsOf));
+    // Not by network namespace: the kernel reuses the number of a deleted namespace, perhaps for another lab's.
+    const isOurs = (pid: string) => mentionsFolder(pid) || cgroupsOf(pid).some((cgroup) => cgroups.has(cgroup));
+    const before = bpfPins();
+    if (cgroups.size === 0 || !mounts(folder)) throw new Error(`no node of the lab in ${folder} runs`);
     return () => [
         ...namespaces(networkId).map((name) => `network namespace ${name}`),
-        ...[...groups].filter((group) => existsSync(group)).map((group) => `cgroup ${group}`),
+        ...[...cgroups].filter((cgroup) => existsSync(cgroup)).map((cgroup) => `cgroup ${cgroup}`),
         ...(mounts(folder) ? [`a mount below ${folder}`] : []),
         ...processes()
             .filter(isOurs)
-            .map((pid) => `process ${pid}: ${ofProcess(pid, "cmdline").replaceAll("\0", " ")}`),
-        ...pins()
+            .map((pid) => `process ${pid}: ${readProcessFile(pid, "cmdline").replaceAll("\0", " ")}`),
+        ...bpfPins()
             .filter((pin) => !before.includes(pin))
             .map((pin) => `BPF object ${pin}`),
     ];
@@ -40,8 +40,8 @@ function processes(): string[] {
     return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
 }
 
-/** A process may end meanwhile; a zombie has nothing. */
-function ofProcess(pid: string, file: string): string {
+/** Empty if the process has ended in the meantime, or is a zombie. */
+function readProcessFile(pid: string, file: string): string {
     try {
         return readFileSync(`/proc/${pid}/${file}`, "utf8");
     } catch {
@@ -49,18 +49,18 @@ function ofProcess(pid: string, file: string): string {
     }
 }
 
-/** Folders of the cgroups that nodes have. */
-function groupsOf(pid: string): string[] {
-    const [, name] = /\/(clustermesh-[0-9a-f]+)/.exec(ofProcess(pid, "cgroup")) ?? [];
-    const roots = [...ofProcess("self", "mountinfo").matchAll(/ (\/\S+) [^\n]* - cgroup2 /g)].flatMap(([, root]) => root ?? []);
-    return name ? roots.map((root) => join(root, name)).filter((group) => existsSync(group)) : [];
+/** Folder of the node cgroup in which the process runs, in each mounted hierarchy. */
+function cgroupsOf(pid: string): string[] {
+    const [, name] = /\/(clustermesh-[0-9a-f]+)/.exec(readProcessFile(pid, "cgroup")) ?? [];
+    const roots = [...readProcessFile("self", "mountinfo").matchAll(/ (\/\S+) [^\n]* - cgroup2 /g)].flatMap(([, root]) => root ?? []);
+    return name ? roots.map((root) => join(root, name)).filter((cgroup) => existsSync(cgroup)) : [];
 }
 
-/** Whether any process sees a mount below the folder. */
+/** Whether any process sees a mount in the folder. */
 function mounts(folder: string): boolean {
-    return processes().some((pid) => ofProcess(pid, "mountinfo").includes(`${folder}/`));
+    return processes().some((pid) => readProcessFile(pid, "mountinfo").includes(`${folder}/`));
 }
 
-function pins(): string[] {
+function bpfPins(): string[] {
     return existsSync(PINS) ? readdirSync(PINS, { recursive: true, encoding: "utf8" }) : [];
 }

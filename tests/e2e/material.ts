@@ -3,54 +3,54 @@ import { promisify } from "node:util";
 import type { Agent } from "../../core/gate.ts";
 import { until } from "../../packages/lab/process/until.ts";
 import { makeTls } from "../../packages/lab/providers/tls.ts";
-import { byHand, type RealLab } from "./real-lab.ts";
+import { patchManually, type RealLab } from "./real-lab.ts";
 
 const SYSTEM = "kube-system";
 const RESTART_MILLISECONDS = 60_000;
 
-/** Whom a fault is made for: a cluster, its peer, and a node if only that is to be hit. */
-export interface Victim {
+/** Where to inject a fault: a cluster, its peer, and a node, for faults of a single node. */
+export interface FaultTarget {
     cluster: string;
     peer: string;
     node: string;
 }
 
-/** What the cluster itself hands out to its peers, base64: easily taken for theirs. */
-export async function ownMaterial({ core }: RealLab, { cluster }: Victim): Promise<Record<string, string>> {
+/** The CA and client certificate that the cluster gives its peers, in base64: easily mistaken for the peer's. */
+export async function ownMaterial({ core }: RealLab, { cluster }: FaultTarget): Promise<Record<string, string>> {
     const { data } = await core(cluster).readNamespacedSecret({ name: "clustermesh-apiserver-remote-cert", namespace: SYSTEM });
     return data ?? {};
 }
 
 /**
- * Changes what the agents of a cluster are told of their peer, and restarts the one of the node: a connection that is there goes on with what it came about
- * with.
+ * Changes the peer's files in a cluster's Secret `cilium-clustermesh`, and restarts the target node's agent, because an open connection keeps the credentials
+ * it was opened with.
  */
-export async function log(real: RealLab, victim: Victim, data: Record<string, string>): Promise<void> {
-    const { cluster } = victim;
-    const agent = await agentOf(real, victim);
+export async function configurePeer(real: RealLab, target: FaultTarget, data: Record<string, string>): Promise<void> {
+    const { cluster } = target;
+    const agent = await agentOf(real, target);
     const metadata = { name: "cilium-clustermesh", namespace: SYSTEM };
-    await byHand(real, cluster, { apiVersion: "v1", kind: "Secret", metadata, data });
+    await patchManually(real, cluster, { apiVersion: "v1", kind: "Secret", metadata, data });
     const [file = "", text = ""] = Object.entries(data)[0] ?? [];
     const read = async () => btoa(await real.inAgent(agent, "cat", `/var/lib/cilium/clustermesh/${file}`)) === text || undefined;
-    await until(read, RESTART_MILLISECONDS, "the agent's files do not follow the Secret");
-    await restartAgent(real, victim);
+    await until(read, RESTART_MILLISECONDS, "the agent's files are not updated from the Secret");
+    await restartAgent(real, target);
 }
 
-async function agentOf(real: RealLab, { cluster, node }: Victim): Promise<Agent> {
-    const agent = (await real.agents(cluster)).find((one) => one.node === node);
+async function agentOf(real: RealLab, { cluster, node }: FaultTarget): Promise<Agent> {
+    const agent = (await real.agents(cluster)).find((agent) => agent.node === node);
     if (!agent) throw new Error(`no agent runs on ${node}`);
     return agent;
 }
 
-/** Restarts the agent of a node, and waits until it answers. */
-export async function restartAgent(real: RealLab, victim: Victim): Promise<void> {
-    const before = await agentOf(real, victim);
-    await real.core(victim.cluster).deleteNamespacedPod({ name: before.pod, namespace: SYSTEM });
-    const answers = async () => {
-        const after = await agentOf(real, victim);
+/** Restarts the agent on the target's node, and waits until the new agent responds. */
+export async function restartAgent(real: RealLab, target: FaultTarget): Promise<void> {
+    const before = await agentOf(real, target);
+    await real.core(target.cluster).deleteNamespacedPod({ name: before.pod, namespace: SYSTEM });
+    const responds = async () => {
+        const after = await agentOf(real, target);
         return after.uid === before.uid ? undefined : real.inAgent(after, "cilium-dbg", "status", "-o", "json");
     };
-    await until(answers, RESTART_MILLISECONDS, `the agent of ${victim.node} does not come back`);
+    await until(responds, RESTART_MILLISECONDS, `the agent on ${target.node} does not restart`);
 }
 
 export interface Leaf {
@@ -60,8 +60,8 @@ export interface Leaf {
     ipAddresses?: string[];
 }
 
-/** A certificate by a cluster's CA, whose key is in its stack. */
-export async function signedBy(
+/** Issues a certificate from a cluster's CA, whose key it reads from the state of the cluster's stack. */
+export async function issueCertificate(
     { driver }: RealLab,
     cluster: string,
     { commonName, use, ...names }: Leaf,
@@ -76,13 +76,13 @@ export async function signedBy(
         resources: { type: string; urn: string; outputs?: Record<string, unknown> }[];
     };
     const ca = (type: string, key: string) => {
-        const found = resources.find((one) => one.type === type && one.urn.endsWith("-ca"))?.outputs?.[key];
+        const found = resources.find((resource) => resource.type === type && resource.urn.endsWith("-ca"))?.outputs?.[key];
         const plain = typeof found === "object" && found !== null && "plaintext" in found ? JSON.parse(String(found.plaintext)) : found;
         return String(plain);
     };
-    const own = await makeTls("tls:index/privateKey:PrivateKey", { algorithm: "ECDSA", ecdsaCurve: "P256" });
+    const privateKey = await makeTls("tls:index/privateKey:PrivateKey", { algorithm: "ECDSA", ecdsaCurve: "P256" });
     const request = await makeTls("tls:index/certRequest:CertRequest", {
-        privateKeyPem: own.privateKeyPem,
+        privateKeyPem: privateKey.privateKeyPem,
         subject: { commonName },
         ...names,
     });
@@ -93,5 +93,5 @@ export async function signedBy(
         allowedUses: ["digital_signature", use],
         validityPeriodHours: 24,
     });
-    return { cert: String(cert.certPem), key: String(own.privateKeyPem) };
+    return { cert: String(cert.certPem), key: String(privateKey.privateKeyPem) };
 }

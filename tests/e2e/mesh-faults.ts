@@ -1,28 +1,29 @@
 import { etcdClientFiles, etcdHostname } from "../../core/cilium/clustermesh-config.ts";
 import { tlsLeaves } from "../../core/cilium/tls-leaves.ts";
-import { log, ownMaterial, restartAgent, signedBy, type Victim } from "./material.ts";
-import { AGENTS, byHand, PLACE, type RealLab, rolledOut } from "./real-lab.ts";
+import { configurePeer, type FaultTarget, issueCertificate, ownMaterial, restartAgent } from "./material.ts";
+import { AGENTS, PLACE, patchManually, type RealLab, waitForRollout } from "./real-lab.ts";
 
-/** What somebody breaks, and all that verify must say of it. */
+/** A fault to inject, and the failures that verify must report for it. */
 export interface Fault {
-    make(real: RealLab, victim: Victim): Promise<unknown>;
+    make(real: RealLab, target: FaultTarget): Promise<unknown>;
     check: "agents" | "pairs";
-    /** Whom the failures are about. */
-    subject(victim: Victim): string;
-    why(victim: Victim): string;
-    /** What he must undo by hand who made it. */
-    undo?(real: RealLab, victim: Victim): Promise<unknown>;
+    /** Pattern for the subjects of the failures. */
+    subject(target: FaultTarget): string;
+    /** Pattern for the reason of each failure. */
+    why(target: FaultTarget): string;
+    /** Undoes what `up` with a refresh does not restore. */
+    undo?(real: RealLab, target: FaultTarget): Promise<unknown>;
 }
 
 const BLOCKS: Record<string, string> = { cluster1: "10.248.0.0/18", cluster2: "192.168.0.0/16" };
-/** Nobody has this one. */
+/** An unused address. */
 const WRONG_ADDRESS = "192.168.0.99";
-/** Nor this. */
+/** An unused domain. */
 const WRONG_DOMAIN = "mesh.example.org";
 const SYSTEM = "kube-system";
 
 export const SOURCE_NAT: Fault = {
-    // As `aws eks update-addon` does.
+    // The same call as `aws eks update-addon`.
     make: ({ lab }, { cluster }) =>
         lab.aws.in(PLACE).eks.updateAddon({
             clusterName: cluster,
@@ -34,7 +35,7 @@ export const SOURCE_NAT: Fault = {
     why: () => "^arrived from [\\d.]+, the node's address, instead of the pod's [\\d.]+: source NAT is on",
 };
 
-/** Packets for the peer take the default route then, and a NAT gateway lets them through: only the address tells. */
+/** Packets to the peer then take the default route through a NAT gateway and still arrive: only their source address reveals the fault. */
 export const NO_ROUTE: Fault = {
     async make({ lab, core }, { cluster, peer, node }) {
         const { ec2 } = lab.aws.in(PLACE);
@@ -66,8 +67,8 @@ export const NO_INGRESS: Fault = {
 };
 
 export const OTHER_CA: Fault = {
-    async make(real, victim) {
-        await log(real, victim, { [etcdClientFiles(victim.peer).ca]: (await ownMaterial(real, victim))["ca.crt"] ?? "" });
+    async make(real, target) {
+        await configurePeer(real, target, { [etcdClientFiles(target.peer).ca]: (await ownMaterial(real, target))["ca.crt"] ?? "" });
     },
     check: "agents",
     subject: oneAgent,
@@ -75,10 +76,10 @@ export const OTHER_CA: Fault = {
 };
 
 export const OTHER_CLIENT_CA: Fault = {
-    async make(real, victim) {
-        const { cert, key } = etcdClientFiles(victim.peer);
-        const own = await ownMaterial(real, victim);
-        await log(real, victim, { [cert]: own["tls.crt"] ?? "", [key]: own["tls.key"] ?? "" });
+    async make(real, target) {
+        const { cert, key } = etcdClientFiles(target.peer);
+        const own = await ownMaterial(real, target);
+        await configurePeer(real, target, { [cert]: own["tls.crt"] ?? "", [key]: own["tls.key"] ?? "" });
     },
     check: "agents",
     subject: oneAgent,
@@ -86,26 +87,26 @@ export const OTHER_CLIENT_CA: Fault = {
 };
 
 export const UNKNOWN_USER: Fault = {
-    async make(real, victim) {
-        const files = etcdClientFiles(victim.peer);
-        const { cert, key } = await signedBy(real, victim.peer, { commonName: "somebody", use: "client_auth" });
-        await log(real, victim, { [files.cert]: btoa(cert), [files.key]: btoa(key) });
+    async make(real, target) {
+        const files = etcdClientFiles(target.peer);
+        const { cert, key } = await issueCertificate(real, target.peer, { commonName: "unknown", use: "client_auth" });
+        await configurePeer(real, target, { [files.cert]: btoa(cert), [files.key]: btoa(key) });
     },
     check: "agents",
     subject: oneAgent,
     why: ({ peer }) => `${notConnected(peer)}.*permission denied`,
 };
 
-/** Of the peer's etcd, whose stack it is to be put back by: for all but peers it goes by its right names. */
+/** The certificate of the peer's etcd, so `up` must restore the peer's stack. Only other clusters fail to connect: names within the peer stay valid. */
 export const WRONG_SERVER_NAME: Fault = {
-    async make(real, victim) {
-        const { commonName, use, ipAddresses } = tlsLeaves(victim.peer).server;
+    async make(real, target) {
+        const { commonName, use, ipAddresses } = tlsLeaves(target.peer).server;
         const dnsNames = [commonName, `*.${WRONG_DOMAIN}`];
-        const { cert, key } = await signedBy(real, victim.peer, { commonName, use, dnsNames, ipAddresses: [...ipAddresses] });
+        const { cert, key } = await issueCertificate(real, target.peer, { commonName, use, dnsNames, ipAddresses: [...ipAddresses] });
         const metadata = { name: "clustermesh-apiserver-server-cert", namespace: SYSTEM };
         const data = { "tls.crt": btoa(cert), "tls.key": btoa(key) };
-        await byHand(real, victim.peer, { apiVersion: "v1", kind: "Secret", metadata, data });
-        await restartAgent(real, victim);
+        await patchManually(real, target.peer, { apiVersion: "v1", kind: "Secret", metadata, data });
+        await restartAgent(real, target);
     },
     check: "agents",
     subject: oneAgent,
@@ -113,62 +114,66 @@ export const WRONG_SERVER_NAME: Fault = {
         `${notConnected(peer)}.*certificate is valid for .*${WRONG_DOMAIN.replaceAll(".", "\\.")}, not ${etcdHostname(peer)}`,
 };
 
-/** The agent runs with another cluster id than everything else of its cluster, as after an edit of `cilium-config` and a restart of its node. */
-function runningWith(id: (victim: Victim) => number): Pick<Fault, "make" | "undo" | "check" | "subject"> {
-    const restartWith = async (real: RealLab, victim: Victim, id: number) => {
+/** The agent's cluster id differs from the rest of its cluster, as after an edit of `cilium-config` and a restart of its node. */
+function agentWithId(id: (target: FaultTarget) => number): Pick<Fault, "make" | "undo" | "check" | "subject"> {
+    const restartWith = async (real: RealLab, target: FaultTarget, id: number) => {
         const metadata = { name: "cilium-config", namespace: SYSTEM };
-        await byHand(real, victim.cluster, { apiVersion: "v1", kind: "ConfigMap", metadata, data: { "cluster-id": `${id}` } });
-        await restartAgent(real, victim);
+        await patchManually(real, target.cluster, { apiVersion: "v1", kind: "ConfigMap", metadata, data: { "cluster-id": `${id}` } });
+        await restartAgent(real, target);
     };
     return {
-        make: (real, victim) => restartWith(real, victim, id(victim)),
-        // What Cilium's chart made is in no state: a refresh sees the release alone.
-        undo: (real, victim) => restartWith(real, victim, idOf(victim.cluster)),
+        make: (real, target) => restartWith(real, target, id(target)),
+        // Objects that Cilium's chart creates are not in the state, so a refresh checks only the release.
+        undo: (real, target) => restartWith(real, target, idOf(target.cluster)),
         check: "agents",
         subject: oneAgent,
     };
 }
 
-/** Cilium refuses the peer then. */
+/** Makes Cilium refuse the peer. */
 export const PEERS_ID: Fault = {
-    ...runningWith(({ peer }) => idOf(peer)),
+    ...agentWithId(({ peer }) => idOf(peer)),
     why: ({ cluster, peer }) =>
-        `^${peer}: refused: it has cluster id ${idOf(peer)}, the same as this agent's own cluster; ${otherId(cluster, peer, idOf(peer))}`,
+        `^${peer}: refused: it has cluster id ${idOf(peer)}, the same as this agent's own cluster; ${idMismatch(cluster, peer, idOf(peer))}`,
 };
 
-/** All of Cilium is content; peers drop what the agent announces. */
-export const NOBODYS_ID: Fault = {
-    ...runningWith(() => 9),
-    why: ({ cluster, peer }) => `${otherId(cluster, peer, 9)}`,
+/** Cilium reports no error, but peers drop what the agent announces. */
+export const UNUSED_ID: Fault = {
+    ...agentWithId(() => 9),
+    why: ({ cluster, peer }) => `${idMismatch(cluster, peer, 9)}`,
 };
 
 export const WRONG_ALIAS: Fault = {
     async make(real, { cluster, peer }) {
         const hostAliases = [{ ip: WRONG_ADDRESS, hostnames: [etcdHostname(peer)] }];
-        await rolledOut(real, cluster, await byHand(real, cluster, { ...AGENTS, spec: { template: { spec: { hostAliases } } } }));
+        await waitForRollout(
+            real,
+            cluster,
+            await patchManually(real, cluster, { ...AGENTS, spec: { template: { spec: { hostAliases } } } }),
+        );
     },
     check: "agents",
     subject: ({ cluster }) => `^${cluster}/`,
     why: ({ peer }) => `${notConnected(peer)}Cannot establish TCP connection to ${etcdHostname(peer)}:2379: dial tcp ${WRONG_ADDRESS}`,
-    // Aliases are entries by address, each its maker's: the program puts its own back beside the wrong one, and takes nobody's away.
+    // Host aliases are list entries keyed by IP, each with its own field manager: the program restores its own entries and does not remove the wrong one.
     async undo(real, { cluster }) {
         const agents = { name: "cilium", namespace: SYSTEM };
         const { spec } = await real.apps(cluster).readNamespacedDaemonSet(agents);
         const index = spec?.template.spec?.hostAliases?.findIndex(({ ip }) => ip === WRONG_ADDRESS);
         const body = [{ op: "remove", path: `/spec/template/spec/hostAliases/${index}` }];
-        await rolledOut(real, cluster, await real.apps(cluster).patchNamespacedDaemonSet({ ...agents, body }));
+        await waitForRollout(real, cluster, await real.apps(cluster).patchNamespacedDaemonSet({ ...agents, body }));
     },
 };
 
-function oneAgent({ cluster, node }: Victim): string {
+function oneAgent({ cluster, node }: FaultTarget): string {
     return `^${cluster}/${node}$`;
 }
 
-function otherId(cluster: string, peer: string, id: number): string {
+function idMismatch(cluster: string, peer: string, id: number): string {
     return `it runs with cluster id ${id}, but ${peer} knows ${cluster} by id ${idOf(cluster)}$`;
 }
 
-/** Of the sample stacks. */
+/** The cluster's id in the sample stacks. */
 function idOf(cluster: string): number {
     return Number(cluster.slice(-1));
 }

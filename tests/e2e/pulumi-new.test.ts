@@ -9,7 +9,7 @@ import { BUILD_TIMEOUT, temporaryFolder, whyNoTools } from "../../packages/lab/t
 import { ensureTools } from "../../packages/lab/tools/tools.ts";
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
-/** What a clone does not have. */
+/** Not part of a clone. */
 const UNTRACKED = ["node_modules", ".git"].map((name) => join(REPOSITORY, name));
 const NAME = "acme-mesh";
 const DESCRIPTION = "The mesh of Acme";
@@ -39,7 +39,7 @@ describe.skipIf(await whyNoTools())("pulumi new", () => {
 
     const yaml = (folder: string) => parse(readFileSync(join(folder, "Pulumi.yaml"), "utf8"));
 
-    test("names the project and leaves the template out of it", () => {
+    test("names the project and omits the template section", () => {
         const { template, name: _, description: __, ...rest } = yaml(source);
         const created = yaml(project);
         expect(created).toMatchObject({ name: NAME, description: DESCRIPTION, ...rest });
@@ -47,19 +47,19 @@ describe.skipIf(await whyNoTools())("pulumi new", () => {
         for (const line of template.quickstart.trim().split("\n")) expect(output).toContain(line.trim());
     });
 
-    test("copies every other file as it is", () => {
-        const all = (folder: string) =>
+    test("copies every other file unchanged", () => {
+        const filesIn = (folder: string) =>
             readdirSync(folder, { recursive: true, withFileTypes: true })
                 .filter((entry) => entry.isFile())
                 .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
-        const files = all(source);
-        expect(all(project).toSorted()).toEqual(files.toSorted());
+        const files = filesIn(source);
+        expect(filesIn(project).toSorted()).toEqual(files.toSorted());
         // `pulumi new` replaces its placeholders, a dollar sign with {PROJECT} or {DESCRIPTION}, in every file.
         const changed = files.filter((file) => !readFileSync(join(source, file)).equals(readFileSync(join(project, file))));
         expect(changed).toEqual(["Pulumi.yaml"]);
     });
 
-    test("yields a project that passes plan, and whose stack names are completed with its own name", async () => {
+    test("creates a project that passes `plan` and qualifies stack names with its own name", async () => {
         symlinkSync(join(REPOSITORY, "node_modules"), join(project, "node_modules"));
         const { stdout } = await promisify(execFile)(process.execPath, ["cli/clustermesh.mjs", "plan", "--json"], { cwd: project });
         expect(JSON.parse(stdout)).toMatchObject({ meshes: [{ stack: "mesh", members: ["cluster1", "cluster2"], notHere: [] }] });

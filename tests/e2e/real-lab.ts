@@ -19,11 +19,11 @@ export const MESH = { clusters: [], meshes: ["mesh"] };
 export const ALL = { clusters: CLUSTERS.clusters, meshes: MESH.meshes };
 export const PLACE = { account: "111111111111", region: "eu-central-1" };
 
-/** Seconds are enough here to restart an agent that stays behind. */
+/** Settings of the mesh's gate. In the lab, a few seconds suffice before a restart of a lagging agent. */
 export const GATE = { timeoutSeconds: 150, healAfterSeconds: 10 };
 
 const NAMESPACE = "kube-system";
-/** To be changed by hand. */
+/** Identifies the agents' DaemonSet in a manual patch. */
 export const AGENTS = { apiVersion: "apps/v1", kind: "DaemonSet", metadata: { name: "cilium", namespace: NAMESPACE } };
 const HEALTHY_MILLISECONDS = 120_000;
 
@@ -34,7 +34,7 @@ export async function whyNoRealLab(): Promise<string | undefined> {
     return why;
 }
 
-/** A lab with real nodes, and hands to reach into it. */
+/** A lab with real nodes, and the means to inspect and change it. */
 export interface RealLab {
     lab: Lab;
     driver: DriverOptions;
@@ -45,15 +45,19 @@ export interface RealLab {
     /** Runs a command in an agent's container. */
     inAgent(agent: Agent, ...command: string[]): Promise<string>;
     verify(options?: VerifyOptions): Promise<VerifyReport>;
-    /** @returns what the engine said, the gate's own lines among it */
+    /** Deploys the stacks, and returns the engine's output, which includes the gate's lines. */
     up(stacks: Stacks): Promise<string>;
-    /** What somebody does who finds that things were changed. @returns as `up` */
-    putBack(stacks: Stacks): Promise<string>;
-    /** Waits until every agent of every cluster sees every other one. @returns seconds */
-    healthy(): Promise<number>;
+    /** Same as `up`, but refreshes first and so also reverts manual changes. */
+    upWithRefresh(stacks: Stacks): Promise<string>;
+    /**
+     * Waits until every agent sees every other cluster.
+     *
+     * @returns the time this took, in seconds
+     */
+    waitUntilHealthy(): Promise<number>;
 }
 
-/** The sample mesh stack. @param gate its settings */
+/** The sample mesh stack with these settings of the gate. */
 export function meshWith(gate: { timeoutSeconds: number; healAfterSeconds: number }): object {
     const [mesh] = readProject(".").meshes;
     return { ...mesh?.config, gate };
@@ -74,28 +78,28 @@ export function clusterStacks({ kvstoreMesh }: { kvstoreMesh: boolean }): StackF
 export async function startRealLab(): Promise<RealLab> {
     const stacks = { ...clusterStacks({ kvstoreMesh: false }), mesh: meshWith(GATE) };
     const lab = await startLab({ folder: join(await temporaryFolder(), "lab"), stacks, log: (line) => console.log(line) });
-    return handsOn(lab);
+    return wrapLab(lab);
 }
 
-export function handsOn(lab: Lab): RealLab {
+export function wrapLab(lab: Lab): RealLab {
     const driver = { folder: lab.project, env: lab.env };
     const kubeconfigs = () => Object.fromEntries(lab.clusters.running().map(({ name, config }) => [name, config.exportConfig()]));
     const clients = () => kubernetesClients(kubeconfigs());
-    const behind = async () => {
+    const anyAgentLagging = async () => {
         const names = lab.clusters.running().map(({ name }) => name);
         const agents = kubernetesAgents(clients());
-        const looks = names.map(async (cluster) => {
+        const results = names.map(async (cluster) => {
             const { running, expected } = await agents.list(cluster);
             const peers = names.filter((name) => name !== cluster);
             const lagging = await Promise.all(running.map(async (agent) => laggingPeers(await agents.status(agent), peers)));
             return running.length === expected && lagging.flat().length === 0;
         });
-        return (await Promise.all(looks)).includes(false);
+        return (await Promise.all(results)).includes(false);
     };
-    const up = async (stacks: Stacks, more: Pick<DriverOptions, "refresh"> = {}) => {
-        const said: string[] = [];
-        await deployMesh(stacks, { ...driver, ...more, onOutput: (_, text) => said.push(text) });
-        return said.join("");
+    const up = async (stacks: Stacks, extraOptions: Pick<DriverOptions, "refresh"> = {}) => {
+        const output: string[] = [];
+        await deployMesh(stacks, { ...driver, ...extraOptions, onOutput: (_, text) => output.push(text) });
+        return output.join("");
     };
     return {
         lab,
@@ -107,16 +111,24 @@ export function handsOn(lab: Lab): RealLab {
         inAgent: (agent, ...command) => inAgent(clients(), agent, command),
         verify: (options) => verify(kubeconfigs(), options),
         up: (stacks) => up(stacks),
-        putBack: (stacks) => up(stacks, { refresh: true }),
-        async healthy() {
+        upWithRefresh: (stacks) => up(stacks, { refresh: true }),
+        async waitUntilHealthy() {
             const start = performance.now();
-            await until(async () => ((await behind()) ? undefined : true), HEALTHY_MILLISECONDS, "not every agent sees every cluster");
+            await until(
+                async () => ((await anyAgentLagging()) ? undefined : true),
+                HEALTHY_MILLISECONDS,
+                "not every agent sees every cluster",
+            );
             return (performance.now() - start) / 1000;
         },
     };
 }
 
-/** Does something, and tells how long it took. @returns seconds */
+/**
+ * Runs `work` and logs how long it took.
+ *
+ * @returns that time, in seconds
+ */
 export async function timed(what: string, work: () => Promise<unknown>): Promise<number> {
     const start = performance.now();
     await work();
@@ -125,28 +137,28 @@ export async function timed(what: string, work: () => Promise<unknown>): Promise
     return seconds;
 }
 
-/** Name of a node of a cluster, in the order in which they came: the first are the first to go. */
+/** Name of a cluster's node by order of creation, oldest first. Scaling down removes the oldest first. */
 export async function nodeOf({ core }: RealLab, cluster: string, index: number): Promise<string> {
     const { items } = await core(cluster).listNode();
-    const came = (node: (typeof items)[number]) => Number(node.metadata?.creationTimestamp ?? 0);
-    return items.toSorted((a, b) => came(a) - came(b))[index]?.metadata?.name ?? "";
+    const created = (node: (typeof items)[number]) => Number(node.metadata?.creationTimestamp ?? 0);
+    return items.toSorted((a, b) => created(a) - created(b))[index]?.metadata?.name ?? "";
 }
 
 /** Restarts every agent of a cluster, as `kubectl rollout restart` does, and waits until all are ready. */
 export async function restartAgents(real: RealLab, cluster: string): Promise<void> {
     const annotations = { "kubectl.kubernetes.io/restartedAt": new Date().toISOString() };
-    const changed = await byHand(real, cluster, { ...AGENTS, spec: { template: { metadata: { annotations } } } });
-    await rolledOut(real, cluster, changed);
+    const changed = await patchManually(real, cluster, { ...AGENTS, spec: { template: { metadata: { annotations } } } });
+    await waitForRollout(real, cluster, changed);
 }
 
-/** Changes an object as somebody does who has kubectl at hand. */
-export async function byHand<T extends KubernetesObject>({ clients }: RealLab, cluster: string, object: T): Promise<T> {
+/** Changes an object with a merge patch, as `kubectl edit` does and with its field manager. */
+export async function patchManually<T extends KubernetesObject>({ clients }: RealLab, cluster: string, object: T): Promise<T> {
     const api = clients().client(cluster, KubernetesObjectApi);
     return api.patch(object, undefined, undefined, "kubectl-edit", undefined, PatchStrategy.MergePatch);
 }
 
-/** Waits until a workload is as it was last told to be. @param daemonSet as it was answered */
-export async function rolledOut({ apps }: RealLab, cluster: string, { metadata }: KubernetesObject): Promise<void> {
+/** Waits until all agents of a cluster run the given generation of their DaemonSet, or a later one, and are available. */
+export async function waitForRollout({ apps }: RealLab, cluster: string, { metadata }: KubernetesObject): Promise<void> {
     await until(
         async () => {
             const { status } = await apps(cluster).readNamespacedDaemonSet({ name: "cilium", namespace: NAMESPACE });

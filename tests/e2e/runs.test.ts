@@ -9,23 +9,23 @@ import { startLab } from "../../packages/lab/lab.ts";
 import { until } from "../../packages/lab/process/until.ts";
 import { stackFiles } from "../../packages/lab/project.ts";
 import { BUILD_TIMEOUT, temporaryFolder } from "../../packages/lab/tests/harness.ts";
-import { noteTraces } from "./leftovers.ts";
-import { ALL, handsOn, whyNoRealLab } from "./real-lab.ts";
+import { recordTraces } from "./leftovers.ts";
+import { ALL, whyNoRealLab, wrapLab } from "./real-lab.ts";
 
-/** CI makes one, the data plane's own test another. CLUSTERMESH_RUNS=20 npx vitest run tests/e2e/runs.test.ts makes twenty in a row. */
+/** One in CI, in addition to the run in data-plane.test.ts. For twenty: CLUSTERMESH_RUNS=20 npx vitest run tests/e2e/runs.test.ts */
 const RUNS = Number(process.env.CLUSTERMESH_RUNS ?? 1);
-/** A minute and a half with nothing beside it. */
+/** A run takes a minute and a half on an idle machine. */
 const RUN_TIMEOUT = 300_000;
 
 const why = await whyNoRealLab();
 
 test.skipIf(why)(
-    "a lab that fails to start ends what it has started",
+    "a lab that fails to start stops everything it has started",
     async () => {
         const folder = await temporaryFolder();
         const children = () => readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "utf8");
         const before = children();
-        // Where the lab writes a file, last of all.
+        // The lab's last step is to write a file of this name.
         await mkdir(join(folder, "env"));
         await expect(startLab({ folder, stacks: {}, log: () => {} })).rejects.toThrow("EISDIR");
         const owners = readdirSync("/run/clustermesh").map((network) => readFileSync(join("/run/clustermesh", network), "utf8"));
@@ -36,7 +36,7 @@ test.skipIf(why)(
 );
 
 test.skipIf(why)(
-    `${RUNS} labs in a row: up, agents ready, down, and nothing left`,
+    `${RUNS} labs in a row deploy, pass verify, are destroyed and leave nothing`,
     { timeout: BUILD_TIMEOUT + RUNS * RUN_TIMEOUT },
     async () => {
         const plan = readProject(".");
@@ -47,19 +47,19 @@ test.skipIf(why)(
             const seconds = () => ((performance.now() - start) / 1000).toFixed(0);
             const lab = await startLab({ folder: join(await temporaryFolder(), "lab"), stacks, log: (line) => console.log(line) });
             try {
-                const real = handsOn(lab);
+                const real = wrapLab(lab);
                 await deployMesh(ALL, real.driver);
-                const left = noteTraces(join(lab.project, ".."), lab.dataPlane.network?.namespaceOf("").split("-")[0] ?? "");
+                const leftovers = recordTraces(join(lab.project, ".."), lab.dataPlane.network?.namespaceOf("").split("-")[0] ?? "");
                 const { checks } = await real.verify({ only: ["agents", "pairs"], nodesPerCluster: 1 });
                 expect(checks.flatMap(({ findings }) => findings).filter(({ outcome }) => outcome !== "passed")).toEqual([]);
-                console.log(`run ${run}: proven after ${seconds()} s`);
+                console.log(`run ${run}: verified after ${seconds()} s`);
                 await destroyMesh(ALL, real.driver);
                 expect(lab.aws.remains(ALL_TABLES)).toEqual([]);
                 await lab.destroy();
                 // A cgroup can be removed once the last process in it has been reaped.
-                await until(async () => left().length === 0 || undefined, 10_000, "something is left").catch(() => {});
-                expect(left()).toEqual([]);
-                console.log(`run ${run}: gone after ${seconds()} s`);
+                await until(async () => leftovers().length === 0 || undefined, 10_000, "something is left").catch(() => {});
+                expect(leftovers()).toEqual([]);
+                console.log(`run ${run}: destroyed after ${seconds()} s`);
             } finally {
                 await lab.destroy();
             }

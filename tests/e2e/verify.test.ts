@@ -28,14 +28,14 @@ import { remote } from "../unit/verify/fake.ts";
 const CRD = "pkg/k8s/apis/cilium.io/client/crds/v2/ciliumnetworkpolicies.yaml";
 
 /**
- * Real API servers and controllers, nodes that kwok plays. What the pods would answer is derived from the objects that verify made, as a mesh without
- * faults would: this shows that the objects are valid and mean what they should to Kubernetes, not that a data plane obeys them.
+ * Runs on real API servers and controllers with nodes simulated by kwok. The pods' answers are computed from the objects that verify creates, as in a mesh
+ * without faults. This shows that Kubernetes accepts the objects and selects the intended pods, not that a data plane enforces them.
  */
 describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real API servers", { timeout: 180_000 }, () => {
     let folder: string;
     const clusters: Cluster[] = [];
-    /** Turns to no: what a container's command gets then. */
-    let broken: (request: ExecRequest) => string | undefined = () => undefined;
+    /** Error of a container's command; undefined: the command succeeds. */
+    let commandError: (request: ExecRequest) => string | undefined = () => undefined;
     const kubeconfigs = () => Object.fromEntries(clusters.map(({ name, kubeconfig }) => [name, kubeconfig]));
 
     beforeAll(async () => {
@@ -45,7 +45,7 @@ describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real 
         const names = ["c1", "c2"];
         clusters.push(
             ...(await Promise.all(
-                names.map((name) => testCluster(name, join(folder, name), { containers: simulatedContainers(answerer(name)) })),
+                names.map((name) => testCluster(name, join(folder, name), { containers: simulatedContainers(execHandler(name)) })),
             )),
         );
         await Promise.all(
@@ -72,8 +72,8 @@ describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real 
                     return status?.numberReady === 2 || undefined;
                 };
                 await until(ready, 60_000, `${cluster.name}: the agents are not ready`);
-                // "storage is (re)initializing", for a moment after a kind has been made known.
-                await until(() => look(cluster, "default"), 60_000, `${cluster.name}: policies cannot be listed`);
+                // For a moment after the CRD is created, requests fail with "storage is (re)initializing".
+                await until(() => fetchObjects(cluster, "default"), 60_000, `${cluster.name}: policies cannot be listed`);
             }),
         );
     }, BUILD_TIMEOUT);
@@ -83,7 +83,7 @@ describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real 
         if (folder) await rm(folder, { recursive: true, force: true });
     });
 
-    test("all its objects are valid, run beside a restricted pod security level, and are gone afterwards", async () => {
+    test("all its objects are valid, satisfy the restricted pod security level, and are deleted afterwards", async () => {
         const lines: string[] = [];
         const report = await verify(kubeconfigs(), { log: (line) => lines.push(line) });
         console.log(reportTable(report));
@@ -96,24 +96,24 @@ describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real 
         expect(await namespaces()).toEqual([]);
     });
 
-    test("a command that fails in one pod is told of that pod; an abort while it works leaves nothing", async () => {
-        broken = ({ command, pod }) => (command[0] === "sh" && /^probe-/.test(pod) ? "the image has no curl" : undefined);
+    test("reports a command that fails for each pod, and leaves nothing after an abort", async () => {
+        commandError = ({ command, pod }) => (command[0] === "sh" && /^probe-/.test(pod) ? "the image has no curl" : undefined);
         const report = await verify(kubeconfigs(), { only: ["pairs"] });
         expect(report.checks.find(({ id }) => id === "pairs")?.findings.map(({ why }) => why)).toEqual(
             Array(8).fill("probe failed: the image has no curl"),
         );
 
         const abort = new AbortController();
-        broken = ({ command }) => {
+        commandError = ({ command }) => {
             if (command[0] === "sh") abort.abort(new Error("stopped by hand"));
             return undefined;
         };
         await expect(verify(kubeconfigs(), { only: ["pairs"], signal: abort.signal })).rejects.toThrow("stopped by hand");
-        broken = () => undefined;
+        commandError = () => undefined;
         expect(await namespaces()).toEqual([]);
     });
 
-    test("what an earlier run left is removed once it has expired; no other namespace is touched", async () => {
+    test("removes expired namespaces of earlier runs, and touches no other namespace", async () => {
         const [cluster] = clusters;
         if (!cluster) throw new Error("no cluster");
         const make = (name: string, labels: Record<string, string>, expires: number) =>
@@ -122,11 +122,11 @@ describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real 
             });
         await make("left", OWNER, Date.now() - 1000);
         await make("at-work", OWNER, Date.now() + 3_600_000);
-        await make("somebody-elses", {}, Date.now() - 1000);
+        await make("unrelated", {}, Date.now() - 1000);
 
         const bed = new KubernetesTestbed({
             kubeconfigs: kubeconfigs(),
-            namespace: "somebody-elses",
+            namespace: "unrelated",
             expires: new Date(),
             removeSeconds: 20,
         });
@@ -135,11 +135,11 @@ describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real 
         await bed.removeNamespace("c1");
         const { items } = await client(cluster, CoreV1Api).listNamespace();
         const alive = items.filter(({ metadata }) => !metadata?.deletionTimestamp).map(({ metadata }) => metadata?.name);
-        expect(alive).toEqual(expect.arrayContaining(["at-work", "somebody-elses"]));
-        await Promise.all(["at-work", "somebody-elses"].map((name) => client(cluster, CoreV1Api).deleteNamespace({ name })));
+        expect(alive).toEqual(expect.arrayContaining(["at-work", "unrelated"]));
+        await Promise.all(["at-work", "unrelated"].map((name) => client(cluster, CoreV1Api).deleteNamespace({ name })));
     });
 
-    test("Cilium's own schema takes the policy, and refuses one that is misspelt", async () => {
+    test("Cilium's CRD accepts the policy and rejects an invalid one", async () => {
         const [cluster] = clusters;
         if (!cluster) throw new Error("no cluster");
         const api = client(cluster, KubernetesObjectApi);
@@ -152,15 +152,17 @@ describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real 
 
     async function namespaces(): Promise<string[]> {
         const label = Object.entries(OWNER).map(([key, value]) => `${key}=${value}`);
-        const lists = await Promise.all(clusters.map((one) => client(one, CoreV1Api).listNamespace({ labelSelector: label.join(",") })));
+        const lists = await Promise.all(
+            clusters.map((cluster) => client(cluster, CoreV1Api).listNamespace({ labelSelector: label.join(",") })),
+        );
         return lists.flatMap(({ items }) => items.map(({ metadata }) => metadata?.name ?? ""));
     }
 
-    /** What is asked for in the containers of a cluster. */
-    function answerer(name: string): ExecHandler {
+    /** Answers the commands that verify runs in a cluster's containers. */
+    function execHandler(name: string): ExecHandler {
         return async (request) => {
             const { command, namespace, pod } = request;
-            const error = broken(request);
+            const error = commandError(request);
             if (error) return { stderr: `${error}\n`, exitCode: 127 };
             const line = command.join(" ");
             if (line === "cilium-dbg status -o json")
@@ -170,7 +172,7 @@ describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real 
             if (line === "cilium-dbg node list -o json")
                 return { stdout: JSON.stringify(["c1/c1-1", "c1/c1-2", "c2/c2-1", "c2/c2-2"].map((node) => ({ name: node }))) };
             const [path = "", times, bytes, , ...targets] = command.slice(4);
-            const all = (await Promise.all(clusters.map((cluster) => look(cluster, namespace)))).flat();
+            const all = (await Promise.all(clusters.map((cluster) => fetchObjects(cluster, namespace)))).flat();
             const from = all.find(({ cluster, pods }) => cluster === name && pods.some(({ metadata }) => metadata?.name === pod));
             const source = from?.pods.find(({ metadata }) => metadata?.name === pod)?.status?.podIP;
             const print = (target: string) => {
@@ -185,7 +187,7 @@ describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real 
             };
             return { stdout: targets.map(print).join("") };
 
-            /** What a request gets: by a pod's address or by a service's in this cluster; undefined: nothing. */
+            /** The answer to a request to a pod's address, or to a service's in this cluster; undefined if there is none. */
             function answer(address: string, path: string, source: string, turn: number): string | undefined {
                 const service = from?.services.find(({ spec }) => spec?.clusterIP === address);
                 const own = all.filter(({ cluster }) => cluster === name).flatMap(backends);
@@ -194,7 +196,7 @@ describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real 
                     ? local
                         ? own
                         : all.flatMap(backends)
-                    : all.flatMap(({ pods }) => pods).filter((one) => one.status?.podIP === address);
+                    : all.flatMap(({ pods }) => pods).filter((pod) => pod.status?.podIP === address);
                 const server = candidates[turn % candidates.length];
                 const { policies } = all.find(({ pods }) => server && pods.includes(server)) ?? { policies: [] };
                 const admitted = policies.flatMap(({ spec }) => spec.ingress.flatMap(({ fromEndpoints }) => fromEndpoints));
@@ -207,7 +209,7 @@ describe.skipIf((await whyNoTools()) ?? (await whyNoGo()))("verify against real 
     }
 });
 
-async function look(cluster: Cluster, namespace: string) {
+async function fetchObjects(cluster: Cluster, namespace: string) {
     const core = client(cluster, CoreV1Api);
     const [pods, services, policies] = await Promise.all([
         core.listNamespacedPod({ namespace }),

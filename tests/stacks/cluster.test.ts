@@ -85,7 +85,7 @@ describe("a cluster with the defaults", () => {
         `);
     });
 
-    test("in these components", () => {
+    test("groups them in these components", () => {
         const components = ["Network", "Eks", "EtcdTls", "Cilium", "EtcdEndpoint"].map((name) =>
             only(resources, `clustermesh:index:${name}`),
         );
@@ -93,7 +93,7 @@ describe("a cluster with the defaults", () => {
         const roots = resources.filter(
             ({ parent, type }) => parent === "" && !type.startsWith("clustermesh:") && !type.startsWith("pulumi:providers:"),
         );
-        // A key that several components use, and an add-on that depends on several.
+        // The key is shared by several components, and the add-on depends on several.
         expect(roots.map(({ type, name }) => `${type} ${name}`)).toEqual([
             "aws:eks/addon:Addon cluster1-coredns",
             "aws:kms/key:Key cluster1",
@@ -264,7 +264,7 @@ describe("a cluster with the defaults", () => {
         });
     });
 
-    test("what must come first does", () => {
+    test("creates resources in dependency order, and destroys the network last", () => {
         const [cluster, nodes, release] = [
             only(resources, "eks:index:Cluster"),
             only(resources, "aws:eks/nodeGroup:NodeGroup"),
@@ -273,13 +273,13 @@ describe("a cluster with the defaults", () => {
         const order = (later: Registered, earlier: Registered) => waitsFor(resources, later, earlier);
         // The component holds the VPC CNI add-on.
         expect(order(nodes, cluster)).toBe(true);
-        // Beside each other: neither gets ready alone.
+        // In parallel: neither becomes ready without the other.
         expect(order(release, nodes)).toBe(false);
         expect(order(nodes, release)).toBe(false);
         const coredns = only(resources, "aws:eks/addon:Addon");
         expect(order(coredns, release)).toBe(true);
         expect(order(coredns, nodes)).toBe(true);
-        // At destroy, which goes the other way round, nothing that needs the network outlives it.
+        // Destroy runs in reverse order, so everything that needs the network is deleted before it.
         const network = [
             ...ofType(resources, "aws:ec2/natGateway:NatGateway"),
             ...ofType(resources, "aws:ec2/route:Route"),

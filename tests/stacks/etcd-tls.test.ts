@@ -7,7 +7,7 @@ import { etcdHostname } from "../../core/cilium/clustermesh-config.ts";
 import { tlsLeaves } from "../../core/cilium/tls-leaves.ts";
 import { certificateUsages } from "../../packages/lab/x509.ts";
 import { ofType, only, type Registered } from "./harness.ts";
-import { issue } from "./issue.ts";
+import { issueCertificates } from "./issue.ts";
 
 const SERVER = "clustermesh-apiserver-server-cert";
 const REMOTE = "clustermesh-apiserver-remote-cert";
@@ -18,7 +18,7 @@ describe("the certificates of a cluster's etcd", () => {
     const cert = (secret: string) => new X509Certificate(files[secret]?.["tls.crt"] ?? "");
     const usages = (secret: string) => certificateUsages(files[secret]?.["tls.crt"] ?? "");
     beforeAll(async () => {
-        ({ resources, files } = await issue("west"));
+        ({ resources, files } = await issueCertificates("west"));
     });
 
     test("are the Secrets that Cilium 1.20 mounts, in its format", () => {
@@ -91,7 +91,7 @@ describe("a TLS connection between Cilium and etcd", () => {
     let west: Record<string, Record<string, string>>;
     let east: Record<string, Record<string, string>>;
     beforeAll(async () => {
-        [west, east] = [(await issue("west")).files, (await issue("east")).files];
+        [west, east] = [(await issueCertificates("west")).files, (await issueCertificates("east")).files];
     });
 
     /**

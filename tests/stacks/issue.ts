@@ -1,8 +1,10 @@
 import { EtcdTls } from "../../components/etcd-tls.ts";
 import { ofType, type Registered, run } from "./harness.ts";
 
-/** Creates the certificates of a cluster. `files` has the contents of the Secrets that Cilium's pods mount, by Secret name. */
-export async function issue(clusterName: string): Promise<{ resources: Registered[]; files: Record<string, Record<string, string>> }> {
+/** Issues the certificates of a cluster's etcd. `files`: the contents of the Secrets that Cilium's pods mount, by Secret name. */
+export async function issueCertificates(
+    clusterName: string,
+): Promise<{ resources: Registered[]; files: Record<string, Record<string, string>> }> {
     const { resources } = await run(async () => {
         const { client, expire } = new EtcdTls("etcd", { clusterName });
         return { client, expire };

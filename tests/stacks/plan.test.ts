@@ -63,13 +63,13 @@ test.each<[string, number, (id: number) => object, object]>([
     ["two in two accounts, peered", 2, (id) => (id === 2 ? { assumeRole: ROLE } : {}), {}],
     ["two on a Transit Gateway", 2, () => ({}), { network: "transit-gateway" }],
     [
-        "three on a Transit Gateway, one of another account",
+        "three on a Transit Gateway, one in another account",
         3,
         (id) => (id === 3 ? { assumeRole: ROLE } : {}),
         { network: "transit-gateway" },
     ],
     [
-        "five on Transit Gateways of three regions, two of another account",
+        "five on Transit Gateways in three regions, two in another account",
         5,
         (id) => ({ ...inAnyRegion(id), ...(id > 3 && { assumeRole: ROLE }) }),
         { network: "transit-gateway", ingress: ["udp/53"] },

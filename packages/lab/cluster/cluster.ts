@@ -32,7 +32,7 @@ export interface ClusterOptions {
     containers?: Containers;
 }
 
-/** A simulated EKS cluster: a real control plane, and nodes that kwok plays. */
+/** A simulated EKS cluster: a real control plane, and nodes simulated by kwok. */
 export interface Cluster extends NodeRegistry {
     readonly name: string;
     /** `https://127.0.0.1:<port>` */

@@ -6,7 +6,7 @@ import { type ExecHandler, simulatedContainers } from "../cluster/kubelet.ts";
 const AGENT_NOT_READY = "node.cilium.io/agent-not-ready";
 const OPERATOR_INTERVAL_MILLISECONDS = 250;
 
-/** Nodes that kwok plays: no container runs, and `exec` answers `kubectl exec`. */
+/** Nodes simulated by kwok: no container runs, and `exec` answers `kubectl exec`. */
 export function kwokNodes(exec: (cluster: RunningCluster) => ExecHandler): (cluster: RunningCluster) => ClusterNodes {
     return (running) => {
         let started: Cluster | undefined;

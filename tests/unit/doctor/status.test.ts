@@ -36,14 +36,14 @@ test("evidence that status does not fetch is not a problem", () => {
 
 test("counts and reports agents that are behind, and shows unknown counts as ?", () => {
     const report = recorded(({ stacks, clusters }) => {
-        const [one, two] = clusters;
-        if (!one || !two || !("value" in one.kubernetes.agents)) throw new Error("the record has no agents");
+        const [cluster1, cluster2] = clusters;
+        if (!cluster1 || !cluster2 || !("value" in cluster1.kubernetes.agents)) throw new Error("the record has no agents");
         Object.assign(stacks[2] ?? {}, { last: { kind: "update", result: "failed", at: "2026-11-25T08:00:00.000Z" } });
-        Object.assign(one.kubernetes.agents.value[0] ?? {}, { lagging: { value: [{ peer: "cluster2", why: "not configured" }] } });
-        Object.assign(one.aws, { balancer: { value: null }, connections: { value: {} } });
-        two.kubernetes.agents = { unknown: "connect ECONNREFUSED" };
-        two.kubernetes.daemonSet = { unknown: "connect ECONNREFUSED" };
-        two.aws.connections = { unknown: "ExpiredToken" };
+        Object.assign(cluster1.kubernetes.agents.value[0] ?? {}, { lagging: { value: [{ peer: "cluster2", why: "not configured" }] } });
+        Object.assign(cluster1.aws, { balancer: { value: null }, connections: { value: {} } });
+        cluster2.kubernetes.agents = { unknown: "connect ECONNREFUSED" };
+        cluster2.kubernetes.daemonSet = { unknown: "connect ECONNREFUSED" };
+        cluster2.aws.connections = { unknown: "ExpiredToken" };
     });
     expect(report.pairs).toEqual([{ a: "cluster1", b: "cluster2", aSeesB: { ready: 2, all: 3 }, bSeesA: null, link: "peering gone" }]);
     expect(statusText(report)).toMatchInlineSnapshot(`

@@ -6,7 +6,7 @@ import { AppsV1Api, CoreV1Api, CustomObjectsApi, type V1Pod } from "@kubernetes/
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ciliumValues } from "../../../../core/cilium/helm-values.ts";
 import { defaultPool } from "../../../../core/network/cidr.ts";
-import { issue } from "../../../../tests/stacks/issue.ts";
+import { issueCertificates } from "../../../../tests/stacks/issue.ts";
 import { nodePrograms } from "../../nodes-real/node-programs.ts";
 import { until } from "../../process/until.ts";
 import { ciliumChart } from "../../tools/cilium.ts";
@@ -40,7 +40,7 @@ describe.skipIf(await whyNoNodes())("Cilium's chart on lab nodes", { timeout: 30
         await addon(cluster, "kube-proxy");
         await Promise.all([1, 2].map((index) => cluster.addNode(index, { taints: [NOT_READY] })));
         // What the cluster stack creates before the release.
-        for (const [name, stringData] of Object.entries((await issue("east")).files)) {
+        for (const [name, stringData] of Object.entries((await issueCertificates("east")).files)) {
             await core.createNamespacedSecret({ namespace: NAMESPACE, body: { metadata: { name }, stringData } });
         }
         const users = { metadata: { name: "clustermesh-remote-users" }, data: { "users.yaml": "users: []\n" } };

@@ -15,7 +15,7 @@ import {
 } from "@kubernetes/client-node";
 import { parseAllDocuments } from "yaml";
 import { ciliumValues } from "../../../../core/cilium/helm-values.ts";
-import { issue } from "../../../../tests/stacks/issue.ts";
+import { issueCertificates } from "../../../../tests/stacks/issue.ts";
 import type { Cluster } from "../../cluster/cluster.ts";
 import { ciliumChart } from "../../tools/cilium.ts";
 import { ensureTools } from "../../tools/tools.ts";
@@ -31,7 +31,7 @@ export async function meshCluster(cluster: Cluster, id: number, folder: string) 
     const config = new KubeConfig();
     config.loadFromString(cluster.kubeconfig);
     const core = config.makeApiClient(CoreV1Api);
-    const { files } = await issue(name);
+    const { files } = await issueCertificates(name);
     await mkdir(folder, { recursive: true });
     for (const [secret, data] of Object.entries(files)) await putSecret(secret, data);
     const users = { metadata: { name: "clustermesh-remote-users" }, data: { "users.yaml": "users: []\n" } };

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { cachedEntry, directEntry, etcdClientFiles, kvstoremeshEntry } from "../../../../core/cilium/clustermesh-config.ts";
 import { laggingPeers } from "../../../../core/cilium/readiness.ts";
-import { issue } from "../../../../tests/stacks/issue.ts";
+import { issueCertificates } from "../../../../tests/stacks/issue.ts";
 import { type AgentView, type Etcd, simulatedAgentStatus, type World } from "../../nodes-simulated/simulated-agent.ts";
 
 type Files = Record<string, Record<string, string>>;
@@ -13,7 +13,7 @@ const WEST = "10.2.0.16";
 let west: Files;
 let east: Files;
 beforeAll(async () => {
-    [west, east] = [(await issue("west")).files, (await issue("east")).files];
+    [west, east] = [(await issueCertificates("west")).files, (await issueCertificates("east")).files];
 });
 
 const etcd = (of: Files, cluster = "west"): Etcd => ({

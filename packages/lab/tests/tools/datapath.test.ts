@@ -63,7 +63,7 @@ describe("Debian's programs", () => {
         const lines: string[] = [];
         const ask = () => ensureDebian({ path: "", log: (line) => lines.push(line) });
         const { file } = await ask();
-        const printed = await Promise.all([file.clang, file.iptables, file.nft, file.crun].map((one) => run(one, ["--version"])));
+        const printed = await Promise.all([file.clang, file.iptables, file.nft, file.crun].map((program) => run(program, ["--version"])));
         expect(printed.map(({ stdout }) => stdout)).toEqual([
             expect.stringMatching(/clang version (19|2\d)/),
             expect.stringMatching(/^iptables v1/),

@@ -106,7 +106,7 @@ test("a lock serializes work, and a killed holder's lock is taken over", async (
     await Promise.all([1, 2, 3].map(() => withLock(file, () => {}, work)));
 
     const long = new Date(Date.now() - 60_000);
-    for (const left of [file, `${file}.somebody-who-was-killed-waiting`]) {
+    for (const left of [file, `${file}.killed-while-waiting`]) {
         await writeFile(left, "");
         await utimes(left, long, long);
     }
