@@ -22,6 +22,7 @@ export function overview(commands: readonly Command[]): string {
         "clustermesh: join AWS EKS clusters into one Cilium Cluster Mesh",
         "",
         "Usage: clustermesh <command> [options]",
+        "       clustermesh --version",
         "",
         columns(
             commands.map(({ name, operands, summary }) => [words(name, operands), summary]),

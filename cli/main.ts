@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { findPackageJSON } from "node:module";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { problemList } from "../core/text/problems.ts";
@@ -28,6 +29,7 @@ async function main([name = "help", ...args]: string[]): Promise<number> {
     try {
         if (name === COMPLETE) return await printCompletions(args);
         if (["help", "--help", "-h"].includes(name)) return await help(args);
+        if (name === "--version") return await printVersion();
         const command = findCommand(name);
         const { values, operands } = parseArguments(command, args);
         if (values.help) return await help([name, ...args.filter((arg) => arg === "--json")]);
@@ -86,6 +88,13 @@ async function help(args: string[]): Promise<number> {
     const command = name === undefined ? undefined : findCommand(name);
     if (command && args.includes("--json")) await print(z.toJSONSchema(z.union([command.report, Failure])));
     else await write(`${command ? commandHelp(command) : overview(COMMANDS)}\n`);
+    return 0;
+}
+
+async function printVersion(): Promise<number> {
+    const manifest = findPackageJSON(import.meta.url);
+    if (!manifest) throw new Error("this clustermesh has no package.json");
+    await write(`${JSON.parse(readFileSync(manifest, "utf8")).version}\n`);
     return 0;
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -57,7 +57,12 @@ describe.skipIf(await whyNoTools())(
         }, BUILD_TIMEOUT);
         afterAll(() => lab?.destroy(), 120_000);
 
-        test("plans", async () => {
+        test("shows its version", async () => {
+        const { stdout } = await sh("npx", ["--no-install", "clustermesh", "--version"], lab.project);
+        expect(stdout.trim()).toBe(JSON.parse(readFileSync("package.json", "utf8")).version);
+    });
+
+    test("plans", async () => {
             const { clusters, meshes } = await clustermesh<PlanReport>("plan");
             expect(clusters.map(({ name }) => name)).toEqual(["c1", "c2"]);
             expect(meshes).toMatchObject([{ members: ["c1", "c2"] }]);
