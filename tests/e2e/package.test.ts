@@ -58,11 +58,11 @@ describe.skipIf(await whyNoTools())(
         afterAll(() => lab?.destroy(), 120_000);
 
         test("shows its version", async () => {
-        const { stdout } = await sh("npx", ["--no-install", "clustermesh", "--version"], lab.project);
-        expect(stdout.trim()).toBe(JSON.parse(readFileSync("package.json", "utf8")).version);
-    });
+            const { stdout } = await sh("npx", ["--no-install", "clustermesh", "--version"], lab.project);
+            expect(stdout.trim()).toBe(JSON.parse(readFileSync("package.json", "utf8")).version);
+        });
 
-    test("plans", async () => {
+        test("plans", async () => {
             const { clusters, meshes } = await clustermesh<PlanReport>("plan");
             expect(clusters.map(({ name }) => name)).toEqual(["c1", "c2"]);
             expect(meshes).toMatchObject([{ members: ["c1", "c2"] }]);

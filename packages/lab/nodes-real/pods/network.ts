@@ -6,6 +6,15 @@ import { type Attached, attach, type Conflist } from "./cni.ts";
 const CREATE =
     'touch "$1" && exec unshare --net="$1" /bin/sh -c "ip link set lo up && echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start"';
 const REMOVE = 'umount "$1"; rm -f "$1"';
+/**
+ * The node's own packets to the pod have the node's address, as behind the VPC CNI, whose end of a pod's link has no address. With ptp's gateway address,
+ * Cilium would take the kubelet's probes for the world, and a network policy would make its pods unready.
+ */
+const FROM_NODE = `
+link=$(ip -o -4 route show "$2/32" | sed 's/.* dev \\([^ ]*\\).*/\\1/')
+node=$(ip -o -4 address show dev eth0 primary | sed 's/.* inet \\([^/]*\\).*/\\1/' | head -n 1)
+ip -4 route replace "$2/32" dev "$link" scope link src "$node"
+`;
 
 /** The network namespace of a pod. */
 export interface PodNetwork extends Attached {
@@ -22,11 +31,12 @@ export interface PodNetwork extends Attached {
 export async function joinNetwork(runtime: Runtime, list: Conflist, plugins: string, pod: V1Pod): Promise<PodNetwork> {
     const { name = "", namespace = "", uid = "" } = pod.metadata ?? {};
     const path = `/run/netns/${uid}`;
-    const shell = (script: string) => runtime.command(["/bin/sh", "-c", script, "netns", path]);
+    const shell = (script: string, ...more: string[]) => runtime.command(["/bin/sh", "-c", script, "netns", path, ...more]);
     await shell(REMOVE);
     await shell(CREATE);
     try {
         const attached = await attach(runtime, list, plugins, { containerId: uid, network: path, namespace, name, uid });
+        await shell(FROM_NODE, attached.address);
         return {
             namespace: path,
             address: attached.address,

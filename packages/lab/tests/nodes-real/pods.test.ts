@@ -207,6 +207,16 @@ describe.skipIf(await whyNoNodes())("pods on a lab node", { timeout: 180_000 }, 
         expect(ended.status?.containerStatuses?.[0]?.state?.terminated?.exitCode).toBe(4);
     });
 
+    test("the node's own packets to a pod come from the node's address, as behind the VPC CNI", async () => {
+        await pods.run("server", {
+            containers: [{ name: "c", image: "registry.k8s.io/e2e-test-images/agnhost:2.53", args: ["netexec", "--http-port=8080"] }],
+        });
+        const { status } = await pods.running("server");
+        const ask = `exec 3<>/dev/tcp/${status?.podIP}/8080; printf 'GET /clientip HTTP/1.0\\r\\n\\r\\n' >&3; tail -n1 <&3`;
+        await pods.run("on-the-host", { hostNetwork: true, containers: [shell(`bash -c "${ask}"; ${STAY}`)] });
+        expect(await pods.logged("on-the-host", (text) => text.includes(":"))).toContain(`${status?.hostIP}:`);
+    });
+
     test("an unprivileged user can read its token, and its group the volumes", async () => {
         const securityContext = { runAsUser: 65532, runAsGroup: 65532, fsGroup: 65532, runAsNonRoot: true };
         const capabilities = { drop: ["ALL"] };

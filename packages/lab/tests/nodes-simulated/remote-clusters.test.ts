@@ -18,7 +18,9 @@ const why = (peer: Omit<Peer, "name">) => laggingPeers(agentStatus([{ name: "wes
 test("an agent reports what its cluster's client reports, in a form that the gate reads", () => {
     expect(why({ remote: SYNCED })).toBeUndefined();
     expect(why({ remote: WAITING })).toBe("no connection to its etcd after 3 failures (Waiting for initial connection to be established)");
-    expect(why({ remote: SYNCED && { ...SYNCED, synced: { nodes: true } } })).toContain("its endpoints, identities, services are not here");
+    expect(why({ remote: SYNCED && { ...SYNCED, synced: { nodes: true } } })).toContain(
+        "synchronization in progress for endpoints, identities, services",
+    );
 });
 
 test("the cause follows the client's status, and a path closed to the agent's own node replaces it", () => {
