@@ -17,6 +17,7 @@ import { family, processTable } from "../../packages/lab/process/process-tree.ts
 import { until } from "../../packages/lab/process/until.ts";
 import { onTerminal } from "../../packages/lab/recording/terminal.ts";
 import { BUILD_TIMEOUT, temporaryFolder } from "../../packages/lab/tests/harness.ts";
+import { ensureTools } from "../../packages/lab/tools/tools.ts";
 import { NO_ROUTE } from "./mesh-faults.ts";
 import { whyNoRealLab, wrapLab } from "./real-lab.ts";
 
@@ -176,9 +177,11 @@ describe.skipIf(await whyNoRealLab())("the command line", { timeout: 400_000 }, 
 
     test("a CA is replaced by the commands of docs/operations.md, and every agent trusts the new one", async () => {
         const lines = OPERATION("Replace a CA");
-        expect(lines).toHaveLength(2);
+        expect(lines).toHaveLength(4);
+        const { kubectl } = await ensureTools(["kubectl"], { log: (line) => console.log(line) });
         for (const line of lines) {
-            const { code, out, err } = await run(`${line} --yes --skip-preview --non-interactive`);
+            const command = line.replace(/^kubectl/, kubectl).replace(/^pulumi up.*/, "$& --yes --skip-preview --non-interactive");
+            const { code, out, err } = await run(command);
             expect(code, `${out}\n${err}`).toBe(0);
         }
         expect((await run("npx clustermesh verify --only agents")).code).toBe(0);
