@@ -35,7 +35,7 @@ export default defineConfig({
     test: {
         include: ["tests/**/*.test.ts", "packages/*/tests/**/*.test.ts"],
         // Enough to load @pulumi/aws, which takes seconds on two cores. Slower tests set their own timeout.
-        testTimeout: 30_000,
+        testTimeout: 90_000,
         maxWorkers: Math.max(1, Math.floor(Math.min(FILES_PER_CORE * availableParallelism(), totalmem() / BYTES_PER_FILE))),
         sequence: { sequencer: SlowestFirst },
         reporters: process.env.CLUSTERMESH_TEST_REPORT

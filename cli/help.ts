@@ -21,8 +21,7 @@ export function overview(commands: readonly Command[]): string {
     return [
         "clustermesh: join AWS EKS clusters into one Cilium Cluster Mesh",
         "",
-        "Usage: clustermesh <command> [options]",
-        "       clustermesh --version",
+        "Usage: clustermesh <command> [options], or clustermesh --version",
         "",
         columns(
             commands.map(({ name, operands, summary }) => [words(name, operands), summary]),
