@@ -34,6 +34,8 @@ interface KubernetesObject {
     data?: Record<string, string>;
 }
 
+const CA_FILE = "mesh-ca.crt";
+
 /** Cilium's programs outside of containers, with the chart's configuration, arguments and RBAC rules. */
 export class CiliumPrograms {
     readonly #cluster: Cluster;
@@ -47,7 +49,10 @@ export class CiliumPrograms {
         await mkdir(join(folder, "usr-bin"));
         await symlink(program.etcd, join(folder, "usr-bin/etcd"));
         await writeFile(join(folder, "admin.json"), cluster.kubeconfig, { mode: 0o600 });
-        return new CiliumPrograms(cluster, folder, program, await createAuthority("mesh"));
+        const authority = await createAuthority("mesh");
+        // Once: an etcd that starts while the file is written again reads no CA, and refuses every client.
+        await writeFile(join(folder, CA_FILE), authority.certificate, { mode: 0o600 });
+        return new CiliumPrograms(cluster, folder, program, authority);
     }
 
     private constructor(cluster: Cluster, folder: string, program: Programs, authority: Authority) {
@@ -214,7 +219,7 @@ export class CiliumPrograms {
     async #credential(file: string, holder: Parameters<Authority["issue"]>[0]) {
         const { certificate, key } = await this.#authority.issue(holder);
         return {
-            ca: await this.#write("mesh-ca.crt", this.#authority.certificate),
+            ca: join(this.#folder, CA_FILE),
             cert: await this.#write(`${file}.crt`, certificate),
             key: await this.#write(`${file}.key`, key),
         };
