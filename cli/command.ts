@@ -1,5 +1,5 @@
-import { closest, distance } from "fastest-levenshtein";
 import type { z } from "zod";
+import { nearest } from "../core/text/suggest.ts";
 import type { Terminal } from "./ui/terminal.ts";
 
 export interface Option {
@@ -80,9 +80,8 @@ export class UsageError extends Error {
 /** ": did you mean cluster1?" if a name is close, otherwise " (available: cluster1, cluster2)". */
 export function didYouMean(word: string, names: readonly string[]): string {
     if (names.length === 0) return "";
-    const nearest = closest(word, [...names]);
-    // A third of the letters wrong is a typo; more is another word.
-    return distance(word, nearest) <= Math.max(1, word.length / 3) ? `: did you mean ${nearest}?` : ` (available: ${names.join(", ")})`;
+    const name = nearest(word, names);
+    return name === undefined ? ` (available: ${names.join(", ")})` : `: did you mean ${name}?`;
 }
 
 /**

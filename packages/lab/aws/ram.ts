@@ -107,13 +107,12 @@ export const ram = (scope: Scope) => {
                 resourceArns: [...new Set([...share.resourceArns, ...resourceArns])],
                 principals: [...new Set([...share.principals, ...principals])],
             });
-            const associated = (associationType: string) => (associatedEntity: string) => ({
-                resourceShareArn,
-                associatedEntity,
-                associationType,
-                status: "ASSOCIATED",
-            });
-            return { resourceShareAssociations: [...resourceArns.map(associated("RESOURCE")), ...principals.map(associated("PRINCIPAL"))] };
+            return {
+                resourceShareAssociations: [
+                    ...resourceArns.map(association(resourceShareArn, "RESOURCE")),
+                    ...principals.map(association(resourceShareArn, "PRINCIPAL")),
+                ],
+            };
         },
 
         getResourceShareAssociations: (request: {
@@ -127,12 +126,7 @@ export const ram = (scope: Scope) => {
             const all = own()
                 .filter((share) => share.status === "ACTIVE" && (!arns || arns.includes(share.resourceShareArn)))
                 .flatMap(({ resourceShareArn, resourceArns, principals }) =>
-                    (associationType === "RESOURCE" ? resourceArns : principals).map((associatedEntity) => ({
-                        resourceShareArn,
-                        associatedEntity,
-                        associationType,
-                        status: "ASSOCIATED",
-                    })),
+                    (associationType === "RESOURCE" ? resourceArns : principals).map(association(resourceShareArn, associationType)),
                 );
             return { resourceShareAssociations: all.filter(({ associatedEntity }) => wanted === undefined || associatedEntity === wanted) };
         },
@@ -161,3 +155,7 @@ export const ram = (scope: Scope) => {
         },
     };
 };
+
+function association(resourceShareArn: string, associationType: "RESOURCE" | "PRINCIPAL") {
+    return (associatedEntity: string) => ({ resourceShareArn, associatedEntity, associationType, status: "ASSOCIATED" });
+}

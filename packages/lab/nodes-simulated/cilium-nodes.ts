@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ApiException, CustomObjectsApi, type KubeConfig, KubernetesObjectApi, type V1Node } from "@kubernetes/client-node";
+import { CustomObjectsApi, type KubeConfig, KubernetesObjectApi, type V1Node } from "@kubernetes/client-node";
 import { parse } from "yaml";
+import { ignoreStatus } from "../cluster/api-errors.ts";
 import { follow } from "../nodes-real/pods/watched-objects.ts";
 import { until } from "../process/until.ts";
 
@@ -28,7 +29,7 @@ export async function simulateCiliumNodes(config: KubeConfig, sources: string, l
     const custom = config.makeApiClient(CustomObjectsApi);
     for (const name of CRDS) {
         const crd = parse(readFileSync(join(sources, "pkg/k8s/apis/cilium.io/client/crds/v2", `${name}.yaml`), "utf8"));
-        await objects.create(crd).catch(unlessCode(409));
+        await objects.create(crd).catch(ignoreStatus(409));
     }
     await until(() => custom.listClusterCustomObject(PLACE), TIMEOUT_MILLISECONDS, "CiliumNodes could not be listed");
     // Write in order: the deletion of an old node must not hit a new node of the same name.
@@ -37,8 +38,8 @@ export async function simulateCiliumNodes(config: KubeConfig, sources: string, l
     const nodes = follow<V1Node>(config, "/api/v1/nodes", {}, (key, node) => {
         const name = key.split("/")[1] ?? "";
         const write = node
-            ? () => custom.createClusterCustomObject({ ...PLACE, body: ciliumNode(node) }).catch(unlessCode(409))
-            : () => custom.deleteClusterCustomObject({ ...PLACE, name }).catch(unlessCode(404));
+            ? () => custom.createClusterCustomObject({ ...PLACE, body: ciliumNode(node) }).catch(ignoreStatus(409))
+            : () => custom.deleteClusterCustomObject({ ...PLACE, name }).catch(ignoreStatus(404));
         writing = writing.then(write).catch((error) => {
             if (!stopped) log(`CiliumNode ${name} cannot be written: ${error instanceof Error ? error.message : error}`);
         });
@@ -59,12 +60,5 @@ function ciliumNode({ metadata, spec, status }: V1Node) {
             addresses: addresses.map(({ address, type }) => ({ ip: address, type })),
             ipam: { podCIDRs: spec?.podCIDRs ?? [] },
         },
-    };
-}
-
-function unlessCode(expected: number) {
-    return (error: unknown): undefined => {
-        if (error instanceof ApiException && error.code === expected) return undefined;
-        throw error;
     };
 }
